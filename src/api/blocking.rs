@@ -1,0 +1,396 @@
+//! Calls that may block, each as a machine of steps: between two steps the caller blocks, with
+//! nothing locked, so that a C thread can be cancelled there.
+#![forbid(unsafe_code)]
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::context::{Association, context};
+use crate::channel::{Event, Interest, Step, Waiting};
+use crate::engine::{
+    Ask, Form, Received, Request, receive_directly, send_directly,
+};
+use crate::error::{Errno, Result};
+use crate::limits::IOVECS_MAX;
+use crate::region::area::SpaceTicket;
+use crate::sys::message::Address;
+use crate::sys::wait::{self, Sleep, Terms};
+use crate::sys::{descriptor, socket as system};
+
+/// Where a call has got to.
+pub enum Progress<T> {
+    Done(T),
+    Block(Sleep),
+}
+
+/// A call that may block.
+pub trait Blocking {
+    type Output;
+
+    /// Goes on. `slept` is how the last block ended, if there was one.
+    fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<Self::Output>>;
+
+    fn terms(&self) -> Terms;
+}
+
+/// Runs a call to its end, blocking this thread where it must.
+pub fn run<B: Blocking>(mut call: B) -> Result<B::Output> {
+    let mut slept = None;
+    loop {
+        match call.step(slept)? {
+            Progress::Done(output) => return Ok(output),
+            Progress::Block(sleep) => slept = Some(wait::block(&sleep, &call.terms())),
+        }
+    }
+}
+
+/// When a wait that begins now and lasts so long will be over; `None` is never.
+pub fn deadline(limit: Option<Duration>) -> Option<Instant> {
+    limit.and_then(|limit| Instant::now().checked_add(limit))
+}
+
+/// `ec_delay` and `ec_wait_events`.
+pub struct Wait<'a>(Waiting<'a>);
+
+impl<'a> Wait<'a> {
+    /// With room for events it fetches them; without, it only waits until there are some.
+    pub fn new(fd: RawFd, room: Option<&'a mut [Event]>, terms: Terms) -> Result<Self> {
+        let channel = context().channel(fd)?;
+        let interest = match room {
+            Some([]) => return Err(Errno::EINVAL),
+            Some(room) => Interest::Fetch(room),
+            None => Interest::Look,
+        };
+        Ok(Self(Waiting::new(channel, interest, terms)))
+    }
+}
+
+impl Blocking for Wait<'_> {
+    type Output = usize;
+
+    fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
+        Ok(match self.0.step(slept)? {
+            Step::Done(count) => Progress::Done(count),
+            Step::Received(_) => Progress::Done(0),
+            Step::Block(sleep) => Progress::Block(sleep),
+        })
+    }
+
+    fn terms(&self) -> Terms {
+        *self.0.terms()
+    }
+}
+
+/// `sio_recv`, `sio_recvfrom`, `sio_recvmsg`.
+pub struct Receive {
+    association: Arc<Association>,
+    ask: Ask,
+    dontwait: bool,
+    terms: Terms,
+    has_terms: bool,
+    waiting: Option<Waiting<'static>>,
+    space: Option<SpaceTicket>,
+}
+
+impl Receive {
+    pub fn new(fd: RawFd, size: usize, flags: i32, form: Form) -> Result<Self> {
+        const KNOWN: i32 =
+            system::DONTWAIT | system::TRUNC | system::CMSG_CLOEXEC | system::NOSIGNAL;
+        const REFUSED: i32 =
+            libc::MSG_PEEK | libc::MSG_WAITALL | libc::MSG_OOB | libc::MSG_ERRQUEUE;
+        let association = context().socket(fd)?;
+        if flags & !(KNOWN | REFUSED) != 0 || size == 0 || association.socket.listening {
+            return Err(Errno::EINVAL);
+        }
+        if flags & REFUSED != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        Ok(Self {
+            association,
+            ask: Ask { size, flags, form },
+            dontwait: flags & system::DONTWAIT != 0,
+            terms: Terms::default(),
+            has_terms: false,
+            waiting: None,
+            space: None,
+        })
+    }
+
+    fn attempt(&mut self, slept: Option<Result<()>>) -> Result<Option<Step>> {
+        if let Some(waiting) = &mut self.waiting {
+            return waiting.step(slept).map(Some);
+        }
+        let received = match self.association.attached() {
+            Some(attached) => {
+                let mut state = attached.channel.enter()?;
+                let received = state.receive(attached.key, &self.ask);
+                attached.channel.settle(&mut state)?;
+                received
+            }
+            None => self.receive_alone(),
+        };
+        match received {
+            Ok(received) => Ok(Some(Step::Received(received))),
+            Err(Errno::EAGAIN) => Ok(None),
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// A socket in no channel: the descriptor has to mean what it meant.
+    fn receive_alone(&self) -> Result<Received> {
+        let socket = &self.association.socket;
+        if !socket.is_current() {
+            return Err(context().current_socket(socket.fd).err().unwrap_or(Errno::EINVAL));
+        }
+        receive_directly(socket, &self.ask)
+    }
+
+    fn may_block(&self) -> Result<bool> {
+        Ok(!self.dontwait && !descriptor::is_nonblocking(self.association.socket.fd)?)
+    }
+
+    fn begin_to_wait(&mut self) -> Result<()> {
+        if !self.has_terms {
+            self.has_terms = true;
+            let limit = system::receive_timeout(self.association.socket.fd)?;
+            self.terms.deadline = deadline(limit);
+        }
+        Ok(())
+    }
+
+    /// Nothing has arrived: what to wait for.
+    fn wait_for_data(&mut self) -> Result<Progress<Received>> {
+        if !self.may_block()? {
+            return Err(Errno::EAGAIN);
+        }
+        self.begin_to_wait()?;
+        if let Some(attached) = self.association.attached() {
+            let is_polled = attached.channel.enter()?.is_polled(attached.key)?;
+            if !is_polled {
+                let interest = Interest::Receive { key: attached.key, ask: self.ask };
+                let mut waiting =
+                    Waiting::new(attached.channel.clone(), interest, self.terms);
+                let step = waiting.step(None);
+                self.waiting = Some(waiting);
+                return self.finish(step.map(Some));
+            }
+        }
+        let fd = self.association.socket.fd;
+        Ok(Progress::Block(Sleep::Poll { fd, events: libc::POLLIN | libc::POLLRDHUP }))
+    }
+
+    /// The area is full: wait for a block to come back.
+    fn wait_for_space(&mut self) -> Result<Progress<Received>> {
+        if !self.may_block()? {
+            return Err(Errno::EAGAIN);
+        }
+        self.begin_to_wait()?;
+        if self.terms.expired() {
+            return Err(Errno::EAGAIN);
+        }
+        if self.space.is_none() {
+            // First registered, then looked at once more: nothing that comes back is missed.
+            self.space = Some(self.association.socket.region.await_space());
+            return self.step(None);
+        }
+        let ticket = self.space.take().ok_or(Errno::EIO)?;
+        let sleep = Sleep::Word { word: ticket.word.clone(), expected: ticket.seen };
+        self.space = Some(self.association.socket.region.await_space());
+        Ok(Progress::Block(sleep))
+    }
+
+    fn finish(&mut self, found: Result<Option<Step>>) -> Result<Progress<Received>> {
+        match found {
+            Ok(Some(Step::Received(received))) => Ok(Progress::Done(received)),
+            Ok(Some(Step::Block(sleep))) => Ok(Progress::Block(sleep)),
+            Ok(Some(Step::Done(_)) | None) => self.wait_for_data(),
+            Err(Errno::ENOBUFS) => self.wait_for_space(),
+            Err(Errno::ETIMEDOUT) if self.terms.expired() => Err(Errno::EAGAIN),
+            Err(errno) => Err(errno),
+        }
+    }
+}
+
+impl Blocking for Receive {
+    type Output = Received;
+
+    fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<Received>> {
+        let is_interrupted = matches!(slept, Some(Err(_))) && self.waiting.is_none();
+        let found = self.attempt(slept);
+        if let (true, Some(Err(errno))) = (is_interrupted, slept)
+            && matches!(found, Ok(None) | Err(Errno::ENOBUFS))
+        {
+            return Err(errno);
+        }
+        if matches!(found, Ok(None)) && self.has_terms && self.terms.expired() {
+            return Err(Errno::EAGAIN);
+        }
+        self.finish(found)
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms
+    }
+}
+
+/// One part of what is to be sent: address and length, as the program gave them.
+pub type Part = (usize, usize);
+
+/// What `sio_send`, `sio_sendto` or `sio_sendmsg` were asked for.
+pub struct Outgoing<'a> {
+    pub parts: &'a [Part],
+    pub name: Option<Address>,
+    pub control: Vec<u8>,
+    /// The flags for the kernel.
+    pub flags: i32,
+    /// `SIO_RELEASE` and `SIO_QUIET`.
+    pub release: bool,
+    pub quiet: bool,
+}
+
+/// A send: accepted by a channel at once, or done by a socket in no channel.
+pub struct Send {
+    association: Arc<Association>,
+    request: Option<Request>,
+    /// Blocks to release when it has been accepted, by offset.
+    release: Vec<usize>,
+    sent: usize,
+    length: usize,
+    dontwait: bool,
+    terms: Terms,
+    has_terms: bool,
+}
+
+impl Send {
+    pub fn new(fd: RawFd, asked: Outgoing<'_>) -> Result<Self> {
+        const KNOWN: i32 = system::DONTWAIT
+            | system::NOSIGNAL
+            | system::MORE
+            | libc::MSG_EOR
+            | libc::MSG_CONFIRM
+            | libc::MSG_DONTROUTE;
+        const REFUSED: i32 = libc::MSG_OOB | libc::MSG_FASTOPEN | MSG_ZEROCOPY;
+        const MSG_ZEROCOPY: i32 = 0x400_0000;
+        let association = context().socket(fd)?;
+        let socket = &association.socket;
+        if asked.flags & !(KNOWN | REFUSED) != 0 || socket.listening {
+            return Err(Errno::EINVAL);
+        }
+        if asked.flags & REFUSED != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        if asked.parts.len() > IOVECS_MAX {
+            return Err(Errno::EMSGSIZE);
+        }
+        let mut length = 0usize;
+        let mut pieces = Vec::with_capacity(asked.parts.len());
+        for &(address, bytes) in asked.parts {
+            length = length.checked_add(bytes).ok_or(Errno::EINVAL)?;
+            // An empty message may have no memory at all.
+            if bytes > 0 {
+                pieces.push(socket.region.lend(address, bytes)?);
+            }
+        }
+        if i32::try_from(length).is_err() || (length == 0 && socket.is_stream()) {
+            return Err(Errno::EINVAL);
+        }
+        let release = if asked.release {
+            pieces.iter().map(crate::region::Loan::offset).collect()
+        } else {
+            Vec::new()
+        };
+        let request = Request {
+            pieces,
+            length,
+            address: asked.parts.first().map_or(0, |part| part.0),
+            name: asked.name,
+            control: asked.control,
+            flags: asked.flags & !(system::DONTWAIT | system::NOSIGNAL),
+            quiet: asked.quiet,
+        };
+        Ok(Self {
+            association,
+            request: Some(request),
+            release,
+            sent: 0,
+            length,
+            dontwait: asked.flags & system::DONTWAIT != 0,
+            terms: Terms::default(),
+            has_terms: false,
+        })
+    }
+
+    fn accepted(&self) -> Progress<usize> {
+        for &offset in &self.release {
+            self.association.socket.region.release_around(offset);
+        }
+        Progress::Done(self.length)
+    }
+
+    /// A socket in no channel.
+    fn send_alone(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
+        let socket = self.association.socket.clone();
+        if self.sent == 0 && !socket.is_current() {
+            return Err(context().current_socket(socket.fd).err().unwrap_or(Errno::EINVAL));
+        }
+        let request = self.request.as_ref().ok_or(Errno::EIO)?;
+        loop {
+            match send_directly(&socket, request, self.sent) {
+                Ok(bytes) => {
+                    self.sent += bytes;
+                    if self.sent == self.length {
+                        socket.counters.count_sent(self.length, true);
+                        return Ok(self.accepted());
+                    }
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => break,
+                Err(errno) => return Err(errno),
+            }
+        }
+        // All or nothing: what has begun is finished, whatever the descriptor's mode.
+        let has_begun = self.sent > 0;
+        if !has_begun {
+            if self.dontwait || descriptor::is_nonblocking(socket.fd)? {
+                return Err(Errno::EAGAIN);
+            }
+            if let Some(Err(errno)) = slept {
+                return Err(errno);
+            }
+            if !self.has_terms {
+                self.has_terms = true;
+                self.terms.deadline = deadline(system::send_timeout(socket.fd)?);
+            }
+            if self.terms.expired() {
+                return Err(Errno::EAGAIN);
+            }
+        } else {
+            self.terms.deadline = None;
+        }
+        Ok(Progress::Block(Sleep::Poll { fd: socket.fd, events: libc::POLLOUT }))
+    }
+}
+
+impl Blocking for Send {
+    type Output = usize;
+
+    fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
+        if self.sent == 0
+            && let Some(attached) = self.association.attached()
+        {
+            let mut state = attached.channel.enter()?;
+            let request = self.request.take().ok_or(Errno::EIO)?;
+            let sent = state.send(attached.key, request);
+            attached.channel.settle(&mut state)?;
+            drop(state);
+            sent?;
+            return Ok(self.accepted());
+        }
+        self.send_alone(slept)
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms
+    }
+}

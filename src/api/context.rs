@@ -1,0 +1,237 @@
+//! What belongs to this process: which descriptor is a channel or an associated socket, and
+//! which handle is an area.
+//!
+//! A child after fork gets a context of its own; the parent's is kept, unreachable for change, so
+//! that calls on the parent's objects are told apart (`EPERM`) from calls on nothing.
+#![forbid(unsafe_code)]
+
+use std::os::fd::RawFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwapOption;
+
+use super::table::Table;
+use crate::channel::Channel;
+use crate::engine::table::Choice;
+use crate::engine::{Key, Socket};
+use crate::error::{Errno, Result};
+use crate::limits::{DESCRIPTOR_MAX, REGION_MAX};
+use crate::region::Region;
+use crate::sys::cell::Leaked;
+use crate::sys::fork;
+
+/// A socket that works in an area.
+pub struct Association {
+    pub socket: Arc<Socket>,
+    /// The engine that was picked, and why not another.
+    pub choice: Choice,
+    /// The bits of engines that flags insisted on.
+    pub insist: u32,
+    /// The `size` of `dma_assoc`.
+    pub limit_bytes: usize,
+    pub attachment: ArcSwapOption<Attached>,
+}
+
+/// The channel that a socket reports to.
+pub struct Attached {
+    pub channel: Arc<Channel>,
+    pub key: Key,
+}
+
+impl Association {
+    /// The channel, unless it has been destroyed meanwhile.
+    pub fn attached(&self) -> Option<Arc<Attached>> {
+        self.attachment.load_full().filter(|attached| !attached.channel.is_dead())
+    }
+}
+
+pub struct Context {
+    epoch: u32,
+    parent: Option<&'static Context>,
+    channels: Table<Channel>,
+    sockets: Table<Association>,
+    regions: Table<Region>,
+    /// Serialises changes of the tables; readers take nothing.
+    handles: Mutex<Handles>,
+}
+
+#[derive(Default)]
+struct Handles {
+    next_slot: usize,
+    free_slots: Vec<usize>,
+    generation: u64,
+}
+
+const SLOT_BITS: u32 = 16;
+const _: () = assert!(REGION_MAX == 1 << SLOT_BITS);
+
+static CONTEXT: Leaked<Context> = Leaked::empty();
+
+/// The context of this process.
+pub fn context() -> &'static Context {
+    let present = CONTEXT.get();
+    if let Some(context) = present
+        && context.epoch == fork::epoch()
+    {
+        return context;
+    }
+    fork::watch();
+    CONTEXT.replace(
+        present,
+        Box::new(Context {
+            epoch: fork::epoch(),
+            parent: present,
+            channels: Table::new(DESCRIPTOR_MAX),
+            sockets: Table::new(DESCRIPTOR_MAX),
+            regions: Table::new(REGION_MAX),
+            handles: Mutex::new(Handles::default()),
+        }),
+    )
+}
+
+fn index(fd: RawFd) -> Result<usize> {
+    usize::try_from(fd).map_err(|_| Errno::EBADF)
+}
+
+impl Context {
+    fn ancestors(&self) -> impl Iterator<Item = &'static Context> {
+        std::iter::successors(self.parent, |context| context.parent)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Handles> {
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The channel behind a descriptor: `EBADF` if it is none, `EPERM` if it is the parent's.
+    pub fn channel(&self, fd: RawFd) -> Result<Arc<Channel>> {
+        let index = index(fd)?;
+        if let Some(channel) = self.channels.get(index) {
+            return Ok(channel);
+        }
+        let inherited = self.ancestors().any(|context| context.channels.get(index).is_some());
+        Err(if inherited { Errno::EPERM } else { Errno::EBADF })
+    }
+
+    pub fn add_channel(&self, channel: &Arc<Channel>) -> Result<()> {
+        let old = self
+            .channels
+            .set(index(channel.fd())?, Some(channel.clone()))
+            .ok_or(Errno::EMFILE)?;
+        // The program has closed a channel with close(2): its number is ours now, and dropping
+        // the old one would close it again.
+        std::mem::forget(old);
+        Ok(())
+    }
+
+    pub fn remove_channel(&self, fd: RawFd) {
+        if let Ok(index) = index(fd) {
+            self.channels.set(index, None);
+        }
+    }
+
+    /// The association of a descriptor: `EINVAL` if it has none, `EPERM` if the parent has.
+    pub fn socket(&self, fd: RawFd) -> Result<Arc<Association>> {
+        let index = index(fd)?;
+        if let Some(association) = self.sockets.get(index) {
+            return Ok(association);
+        }
+        Err(self.why_no_socket(fd, index))
+    }
+
+    #[cold]
+    fn why_no_socket(&self, fd: RawFd, index: usize) -> Errno {
+        let is_inherited = |context: &Context| {
+            context.sockets.get(index).is_some_and(|found| found.socket.is_current())
+        };
+        if !crate::sys::descriptor::is_open(fd) {
+            Errno::EBADF
+        } else if self.ancestors().any(is_inherited) {
+            Errno::EPERM
+        } else {
+            Errno::EINVAL
+        }
+    }
+
+    /// As [`Context::socket`], but made sure that the descriptor still means that socket.
+    pub fn current_socket(&self, fd: RawFd) -> Result<Arc<Association>> {
+        let association = self.socket(fd)?;
+        if association.socket.is_current() {
+            return Ok(association);
+        }
+        Err(if crate::sys::descriptor::is_open(fd) { Errno::EINVAL } else { Errno::EBADF })
+    }
+
+    /// Enters a new association. `Err` gives the one that is there already.
+    pub fn add_socket(
+        &self,
+        association: &Arc<Association>,
+    ) -> std::result::Result<(), Arc<Association>> {
+        let _guard = self.lock();
+        let Ok(index) = index(association.socket.fd) else { return Ok(()) };
+        if let Some(old) = self.sockets.get(index) {
+            return Err(old);
+        }
+        self.sockets.set(index, Some(association.clone()));
+        association.socket.region.associate();
+        Ok(())
+    }
+
+    /// Takes an association out, if it is still the one in the table.
+    pub fn remove_socket(&self, association: &Arc<Association>) -> bool {
+        let _guard = self.lock();
+        let Ok(index) = index(association.socket.fd) else { return false };
+        if !self.sockets.get(index).is_some_and(|found| Arc::ptr_eq(&found, association)) {
+            return false;
+        }
+        self.sockets.set(index, None);
+        association.socket.region.disassociate();
+        true
+    }
+
+    /// The area behind a handle: `EINVAL` if it is none, `EPERM` if it is the parent's.
+    pub fn region(&self, handle: u64) -> Result<Arc<Region>> {
+        let slot = (handle & ((1 << SLOT_BITS) - 1)) as usize;
+        let find = |context: &Context| {
+            context.regions.get(slot).filter(|region| region.handle() == handle)
+        };
+        if let Some(region) = find(self) {
+            return Ok(region);
+        }
+        let inherited = self.ancestors().any(|context| find(context).is_some());
+        Err(if inherited { Errno::EPERM } else { Errno::EINVAL })
+    }
+
+    /// Makes an area with a handle that was never used before.
+    pub fn add_region(
+        &self,
+        make: impl FnOnce(u64) -> Result<Arc<Region>>,
+    ) -> Result<Arc<Region>> {
+        let (slot, handle) = {
+            let mut handles = self.lock();
+            let slot = match handles.free_slots.pop() {
+                Some(slot) => slot,
+                None if handles.next_slot < REGION_MAX => {
+                    handles.next_slot += 1;
+                    handles.next_slot - 1
+                }
+                None => return Err(Errno::ENOMEM),
+            };
+            handles.generation += 1;
+            // Never 0, and in a child never a number that the parent has given.
+            let generation = u64::from(self.epoch) << 32 | handles.generation;
+            (slot, generation << SLOT_BITS | slot as u64)
+        };
+        let made = make(handle);
+        match &made {
+            Ok(region) => drop(self.regions.set(slot, Some(region.clone()))),
+            Err(_) => self.lock().free_slots.push(slot),
+        }
+        made
+    }
+
+    pub fn remove_region(&self, region: &Region) {
+        let slot = (region.handle() & ((1 << SLOT_BITS) - 1)) as usize;
+        self.regions.set(slot, None);
+        self.lock().free_slots.push(slot);
+    }
+}

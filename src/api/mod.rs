@@ -1,0 +1,16 @@
+//! The safe Rust face: what the C interface does, with results instead of errno.
+//!
+//! `context.rs` knows which descriptor is what; the other files are the families of calls.
+#![forbid(unsafe_code)]
+
+pub mod blocking;
+pub mod channel;
+mod context;
+pub mod region;
+pub mod socket;
+mod table;
+
+pub use crate::channel::source::interest;
+pub use crate::channel::{Event, Options, Step};
+pub use crate::engine::table as engines;
+pub use crate::error::{Errno, Result};

@@ -1,0 +1,52 @@
+//! DMA areas and blocks: `dma_alloc dma_free dma_base sio_reserve sio_release`.
+#![forbid(unsafe_code)]
+
+use super::context::context;
+use crate::engine::table;
+use crate::error::{Errno, Result};
+use crate::region::Region;
+use crate::region::map::Pages;
+
+/// `dma_alloc`: the handle of a new area. `insist` has the bits of the engines that it is for.
+pub fn alloc(size: usize, pages: Pages, insist: u32) -> Result<u64> {
+    let choice = table::choose(insist)?;
+    let region = context().add_region(|handle| {
+        let region = Region::new(handle, size, pages, insist)?;
+        match region.mapping().unlocked() {
+            Some(errno) if table::is_required() => Err(errno),
+            _ => Ok(region),
+        }
+    })?;
+    drop(choice);
+    Ok(region.handle())
+}
+
+/// `dma_free`: `size` as it was asked for; `EBUSY` while anybody uses the area.
+pub fn free(handle: u64, size: usize) -> Result<()> {
+    let region = context().region(handle)?;
+    if region.asked_bytes() != size {
+        return Err(Errno::EINVAL);
+    }
+    if !region.is_idle() {
+        return Err(Errno::EBUSY);
+    }
+    context().remove_region(&region);
+    region.retire();
+    Ok(())
+}
+
+/// `dma_base`: where the area is mapped, and how long it is.
+pub fn base(handle: u64) -> Result<(*mut u8, usize)> {
+    let region = context().region(handle)?;
+    Ok((region.mapping().base(), region.mapping().len()))
+}
+
+/// `sio_reserve`: the address of a fresh block.
+pub fn reserve(handle: u64, size: usize) -> Result<usize> {
+    context().region(handle)?.reserve(size)
+}
+
+/// `sio_release`: a block comes back.
+pub fn release(handle: u64, address: usize, size: usize) -> Result<()> {
+    context().region(handle)?.release(address, size)
+}

@@ -1,0 +1,182 @@
+//! Sockets that work in an area: `dma_assoc dma_disassoc sio_detach sio_info`, and accepted
+//! sockets that inherit.
+#![forbid(unsafe_code)]
+
+use std::os::fd::RawFd;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+
+use arc_swap::ArcSwapOption;
+
+use super::context::{Association, Attached, context};
+use crate::channel::Channel;
+use crate::channel::source::Heir;
+use crate::engine::table::{self, Choice};
+use crate::engine::{Counters, Socket};
+use crate::error::{Errno, Result};
+
+/// `dma_assoc`: the socket's data goes to and comes from the area. `insist` has the bits of the
+/// engines that flags ask for.
+pub fn assoc(fd: RawFd, handle: u64, limit_bytes: usize, insist: u32) -> Result<()> {
+    let region = context().region(handle)?;
+    if limit_bytes > region.mapping().len() {
+        return Err(Errno::EINVAL);
+    }
+    let insist = if insist == 0 { region.engines() } else { insist };
+    let choice = table::choose(insist)?;
+    let socket = Arc::new(Socket::new(fd, region, limit_bytes)?);
+    let association = new_association(socket, choice, insist, limit_bytes);
+    match enter(&association)? {
+        Some(Attached { channel, key }) => channel.abandon(key),
+        None => {}
+    }
+    Ok(())
+}
+
+fn new_association(
+    socket: Arc<Socket>,
+    choice: Choice,
+    insist: u32,
+    limit_bytes: usize,
+) -> Arc<Association> {
+    Arc::new(Association {
+        socket,
+        choice,
+        insist,
+        limit_bytes,
+        attachment: ArcSwapOption::empty(),
+    })
+}
+
+/// Enters an association into the table. One that is there already and whose socket was closed
+/// without `sio_detach` gives way; where it was attached is returned.
+fn enter(association: &Arc<Association>) -> Result<Option<Attached>> {
+    let Err(old) = context().add_socket(association) else { return Ok(None) };
+    if old.socket.is_current() {
+        return Err(Errno::EBUSY);
+    }
+    context().remove_socket(&old);
+    context().add_socket(association).map_err(|_| Errno::EBUSY)?;
+    let attached = old.attached();
+    Ok(attached.map(|attached| Attached {
+        channel: attached.channel.clone(),
+        key: attached.key,
+    }))
+}
+
+/// Makes an accepted socket what its listening socket is.
+pub(super) fn inherit(
+    listener: RawFd,
+    connection: RawFd,
+    channel: &Weak<Channel>,
+) -> Result<Option<Heir>> {
+    let Ok(model) = context().socket(listener) else { return Ok(None) };
+    let region = model.socket.region.clone();
+    let socket = Arc::new(Socket::new(connection, region, model.limit_bytes)?);
+    let association =
+        new_association(socket.clone(), model.choice.clone(), model.insist, model.limit_bytes);
+    let replaced = match enter(&association)? {
+        Some(old) if Weak::ptr_eq(&Arc::downgrade(&old.channel), channel) => Some(old.key),
+        Some(old) => {
+            old.channel.abandon(old.key);
+            None
+        }
+        None => None,
+    };
+    Ok(Some(Heir { socket, replaced }))
+}
+
+/// `dma_disassoc`: `EBUSY` while received data waits to be fetched.
+pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
+    let region = context().region(handle)?;
+    let association = context().current_socket(fd)?;
+    let is_that = association.socket.region.handle() == region.handle()
+        && association.limit_bytes == limit_bytes;
+    if !is_that {
+        return Err(Errno::EINVAL);
+    }
+    if let Some(attached) = association.attached() {
+        let channel = &attached.channel;
+        let mut state = channel.enter()?;
+        state.turn()?;
+        if state.waiting_bytes(attached.key)? > 0 {
+            channel.settle(&mut state)?;
+            return Err(Errno::EBUSY);
+        }
+        state.detach(attached.key)?;
+        state.forget(attached.key);
+        association.attachment.store(None);
+        channel.settle(&mut state)?;
+    }
+    context().remove_socket(&association);
+    Ok(())
+}
+
+/// `sio_detach`: nothing of the socket's is pending any more, and none of its events comes.
+pub fn detach(fd: RawFd) -> Result<()> {
+    let association = context().socket(fd)?;
+    if let Some(attached) = association.attached() {
+        match attached.channel.enter() {
+            Ok(mut state) => {
+                // The source may be gone already, by ec_remove.
+                if let Err(errno) = state.remove(attached.key)
+                    && errno != Errno::ENOENT
+                {
+                    return Err(errno);
+                }
+                association.attachment.store(None);
+                attached.channel.settle(&mut state)?;
+            }
+            Err(Errno::EBADF) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    let was_current = association.socket.is_current();
+    context().remove_socket(&association);
+    if was_current { Ok(()) } else { Err(Errno::EBADF) }
+}
+
+/// What `sio_info` tells.
+pub struct Info {
+    pub engine: &'static str,
+    pub reason: String,
+    pub zero_copy_send: bool,
+    pub locked: bool,
+    pub registered: bool,
+    pub sent: u64,
+    pub sent_copied: u64,
+    pub received: u64,
+    pub received_copied: u64,
+}
+
+/// `sio_info`.
+pub fn info(fd: RawFd) -> Result<Info> {
+    let association = context().current_socket(fd)?;
+    let attached = association.attached();
+    // The channel's engine serves a socket that insists on none.
+    let choice = match &attached {
+        Some(attached) if association.insist == 0 => attached.channel.choice(),
+        _ => &association.choice,
+    };
+    let socket = &association.socket;
+    let Counters { sent, sent_copied, received, received_copied, zero_copy, registered } =
+        &socket.counters;
+    let unlocked = socket.region.mapping().unlocked();
+    let reason = match unlocked {
+        Some(errno) if choice.reason.is_empty() => {
+            format!("area not locked: {errno:?}: RLIMIT_MEMLOCK")
+        }
+        _ => choice.reason.clone(),
+    };
+    Ok(Info {
+        engine: choice.kind.name(),
+        reason,
+        zero_copy_send: zero_copy.load(Ordering::Relaxed),
+        locked: unlocked.is_none(),
+        registered: registered.load(Ordering::Relaxed),
+        sent: sent.load(Ordering::Relaxed),
+        sent_copied: sent_copied.load(Ordering::Relaxed),
+        received: received.load(Ordering::Relaxed),
+        received_copied: received_copied.load(Ordering::Relaxed),
+    })
+}

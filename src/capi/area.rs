@@ -1,0 +1,82 @@
+//! DMA areas and their blocks. Source: the talk, "Proposed Memory Interfaces" and "DMA Memory
+//! Handling".
+
+use std::ffi::{c_int, c_void};
+
+use super::types::dma_mem_t;
+use super::{convert, guard};
+use crate::api::region;
+use crate::error::Errno;
+
+/// Allocates an area. See dma_alloc(3).
+///
+/// # Safety
+/// `handlep` is null or points to room for a handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dma_alloc(handlep: *mut dma_mem_t, size: usize, flags: u32) -> c_int {
+    guard::nothing(|| {
+        convert::not_null(handlep)?;
+        let (pages, engines) = convert::area_flags(flags)?;
+        // SAFETY: by the contract of this function.
+        unsafe { convert::write(handlep, region::alloc(size, pages, engines)?) }
+    })
+}
+
+/// Frees an area. See dma_free(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn dma_free(handle: dma_mem_t, size: usize) -> c_int {
+    guard::nothing(|| region::free(handle, size))
+}
+
+/// Where an area is mapped. See dma_base(3).
+///
+/// # Safety
+/// `base` and `size` are null or point to room for what they are called.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn dma_base(
+    mem: dma_mem_t,
+    base: *mut *mut c_void,
+    size: *mut usize,
+) -> c_int {
+    guard::nothing(|| {
+        let (address, length) = region::base(mem)?;
+        if base.is_null() && size.is_null() {
+            return Err(Errno::EFAULT);
+        }
+        // SAFETY: by the contract of this function; what is null is not wanted.
+        unsafe {
+            if !base.is_null() {
+                base.write(address.cast());
+            }
+            if !size.is_null() {
+                size.write(length);
+            }
+        }
+        Ok(())
+    })
+}
+
+/// Claims a block. See sio_reserve(3).
+///
+/// # Safety
+/// `memp` is null or points to room for a pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn sio_reserve(
+    dma: dma_mem_t,
+    memp: *mut *mut c_void,
+    size: usize,
+) -> c_int {
+    guard::nothing(|| {
+        convert::not_null(memp)?;
+        // SAFETY: by the contract of this function.
+        unsafe { convert::write(memp, region::reserve(dma, size)? as *mut c_void) }
+    })
+}
+
+/// Gives a block back. See sio_release(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn sio_release(dma: dma_mem_t, mem: *mut c_void, size: usize) -> c_int {
+    guard::nothing(|| {
+        region::release(dma, mem as usize, size)
+    })
+}

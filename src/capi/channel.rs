@@ -1,0 +1,184 @@
+//! Event channels. Source: the talk, "Event Handling Solutions" and "Using Event Channels".
+
+use std::ffi::c_int;
+
+use super::types::{EC_ABSTIME, EC_CANCEL_ON_SET, EC_SINGLE, ec_t, event_data_t};
+use super::{convert, guard};
+use crate::api::blocking::Wait;
+use crate::api::channel;
+use crate::channel::{Event, Options};
+use crate::error::Errno;
+use crate::sys::wait::Terms;
+
+const CAPACITY_SHIFT: u32 = 24;
+
+/// A new event channel: its descriptor. See ec_create(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn ec_create(flags: u32) -> ec_t {
+    guard::number(|| {
+        if flags & !(EC_SINGLE | 0xff << CAPACITY_SHIFT) != 0 {
+            return Err(Errno::EINVAL);
+        }
+        let single = flags & EC_SINGLE != 0;
+        channel::create(Options { single, capacity_log2: flags >> CAPACITY_SHIFT })
+    })
+}
+
+/// Destroys a channel. See ec_destroy(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn ec_destroy(ec: ec_t) -> c_int {
+    guard::nothing(|| channel::destroy(ec))
+}
+
+/// Fetches one event; never blocks. See ec_next_event(3).
+///
+/// # Safety
+/// `d` is null or points to room for an event.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ec_next_event(ec: ec_t, d: *mut event_data_t) -> c_int {
+    // SAFETY: by the contract of this function.
+    guard::nothing(|| channel::next_events(ec, unsafe { convert::events(d, 1) }?).map(drop))
+}
+
+/// The descriptor that is readable while an event is queued. See ec_to_fd(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn ec_to_fd(ec: ec_t) -> c_int {
+    guard::number(|| channel::to_fd(ec))
+}
+
+/// Waits until an event is queued, and leaves it there. See ec_delay(3).
+///
+/// # Safety
+/// `tout` is null or points to a timespec.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ec_delay(ec: ec_t, tout: *mut libc::timespec) -> c_int {
+    guard::blocking(
+        || {
+            // SAFETY: by the contract of this function.
+            let terms = unsafe { convert::terms(tout, std::ptr::null()) }?;
+            Wait::new(ec, None, Terms { ..terms })
+        },
+        |_| Ok(0),
+    )
+}
+
+/// Fetches up to `n` events; never blocks. See ec_next_events(3).
+///
+/// # Safety
+/// `d` is null or points to room for `n` events.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ec_next_events(ec: ec_t, d: *mut event_data_t, n: c_int) -> c_int {
+    guard::number(|| {
+        // SAFETY: by the contract of this function.
+        channel::next_events(ec, unsafe { convert::events(d, n) }?).map(|count| count as c_int)
+    })
+}
+
+/// Waits for events and fetches up to `n`. See ec_wait_events(3).
+///
+/// # Safety
+/// `d` points to room for `n` events; `tout` and `mask` are null or valid.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn ec_wait_events(
+    ec: ec_t,
+    d: *mut event_data_t,
+    n: c_int,
+    tout: *const libc::timespec,
+    mask: *const libc::sigset_t,
+) -> c_int {
+    guard::blocking(
+        // SAFETY: by the contract of this function.
+        || unsafe {
+            let room = convert::events(d, n)?;
+            Wait::new(ec, Some(room), convert::terms(tout, mask)?)
+        },
+        |count| Ok(count as c_int),
+    )
+}
+
+/// Queues an event of the program's own. See ec_post(3).
+///
+/// # Safety
+/// `d` is null or points to an event.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ec_post(ec: ec_t, d: *const event_data_t) -> c_int {
+    guard::nothing(|| {
+        convert::not_null(d)?;
+        // SAFETY: not null, and of the same layout by assertion.
+        channel::post(ec, unsafe { d.cast::<Event>().read() })
+    })
+}
+
+/// Wakes up to `n` waiting threads without an event. See ec_wake(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn ec_wake(ec: ec_t, n: c_int) -> c_int {
+    guard::nothing(|| channel::wake(ec, n))
+}
+
+/// Sends out what was accepted. See ec_flush(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn ec_flush(ec: ec_t) -> c_int {
+    guard::nothing(|| channel::flush(ec))
+}
+
+/// A descriptor as a source. See ec_add_fd(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn ec_add_fd(
+    ec: ec_t,
+    fd: c_int,
+    poll_events: u32,
+    flags: u32,
+    cookie: u64,
+) -> c_int {
+    guard::number(|| {
+        channel::add_fd(ec, fd, poll_events, convert::source_flags(flags)?, cookie)
+    })
+}
+
+/// A timer as a source. See ec_add_timer(3).
+///
+/// # Safety
+/// `when` is null or points to an itimerspec.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn ec_add_timer(
+    ec: ec_t,
+    clock: libc::clockid_t,
+    when: *const libc::itimerspec,
+    flags: u32,
+    cookie: u64,
+) -> c_int {
+    guard::number(|| {
+        if flags & !(EC_ABSTIME | EC_CANCEL_ON_SET) != 0 {
+            return Err(Errno::EINVAL);
+        }
+        // SAFETY: by the contract of this function.
+        let when = unsafe { when.as_ref() }.ok_or(Errno::EFAULT)?;
+        channel::add_timer(ec, clock, when, flags as i32, cookie)
+    })
+}
+
+/// A listening socket as a source of connections. See ec_add_accept(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn ec_add_accept(ec: ec_t, listen_fd: c_int, flags: u32, cookie: u64) -> c_int {
+    guard::number(|| channel::add_accept(ec, listen_fd, convert::source_flags(flags)?, cookie))
+}
+
+/// An associated socket as a source. See ec_add_socket(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn ec_add_socket(ec: ec_t, sock: c_int, flags: u32, cookie: u64) -> c_int {
+    guard::number(|| channel::add_socket(ec, sock, convert::source_flags(flags)?, cookie))
+}
+
+/// Changes what a source waits for, and arms it again. See ec_modify(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn ec_modify(ec: ec_t, source: c_int, poll_events: u32, flags: u32) -> c_int {
+    guard::nothing(|| {
+        channel::modify(ec, source, poll_events, convert::source_flags(flags)?)
+    })
+}
+
+/// Removes a source and its events. See ec_remove(3).
+#[unsafe(no_mangle)]
+pub extern "C" fn ec_remove(ec: ec_t, source: c_int) -> c_int {
+    guard::nothing(|| channel::remove(ec, source))
+}

@@ -1,0 +1,100 @@
+//! The guard around every exported function: results become -1 and errno, panics become
+//! `ENOTRECOVERABLE`, and success leaves errno as it was.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Once;
+
+use crate::api::blocking::{Blocking, Progress};
+use crate::error::{Errno, Result};
+use crate::log::{self, Level};
+use crate::sys::wait;
+
+thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
+
+/// Runs the body of an exported function; nothing unwinds out of it.
+fn protect<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    silence_panics();
+    DEPTH.set(DEPTH.get() + 1);
+    let answer = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let text = panic
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+            .unwrap_or("no message");
+        log::write(Level::Error, format_args!("panic: {text}"));
+        Err(Errno::ENOTRECOVERABLE)
+    });
+    DEPTH.set(DEPTH.get() - 1);
+    answer
+}
+
+/// A panic of ours writes nothing to the program's standard error: `SIO_LOG` is for that. A
+/// panic outside of the guard, in a Rust program, is told as ever.
+fn silence_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let previous = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            if DEPTH.try_with(Cell::get).unwrap_or(0) == 0 {
+                previous(info);
+            }
+        }));
+    });
+}
+
+fn errno() -> i32 {
+    // SAFETY: the C library's own per-thread variable.
+    unsafe { *libc::__errno_location() }
+}
+
+fn set_errno(value: i32) {
+    // SAFETY: as above.
+    unsafe { *libc::__errno_location() = value };
+}
+
+/// Ends an exported function: the value, or -1 and errno.
+fn finish(answer: Result<i32>, before: i32) -> i32 {
+    match answer {
+        Ok(value) => {
+            set_errno(before);
+            value
+        }
+        Err(reason) => {
+            set_errno(reason as i32);
+            -1
+        }
+    }
+}
+
+/// For functions that return a number that is not negative.
+pub fn number(body: impl FnOnce() -> Result<i32>) -> i32 {
+    let before = errno();
+    finish(protect(body), before)
+}
+
+/// For functions that return 0.
+pub fn nothing(body: impl FnOnce() -> Result<()>) -> i32 {
+    number(|| body().map(|()| 0))
+}
+
+/// For functions that may block: every step is guarded, the blocking in between is not, because
+/// a thread that is cancelled there unwinds through here.
+pub fn blocking<B: Blocking>(
+    make: impl FnOnce() -> Result<B>,
+    convert: impl FnOnce(B::Output) -> Result<i32>,
+) -> i32 {
+    let before = errno();
+    let mut call = match protect(make) {
+        Ok(call) => call,
+        Err(reason) => return finish(Err(reason), before),
+    };
+    let mut slept = None;
+    loop {
+        match protect(|| call.step(slept)) {
+            Ok(Progress::Done(output)) => return finish(protect(|| convert(output)), before),
+            Ok(Progress::Block(sleep)) => slept = Some(wait::block(&sleep, &call.terms())),
+            Err(reason) => return finish(Err(reason), before),
+        }
+    }
+}

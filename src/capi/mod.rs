@@ -1,0 +1,11 @@
+//! The C interface: guard, convert, one call of `api`. `include/sio.h` is generated from here.
+//!
+//! Rules: failure is -1 and errno; success leaves errno as it was; a panic never crosses. What
+//! may block and be cancelled is "C-unwind", and blocks outside of the guard.
+
+mod area;
+mod channel;
+mod convert;
+mod guard;
+mod socket;
+pub mod types;

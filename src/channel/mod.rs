@@ -1,0 +1,216 @@
+//! Event channels: "one interface to rule them all" (the talk, "Current Event Handling").
+//!
+//! A channel is a descriptor, a queue of events, a set of sources, and engines that serve its
+//! sockets. `state.rs` is what one thread at a time does with it; `wait.rs` how threads sleep.
+#![forbid(unsafe_code)]
+
+pub mod event;
+mod queue;
+mod sockets;
+pub mod source;
+pub mod state;
+mod wait;
+
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+
+use nix::sys::eventfd::EventFd;
+
+pub use event::Event;
+pub use state::State;
+pub use wait::{Interest, Step, Waiting};
+
+use crate::engine::Key;
+use crate::engine::table::{self, Choice, Kind};
+use crate::error::{Errno, Result};
+use crate::limits::{CAPACITY_LOG2_DEFAULT, CAPACITY_LOG2_MAX};
+use crate::region::Patron;
+use crate::sys::cell::{Entered, Guarded};
+use crate::sys::{fork, poll};
+
+/// What `ec_create` was asked for.
+#[derive(Clone, Copy, Default)]
+pub struct Options {
+    /// Only the creating thread will use the channel.
+    pub single: bool,
+    /// Events that it holds, as a power of two; 0 is the default.
+    pub capacity_log2: u32,
+}
+
+pub struct Channel {
+    fd: RawFd,
+    /// The descriptor where it is not the poll set's own.
+    _outer: Option<OwnedFd>,
+    epoch: u32,
+    choice: Choice,
+    state: Guarded<State>,
+    is_dead: AtomicBool,
+    bell: Bell,
+    me: Weak<Channel>,
+}
+
+/// How an area tells a channel that blocks have come back, without taking any lock.
+#[derive(Default)]
+struct Bell {
+    rung: AtomicBool,
+    token: OnceLock<Arc<EventFd>>,
+    /// Areas that went while only another thread could have given up its part of them.
+    retired: Mutex<Vec<u64>>,
+    /// Sources whose sockets were closed without a word and have been found out.
+    abandoned: Mutex<Vec<Key>>,
+}
+
+impl Channel {
+    pub fn new(options: Options) -> Result<Arc<Self>> {
+        let capacity_log2 = match options.capacity_log2 {
+            0 => CAPACITY_LOG2_DEFAULT,
+            1..=CAPACITY_LOG2_MAX => options.capacity_log2,
+            _ => return Err(Errno::EINVAL),
+        };
+        let capacity = 1u32 << capacity_log2;
+        let choice = table::choose(0)?;
+        match Self::build(&choice, capacity, options.single) {
+            Err(errno) if choice.kind != Kind::Epoll && !table::is_required() => {
+                let reason = format!("{}: {errno:?}: no ring for this channel", choice.kind.name());
+                let choice = Choice { kind: Kind::Epoll, reason };
+                Self::build(&choice, capacity, options.single)
+            }
+            other => other,
+        }
+    }
+
+    fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Arc<Self>> {
+        fork::watch();
+        let built = table::build(choice, capacity, single)?;
+        let outer = match built.ring {
+            Some(ring) => {
+                let outer = poll::create()?;
+                poll::add(outer.as_raw_fd(), ring, poll::IN, 0)?;
+                Some(outer)
+            }
+            None => None,
+        };
+        let poll = table::poll_set(outer.as_ref().map(AsRawFd::as_raw_fd))?;
+        let fd = outer.as_ref().map(AsRawFd::as_raw_fd).or(poll.fd()).ok_or(Errno::EBADF)?;
+        let state = State::new(capacity as usize, choice.kind, built.engine, poll);
+        Ok(Arc::new_cyclic(|me| Self {
+            fd,
+            _outer: outer,
+            epoch: fork::epoch(),
+            choice: choice.clone(),
+            state: if single { Guarded::single(state) } else { Guarded::shared(state) },
+            is_dead: AtomicBool::new(false),
+            bell: Bell::default(),
+            me: me.clone(),
+        }))
+    }
+
+    /// The number by which the program knows it; readable while an event is queued.
+    pub fn fd(&self) -> RawFd {
+        self.fd
+    }
+
+    /// The engine that serves its sockets, and why not another.
+    pub fn choice(&self) -> &Choice {
+        &self.choice
+    }
+
+    /// Whether it has been destroyed.
+    pub fn is_dead(&self) -> bool {
+        self.is_dead.load(Ordering::Acquire)
+    }
+
+    /// The right to change the channel. `EPERM` in a child and in a thread that is not the
+    /// owner's, `EBADF` once it is destroyed.
+    pub fn enter(&self) -> Result<Entered<'_, State>> {
+        if self.epoch != fork::epoch() {
+            return Err(Errno::EPERM);
+        }
+        let mut state = self.state.enter()?;
+        if self.is_dead() {
+            return Err(Errno::EBADF);
+        }
+        self.answer_bell(&mut state);
+        Ok(state)
+    }
+
+    fn answer_bell(&self, state: &mut State) {
+        if self.bell.rung.swap(false, Ordering::AcqRel) {
+            state.replenish();
+            let mut retired =
+                self.bell.retired.lock().unwrap_or_else(PoisonError::into_inner);
+            for area in retired.drain(..) {
+                state.retire(area);
+            }
+            let mut abandoned =
+                self.bell.abandoned.lock().unwrap_or_else(PoisonError::into_inner);
+            for key in abandoned.drain(..) {
+                // It may have been removed meanwhile.
+                let _ = state.remove(key);
+            }
+        }
+    }
+
+    /// Called when engines starve: from now on areas can ring.
+    fn hang_bell(&self, state: &mut State) -> Result<()> {
+        if self.bell.token.get().is_none() {
+            let token = state.bell_token()?;
+            let _ = self.bell.token.set(token);
+            state.replenish();
+        }
+        Ok(())
+    }
+
+    /// Ends a change: the descriptor says what is so, and whoever should wake is woken.
+    pub fn settle(&self, state: &mut State) -> Result<()> {
+        if state.is_starved() {
+            self.hang_bell(state)?;
+        }
+        state.settle()
+    }
+
+    /// The channel as something that an area can call.
+    pub fn patron(&self) -> Option<Arc<dyn Patron>> {
+        let me: Arc<dyn Patron> = self.me.upgrade()?;
+        Some(me)
+    }
+
+    /// The socket of a source is gone: the source goes with whoever enters the channel next.
+    pub fn abandon(&self, key: Key) {
+        self.bell.abandoned.lock().unwrap_or_else(PoisonError::into_inner).push(key);
+        self.space();
+    }
+
+    /// Destroys it: nothing touches the program's memory any more, every waiter gets `EBADF`.
+    pub fn destroy(&self) -> Result<()> {
+        let mut state = self.enter()?;
+        state.close()?;
+        self.is_dead.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl Patron for Channel {
+    fn space(&self) {
+        self.bell.rung.store(true, Ordering::Release);
+        if let Some(token) = self.bell.token.get() {
+            let _ = token.write(1);
+        }
+    }
+
+    fn retire(&self, area: u64) {
+        match self.enter() {
+            Ok(mut state) => state.retire(area),
+            // The owner's thread will do it with its next call.
+            Err(Errno::EPERM) => {
+                let mut retired =
+                    self.bell.retired.lock().unwrap_or_else(PoisonError::into_inner);
+                retired.push(area);
+                drop(retired);
+                self.space();
+            }
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Events that wait to be fetched, and the slots that accepted requests have reserved.
+//!
+//! Invariants: events of requests and of the program never exceed the capacity, because a slot is
+//! reserved before a request is accepted; a source that repeats stands in the queue at most once.
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+
+use super::event::Event;
+use crate::engine::Key;
+use crate::error::{Errno, Result};
+
+/// What stands in the queue.
+pub enum Item {
+    /// An event that is complete. `counted`: it occupies a slot.
+    Event { event: Event, counted: bool },
+    /// A socket has something: what exactly is found out when it is fetched.
+    Receivable(Key),
+}
+
+pub struct Queue {
+    items: VecDeque<Item>,
+    /// Items that would be fetched: not those of sockets that have been emptied meanwhile.
+    live: usize,
+    /// Slots that are taken: by events in the queue, and by requests under way.
+    taken: usize,
+    capacity: usize,
+}
+
+impl Queue {
+    pub fn new(capacity: usize) -> Self {
+        Self { items: VecDeque::new(), live: 0, taken: 0, capacity }
+    }
+
+    /// Events that can be fetched now.
+    pub fn live(&self) -> usize {
+        self.live
+    }
+
+    /// Whether a slot could be reserved.
+    pub fn has_room(&self) -> bool {
+        self.taken < self.capacity
+    }
+
+    /// Takes a slot for an event that will come; `EAGAIN` when there is none.
+    pub fn reserve(&mut self) -> Result<()> {
+        if !self.has_room() {
+            return Err(Errno::EAGAIN);
+        }
+        self.taken += 1;
+        Ok(())
+    }
+
+    /// Gives a slot back whose event will not come.
+    pub fn unreserve(&mut self) {
+        self.taken -= 1;
+    }
+
+    /// The event that a slot was reserved for.
+    pub fn push_reserved(&mut self, event: Event) {
+        self.items.push_back(Item::Event { event, counted: true });
+        self.live += 1;
+    }
+
+    /// An event of a source that repeats, and sees to it that it stands here only once.
+    pub fn push_source(&mut self, event: Event) {
+        self.items.push_back(Item::Event { event, counted: false });
+        self.live += 1;
+    }
+
+    pub fn push_receivable(&mut self, key: Key) {
+        self.items.push_back(Item::Receivable(key));
+        self.live += 1;
+    }
+
+    /// A socket whose item is in the queue has become worth fetching, or not any more.
+    pub fn set_live(&mut self, is_live: bool) {
+        if is_live { self.live += 1 } else { self.live -= 1 }
+    }
+
+    /// The next item. For a socket the caller says with [`Queue::set_live`] what it was.
+    pub fn pop(&mut self) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        if let Item::Event { counted, .. } = &item {
+            self.live -= 1;
+            self.taken -= usize::from(*counted);
+        }
+        Some(item)
+    }
+
+    /// Removes every event of a source and returns them. Items of sockets become dead by
+    /// themselves.
+    pub fn purge(&mut self, source: Key) -> Vec<Event> {
+        self.remove(|event| event.source == source)
+    }
+
+    /// Removes every event.
+    pub fn clear(&mut self) -> Vec<Event> {
+        self.remove(|_| true)
+    }
+
+    fn remove(&mut self, is_unwanted: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let Self { items, live, taken, .. } = self;
+        let mut removed = Vec::new();
+        items.retain(|item| match item {
+            Item::Event { event, counted } if is_unwanted(event) => {
+                *live -= 1;
+                *taken -= usize::from(*counted);
+                removed.push(*event);
+                false
+            }
+            _ => true,
+        });
+        removed
+    }
+}

@@ -1,0 +1,239 @@
+//! A channel's sockets: attached, received from, sent to, accepted, and let go.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use super::event::{self, Event};
+use super::source::{self, Accept, Attachment, Heir, Kind as SourceKind, Source};
+use super::state::State;
+use crate::engine::table::{self, Choice, Kind};
+use crate::engine::{Ask, Key, Received, Request, Sent, Socket};
+use crate::error::{Errno, Result};
+
+impl State {
+    /// Attaches a socket. `insist` has the bits of the engines that its association asks for.
+    pub fn attach(
+        &mut self,
+        socket: &Arc<Socket>,
+        edge: bool,
+        cookie: u64,
+        insist: u32,
+    ) -> Result<Key> {
+        let engine = self.engine_for(insist)?;
+        let attachment = Attachment {
+            socket: socket.clone(),
+            edge,
+            engine,
+            is_queued: false,
+            is_live: false,
+        };
+        let id = self.sources.add(Source { cookie, kind: SourceKind::Socket(attachment) })?;
+        if let Err(errno) = self.engines[engine].attach(id, socket, edge, &mut self.poll) {
+            self.sources.remove(id);
+            return Err(errno);
+        }
+        Ok(id)
+    }
+
+    fn engine_for(&mut self, insist: u32) -> Result<usize> {
+        if insist == 0 || insist == self.kind.bit() {
+            return Ok(0);
+        }
+        if insist != Kind::Epoll.bit() {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        if self.engines.len() == 1 {
+            let choice = Choice { kind: Kind::Epoll, reason: String::new() };
+            self.engines.push(table::build(&choice, 0, false)?.engine);
+        }
+        Ok(1)
+    }
+
+    /// Lets the socket go; what it had not sent is told as cancelled. Its source stays.
+    pub fn detach(&mut self, id: Key) -> Result<()> {
+        let engine = self.attachment(id)?.engine;
+        self.engines[engine].detach(id, &mut self.poll, &mut self.notices);
+        self.take_notices();
+        if std::mem::take(&mut self.attachment(id)?.is_live) {
+            self.queue.set_live(false);
+        }
+        Ok(())
+    }
+
+    /// Removes the source of a socket that was let go, but leaves what it has to tell.
+    pub fn forget(&mut self, id: Key) {
+        self.sources.remove(id);
+    }
+
+    pub(super) fn attachment(&mut self, id: Key) -> Result<&mut Attachment> {
+        match self.sources.get(id).map(|source| &mut source.kind) {
+            Some(SourceKind::Socket(attachment)) => Ok(attachment),
+            _ => Err(Errno::EINVAL),
+        }
+    }
+
+    /// `sio_send`: accepted, with a slot for its event, or refused with `EAGAIN`.
+    pub fn send(&mut self, id: Key, request: Request) -> Result<()> {
+        let engine = self.attachment(id)?.engine;
+        self.queue.reserve()?;
+        if let Err(errno) = self.engines[engine].send(id, request) {
+            self.queue.unreserve();
+            return Err(errno);
+        }
+        if self.sleepers.is_anyone_waiting() {
+            self.turn()?;
+        }
+        Ok(())
+    }
+
+    /// Whether a request would be accepted.
+    pub fn has_room(&self) -> bool {
+        self.queue.has_room()
+    }
+
+    /// `sio_recv`, without waiting.
+    pub fn receive(&mut self, id: Key, ask: &Ask) -> Result<Received> {
+        let engine = self.attachment(id)?.engine;
+        let mut answer = self.engines[engine].receive(id, ask, &mut self.poll);
+        if matches!(answer, Err(Errno::EAGAIN)) && !self.engines[engine].is_polled(id) {
+            self.turn()?;
+            answer = self.engines[engine].receive(id, ask, &mut self.poll);
+        }
+        self.refresh(id);
+        answer
+    }
+
+    /// Whether a thread may wait on the socket's descriptor itself.
+    pub fn is_polled(&mut self, id: Key) -> Result<bool> {
+        let engine = self.attachment(id)?.engine;
+        Ok(self.engines[engine].is_polled(id))
+    }
+
+    /// Bytes that have arrived and were not fetched: those that a detach would lose.
+    pub fn waiting_bytes(&mut self, id: Key) -> Result<usize> {
+        let engine = self.attachment(id)?.engine;
+        Ok(self.engines[engine].waiting(id).bytes)
+    }
+
+    /// The socket has something new: its item belongs into the queue.
+    pub(super) fn receivable(&mut self, id: Key) {
+        let Ok(attachment) = self.attachment(id) else { return };
+        let (was_queued, was_live) = (attachment.is_queued, attachment.is_live);
+        attachment.is_queued = true;
+        attachment.is_live = true;
+        if !was_queued {
+            self.queue.push_receivable(id);
+        } else if !was_live {
+            self.queue.set_live(true);
+        }
+        self.sleepers.wake_for_socket(id);
+    }
+
+    /// Brings an item in the queue in line with what the engine has.
+    pub(super) fn refresh(&mut self, id: Key) {
+        let Ok(attachment) = self.attachment(id) else { return };
+        let (engine, is_live) = (attachment.engine, attachment.is_live);
+        let has_something = {
+            let waiting = self.engines[engine].waiting(id);
+            waiting.bytes > 0 || waiting.end || waiting.error.is_some()
+        };
+        if is_live && !has_something {
+            if let Ok(attachment) = self.attachment(id) {
+                attachment.is_live = false;
+            }
+            self.queue.set_live(false);
+        }
+    }
+
+    /// What a socket's item in the queue has come to.
+    pub(super) fn fetch_receivable(&mut self, id: Key, again: &mut Vec<Key>) -> Option<Event> {
+        let source = self.sources.get(id)?;
+        let cookie = source.cookie;
+        let SourceKind::Socket(attachment) = &mut source.kind else { return None };
+        attachment.is_queued = false;
+        if !std::mem::take(&mut attachment.is_live) {
+            return None;
+        }
+        self.queue.set_live(false);
+        let waiting = self.engines[attachment.engine].waiting(id);
+        if waiting.bytes == 0 && !waiting.end && waiting.error.is_none() {
+            return None;
+        }
+        if !attachment.edge {
+            again.push(id);
+        }
+        Some(source::receive_event(waiting, attachment.socket.fd, id, cookie))
+    }
+
+    /// A send has ended.
+    pub(super) fn sent(&mut self, id: Key, sent: &Sent) {
+        let found = self.sources.get(id).and_then(|source| match &source.kind {
+            SourceKind::Socket(attachment) => Some((source.cookie, attachment.socket.fd)),
+            _ => None,
+        });
+        let Some((cookie, fd)) = found.filter(|_| !sent.quiet || sent.outcome.is_err()) else {
+            self.queue.unreserve();
+            return;
+        };
+        let mut event = Event::new(event::SENT, fd, id, cookie);
+        event.pointer = sent.address;
+        event.length = sent.length;
+        if sent.copied {
+            event.flags |= event::F_COPIED;
+        }
+        match sent.outcome {
+            Ok(bytes) => event.result = bytes as i64,
+            Err(errno) => {
+                event.result = -1;
+                event.errno = errno as i32;
+                if matches!(errno, Errno::EPIPE | Errno::ECONNRESET) {
+                    event.flags |= event::F_HUP;
+                }
+            }
+        }
+        self.queue.push_reserved(event);
+    }
+
+    /// A listening socket is ready: one connection, made what the listening socket is.
+    pub(super) fn accepted(&mut self, id: Key) -> Option<Event> {
+        let source = self.sources.get(id)?;
+        let cookie = source.cookie;
+        let SourceKind::Accept(accept) = &mut source.kind else { return None };
+        let mut event = Event::new(event::ACCEPT, accept.fd, id, cookie);
+        let fd = match accept.take()? {
+            Ok(fd) => fd,
+            Err(errno) => {
+                event.result = -1;
+                event.errno = errno as i32;
+                return Some(event);
+            }
+        };
+        event.result = i64::from(fd);
+        if let Err(errno) = self.adopt_connection(id, fd, cookie) {
+            event.errno = errno as i32;
+        }
+        Some(event)
+    }
+
+    fn adopt_connection(&mut self, id: Key, fd: i32, cookie: u64) -> Result<()> {
+        let accept = self.accept(id)?;
+        let attach = accept.attach;
+        let Some(Heir { socket, replaced }) = (accept.inherit)(fd)? else { return Ok(()) };
+        if let Some(old) = replaced {
+            // Before the number is used again: removing it later would hit the new socket.
+            let _ = self.remove(old);
+        }
+        if attach {
+            let key = self.attach(&socket, false, cookie, 0)?;
+            (self.accept(id)?.attached)(&socket, key);
+        }
+        Ok(())
+    }
+
+    fn accept(&mut self, id: Key) -> Result<&mut Accept> {
+        match self.sources.get(id).map(|source| &mut source.kind) {
+            Some(SourceKind::Accept(accept)) => Ok(accept),
+            _ => Err(Errno::ENOENT),
+        }
+    }
+}

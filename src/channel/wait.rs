@@ -1,0 +1,291 @@
+//! How threads wait on a channel.
+//!
+//! One of them, the leader, waits in the kernel; the others follow it on a word of their own, so
+//! that an event wakes one thread and not the herd. Who stops waiting sees to it that somebody
+//! else leads. A thread that waits with a signal mask of its own always waits in the kernel,
+//! because only there can the mask be put in place together with the wait.
+#![forbid(unsafe_code)]
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::state::State;
+use super::{Channel, Event};
+use crate::engine::{Ask, Key, Received};
+use crate::error::{Errno, Result};
+use crate::sys::futex;
+use crate::sys::wait::{Sleep, Terms};
+
+/// What the word of a follower says.
+const WAITING: u32 = 0;
+const LOOK_AGAIN: u32 = 1;
+const WOKEN: u32 = 2;
+
+/// Who waits, as the state knows them.
+#[derive(Default)]
+pub(super) struct Sleepers {
+    /// The leader, and the socket that it waits for if not for any event.
+    leader: Option<Option<Key>>,
+    /// Threads in the kernel beside it.
+    masked: usize,
+    followers: VecDeque<Follower>,
+    /// `ec_wake` for the leader, and for those beside it.
+    leader_woken: bool,
+    masked_woken: usize,
+    /// A wake-up is on its way to those in the kernel: it stays visible until they have come.
+    pub is_kicked: bool,
+    /// The leader sleeps although events are queued: what it counts in the ring stays as it is.
+    pub is_pinned: bool,
+}
+
+struct Follower {
+    word: Arc<AtomicU32>,
+    key: Option<Key>,
+}
+
+impl Follower {
+    fn wake(&self, with: u32) {
+        self.word.store(with, Ordering::Release);
+        futex::wake(&self.word, 1);
+    }
+}
+
+impl Sleepers {
+    pub fn follow(&mut self, key: Option<Key>) -> Arc<AtomicU32> {
+        let word = Arc::new(AtomicU32::new(WAITING));
+        self.followers.push_back(Follower { word: word.clone(), key });
+        word
+    }
+
+    pub fn is_anyone_waiting(&self) -> bool {
+        self.leader.is_some() || self.masked > 0 || !self.followers.is_empty()
+    }
+
+    /// Whether somebody sleeps in the kernel until there are events.
+    pub fn is_kernel_waiting(&self) -> bool {
+        self.leader == Some(None) || self.masked > 0
+    }
+
+    /// Wakes one follower that takes any event.
+    pub fn wake_one_for_events(&mut self) -> bool {
+        let Some(index) = self.followers.iter().position(|follower| follower.key.is_none()) else {
+            return false;
+        };
+        self.wake(index, LOOK_AGAIN);
+        true
+    }
+
+    /// Wakes the followers that wait for this socket.
+    pub fn wake_for_socket(&mut self, key: Key) {
+        while let Some(index) = self.followers.iter().position(|f| f.key == Some(key)) {
+            self.wake(index, LOOK_AGAIN);
+        }
+    }
+
+    pub fn wake_all(&mut self) {
+        while !self.followers.is_empty() {
+            self.wake(0, LOOK_AGAIN);
+        }
+    }
+
+    fn wake(&mut self, index: usize, with: u32) {
+        if let Some(follower) = self.followers.remove(index) {
+            follower.wake(with);
+        }
+    }
+
+    /// Somebody has to wait in the kernel while others wait for what it brings.
+    fn appoint(&mut self) {
+        if self.leader.is_none() && !self.followers.is_empty() {
+            self.wake(0, LOOK_AGAIN);
+        }
+    }
+
+    fn forget(&mut self, word: &Arc<AtomicU32>) {
+        self.followers.retain(|follower| !Arc::ptr_eq(&follower.word, word));
+    }
+}
+
+impl State {
+    /// `ec_wake`: up to `count` threads that wait now return without an event.
+    pub fn wake(&mut self, count: usize) -> Result<()> {
+        let sleepers = &mut self.sleepers;
+        let mut left = count;
+        while left > 0
+            && let Some(index) = sleepers.followers.iter().position(|f| f.key.is_none())
+        {
+            sleepers.wake(index, WOKEN);
+            left -= 1;
+        }
+        let mut kick = false;
+        if left > 0 && sleepers.leader == Some(None) && !sleepers.leader_woken {
+            sleepers.leader_woken = true;
+            kick = true;
+            left -= 1;
+        }
+        let masked = left.min(sleepers.masked - sleepers.masked_woken);
+        sleepers.masked_woken += masked;
+        if kick || masked > 0 { self.kick() } else { Ok(()) }
+    }
+}
+
+/// What a thread waits for.
+pub enum Interest<'a> {
+    /// `ec_delay`: that there is an event.
+    Look,
+    /// `ec_wait_events`: to fetch.
+    Fetch(&'a mut [Event]),
+    /// A blocking `sio_recv` of an attached socket.
+    Receive { key: Key, ask: Ask },
+}
+
+/// What came of it.
+pub enum Step {
+    /// Events fetched; 0: woken without one (or, for a look, there is one).
+    Done(usize),
+    Received(Received),
+    /// Nothing yet: block on this, then come again.
+    Block(Sleep),
+}
+
+enum Role {
+    None,
+    Leader,
+    Masked,
+    Follower(Arc<AtomicU32>),
+}
+
+/// One thread's wait. It blocks nowhere itself: the caller does, between two steps, with no lock
+/// held; if it is cancelled there, dropping the wait leaves everything in order.
+pub struct Waiting<'a> {
+    channel: Arc<Channel>,
+    interest: Interest<'a>,
+    terms: Terms,
+    role: Role,
+    was_woken: bool,
+}
+
+impl<'a> Waiting<'a> {
+    pub fn new(channel: Arc<Channel>, interest: Interest<'a>, terms: Terms) -> Self {
+        Self { channel, interest, terms, role: Role::None, was_woken: false }
+    }
+
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Looks, and says what to do next. `slept` is how the last block ended, if there was one.
+    pub fn step(&mut self, slept: Option<Result<()>>) -> Result<Step> {
+        let channel = self.channel.clone();
+        let mut state = channel.enter()?;
+        self.leave(&mut state);
+        let found = self.look(&mut state);
+        // Settled before anybody sleeps: what the ring holds is what the sleeper counts on.
+        channel.settle(&mut state)?;
+        let answer = match found {
+            Ok(Some(step)) => Ok(step),
+            Ok(None) if self.was_woken => Ok(Step::Done(0)),
+            Ok(None) => match slept {
+                Some(Err(errno)) => Err(errno),
+                _ if self.terms.expired() => Err(Errno::ETIMEDOUT),
+                _ => return self.prepare(&mut state),
+            },
+            Err(errno) => Err(errno),
+        };
+        state.sleepers.appoint();
+        answer
+    }
+
+    fn look(&mut self, state: &mut State) -> Result<Option<Step>> {
+        match &mut self.interest {
+            Interest::Look => {
+                state.turn()?;
+                Ok(state.look()?.then_some(Step::Done(0)))
+            }
+            Interest::Fetch(room) => {
+                state.turn()?;
+                let count = state.fetch(room)?;
+                Ok((count > 0).then_some(Step::Done(count)))
+            }
+            Interest::Receive { key, ask } => match state.receive(*key, ask) {
+                Ok(received) => Ok(Some(Step::Received(received))),
+                Err(Errno::EAGAIN) => Ok(None),
+                Err(errno) => Err(errno),
+            },
+        }
+    }
+
+    /// Takes a role for the time of sleeping.
+    fn prepare(&mut self, state: &mut State) -> Result<Step> {
+        let key = match &self.interest {
+            Interest::Receive { key, .. } => Some(*key),
+            _ => None,
+        };
+        if let Some(key) = key
+            && state.is_polled(key)?
+        {
+            let fd = state.attachment(key)?.socket.fd;
+            return Ok(Step::Block(Sleep::Poll { fd, events: libc::POLLIN | libc::POLLRDHUP }));
+        }
+        if self.terms.mask.is_some() {
+            let sleep = state.sleep()?;
+            state.sleepers.masked += 1;
+            self.role = Role::Masked;
+            return Ok(Step::Block(sleep));
+        }
+        if state.sleepers.leader.is_none() {
+            let sleep = state.sleep()?;
+            state.sleepers.leader = Some(key);
+            state.sleepers.is_pinned = key.is_some();
+            self.role = Role::Leader;
+            return Ok(Step::Block(sleep));
+        }
+        let word = state.follow(key);
+        self.role = Role::Follower(word.clone());
+        Ok(Step::Block(Sleep::Word { word, expected: WAITING }))
+    }
+
+    /// Gives the role back.
+    fn leave(&mut self, state: &mut State) {
+        let sleepers = &mut state.sleepers;
+        match std::mem::replace(&mut self.role, Role::None) {
+            Role::None => return,
+            Role::Leader => {
+                sleepers.leader = None;
+                sleepers.is_pinned = false;
+                self.was_woken |= std::mem::take(&mut sleepers.leader_woken);
+            }
+            Role::Masked => {
+                sleepers.masked -= 1;
+                if sleepers.masked_woken > 0 {
+                    sleepers.masked_woken -= 1;
+                    self.was_woken = true;
+                }
+            }
+            Role::Follower(word) => {
+                self.was_woken |= word.load(Ordering::Acquire) == WOKEN;
+                sleepers.forget(&word);
+            }
+        }
+        if sleepers.leader.is_none() && sleepers.masked == 0 {
+            sleepers.is_kicked = false;
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    /// A wait that was broken off, by cancellation: somebody else may have to lead.
+    fn drop(&mut self) {
+        if matches!(self.role, Role::None) {
+            return;
+        }
+        let channel = self.channel.clone();
+        if let Ok(mut state) = channel.enter() {
+            self.leave(&mut state);
+            // An error here is the next waiter's to see.
+            let _ = channel.settle(&mut state);
+            state.sleepers.appoint();
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Plain system calls between a socket and its area: what the epoll engine, sockets in no
+//! channel, and sockets whose kernel cannot do better are served by. Never blocks.
+#![forbid(unsafe_code)]
+
+use super::{Ask, Form, Outbox, Received, Request, Socket};
+use crate::error::{Errno, Result};
+use crate::limits::{CONTROL_BYTES_MAX, DATAGRAM_BYTES_MAX, STREAM_PIECE_BYTES_MAX};
+use crate::region::Message;
+use crate::sys::message::{ADDRESS_BYTES_MAX, Address, Outgoing};
+use crate::sys::{poll, socket as system};
+
+/// Streams are content with less than they asked for, down to this.
+const STREAM_PIECE_BYTES_MIN: usize = 512;
+
+/// Receives into a fresh block. `EAGAIN`: nothing has arrived; `ENOBUFS`: the area, or the
+/// socket's share of it, has no room.
+pub fn receive(socket: &Socket, ask: &Ask) -> Result<Received> {
+    if ask.form == Form::Message { receive_message(socket, ask) } else { receive_data(socket, ask) }
+}
+
+fn receive_data(socket: &Socket, ask: &Ask) -> Result<Received> {
+    let mut loan = room_for(socket, ask.size, |bytes| socket.region.take(bytes))?;
+    let flags = if socket.is_stream() { 0 } else { system::TRUNC };
+    let (count, name) = match ask.form {
+        Form::Name => {
+            let (count, name) = system::receive_from(socket.fd, loan.span(), flags)?;
+            (count, Some(name).filter(|name: &Address| !name.bytes().is_empty()))
+        }
+        _ => (system::receive(socket.fd, loan.span(), flags)?, None),
+    };
+    let stored = count.min(loan.len()).min(ask.size);
+    if count == 0 && is_end(socket) {
+        return Ok(Received::End);
+    }
+    loan.trim(stored);
+    socket.account.add(stored);
+    socket.counters.count_received(stored);
+    let address = loan.hand_out(0, stored, Some(socket.account.clone()));
+    let count = if ask.flags & system::TRUNC != 0 { count } else { stored };
+    Ok(Received::Block { address, count, name })
+}
+
+fn receive_message(socket: &Socket, ask: &Ask) -> Result<Received> {
+    let control = CONTROL_BYTES_MAX;
+    let message = room_for(socket, usize::MAX, |bytes| {
+        Message::room(&socket.region, bytes, ADDRESS_BYTES_MAX, control)
+    })?;
+    let mut flags = ask.flags & system::CMSG_CLOEXEC;
+    if !socket.is_stream() {
+        flags |= system::TRUNC;
+    }
+    let spans = message.spans();
+    let mut facts = system::receive_message(socket.fd, &spans, flags)?;
+    let stored = facts.bytes.min(spans.data.len());
+    if facts.bytes == 0 && facts.control_length == 0 && is_end(socket) {
+        return Ok(Received::End);
+    }
+    facts.flags &= !libc::MSG_CMSG_CLOEXEC;
+    let count = if ask.flags & system::TRUNC != 0 { facts.bytes } else { stored };
+    socket.counters.count_received(stored);
+    let address = message.hand_out(&facts, &socket.account);
+    Ok(Received::Block { address, count, name: None })
+}
+
+/// Finds room for the next piece of a stream or for a whole message, but never more than `size`.
+fn room_for<T>(
+    socket: &Socket,
+    size: usize,
+    mut take: impl FnMut(usize) -> Option<T>,
+) -> Result<T> {
+    let left = socket.account.left_bytes();
+    if socket.is_stream() {
+        let mut bytes = size.min(STREAM_PIECE_BYTES_MAX).min(left);
+        while bytes > 0 {
+            if let Some(found) = take(bytes) {
+                return Ok(found);
+            }
+            if bytes < STREAM_PIECE_BYTES_MIN {
+                break;
+            }
+            bytes /= 2;
+        }
+        return Err(Errno::ENOBUFS);
+    }
+    // A message is never cut for want of room, only because the program asked for less.
+    let usual = size.min(DATAGRAM_BYTES_MAX);
+    if size <= DATAGRAM_BYTES_MAX || socket.is_internet() {
+        if usual <= left && let Some(found) = take(usual) {
+            return Ok(found);
+        }
+    }
+    let bytes = size.min(system::next_message_bytes(socket.fd)?).max(1);
+    // One that is larger than the socket's whole share would stop it for ever: that is cut.
+    let bytes = if bytes > socket.account.limit_bytes() { left } else { bytes };
+    if bytes == 0 || bytes > left {
+        return Err(Errno::ENOBUFS);
+    }
+    take(bytes).ok_or(Errno::ENOBUFS)
+}
+
+/// Whether nothing received means the end: always on streams, never on datagrams; a sequence of
+/// packets has empty ones too, so its state is asked for.
+fn is_end(socket: &Socket) -> bool {
+    match socket.kind {
+        libc::SOCK_STREAM => true,
+        libc::SOCK_SEQPACKET => {
+            let events = poll::now(socket.fd, libc::POLLRDHUP).unwrap_or(0);
+            events & (libc::POLLRDHUP | libc::POLLHUP) != 0
+                && system::readable_bytes(socket.fd) == Ok(0)
+        }
+        _ => false,
+    }
+}
+
+/// Sends what is left of a request after `skip` bytes, or a first part of it.
+pub fn send(socket: &Socket, request: &Request, skip: usize) -> Result<usize> {
+    match request.pieces.as_slice() {
+        [piece] if request.is_plain() => {
+            system::send(socket.fd, piece.span().skip(skip), request.flags)
+        }
+        _ => system::send_message(socket.fd, &request.message(skip), request.flags),
+    }
+}
+
+/// Sends the first unsent requests of a stream in one call: as many as are plain and have the
+/// flags of the first, which has not been started.
+pub fn send_gathered(socket: &Socket, outbox: &Outbox) -> Result<usize> {
+    let flags = outbox.unsent().next().map_or(0, |entry| entry.request.flags);
+    let message = Outgoing::new(
+        outbox
+            .unsent()
+            .take_while(|entry| entry.request.is_plain() && entry.request.flags == flags)
+            .flat_map(|entry| entry.request.spans(entry.sent))
+            .take(GATHERED_PIECES_MAX),
+        None,
+        Vec::new(),
+    );
+    system::send_message(socket.fd, &message, flags)
+}
+
+/// Pieces that are worth gathering into one call.
+const GATHERED_PIECES_MAX: usize = 64;

@@ -1,0 +1,177 @@
+//! The epoll engine: readiness from the channel's poll set, data by plain system calls.
+//!
+//! It needs nothing that a kernel or a sandbox refuses. Sends are put off until the channel is
+//! turned; what the kernel does not take at once goes on when the socket is writable again.
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::ready::Ready;
+use super::{
+    Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, direct,
+};
+use crate::error::{Errno, Result};
+use crate::sys::wait::Sleep;
+use crate::sys::poll;
+
+#[derive(Default)]
+pub struct Epoll {
+    connections: HashMap<Key, Connection>,
+    /// Sockets with requests that have not been tried yet.
+    dirty: Vec<Key>,
+    /// Sockets that had no room to receive into.
+    starved: Vec<Key>,
+}
+
+struct Connection {
+    socket: Arc<Socket>,
+    ready: Ready,
+    outbox: Outbox,
+    is_dirty: bool,
+    /// The kernel's buffer is full: wait until it is not.
+    is_full: bool,
+}
+
+impl Connection {
+    /// One system call for the first request, or for several small ones of a stream.
+    fn try_to_send(&self) -> Option<Result<usize>> {
+        let mut unsent = self.outbox.unsent();
+        let entry = unsent.next()?;
+        let has_more = unsent.next().is_some() && self.socket.is_stream();
+        Some(if has_more && entry.request.is_plain() {
+            direct::send_gathered(&self.socket, &self.outbox)
+        } else {
+            direct::send(&self.socket, &entry.request, entry.sent)
+        })
+    }
+
+    /// Hands the kernel as much as it takes.
+    fn flush(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        self.is_full = false;
+        while let Some(sent) = self.try_to_send() {
+            match sent {
+                Ok(bytes) => drop(self.outbox.advance(bytes, true)),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => {
+                    self.is_full = true;
+                    break;
+                }
+                Err(errno) => self.outbox.fail(errno),
+            }
+        }
+        self.outbox.tell(key, &self.socket, notices);
+        self.ready.want_output(self.is_full, poll)
+    }
+}
+
+impl Engine for Epoll {
+    fn name(&self) -> &'static str {
+        "epoll"
+    }
+
+    fn attach(
+        &mut self,
+        key: Key,
+        socket: &Arc<Socket>,
+        edge: bool,
+        poll: &mut PollSet,
+    ) -> Result<()> {
+        let connection = Connection {
+            socket: socket.clone(),
+            ready: Ready::new(socket, key, edge, poll)?,
+            outbox: Outbox::default(),
+            is_dirty: false,
+            is_full: false,
+        };
+        self.connections.insert(key, connection);
+        Ok(())
+    }
+
+    fn detach(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) {
+        if let Some(mut connection) = self.connections.remove(&key) {
+            connection.ready.close(poll);
+            connection.outbox.cancel(key, &connection.socket, notices);
+        }
+    }
+
+    fn set_edge(&mut self, key: Key, edge: bool, poll: &mut PollSet) -> Result<()> {
+        let connection = self.connections.get_mut(&key).ok_or(Errno::ENOENT)?;
+        connection.ready.set_edge(edge, poll)
+    }
+
+    fn send(&mut self, key: Key, request: Request) -> Result<()> {
+        let connection = self.connections.get_mut(&key).ok_or(Errno::EINVAL)?;
+        connection.outbox.push(request);
+        if !connection.is_dirty && !connection.is_full {
+            connection.is_dirty = true;
+            self.dirty.push(key);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, key: Key, ask: &Ask, poll: &mut PollSet) -> Result<Received> {
+        let connection = self.connections.get_mut(&key).ok_or(Errno::EINVAL)?;
+        let answer = connection.ready.receive(ask, poll);
+        if matches!(answer, Err(Errno::ENOBUFS)) {
+            self.starved.push(key);
+        }
+        answer
+    }
+
+    fn waiting(&self, _key: Key) -> Readiness {
+        Readiness::default()
+    }
+
+    fn is_polled(&self, _key: Key) -> bool {
+        true
+    }
+
+    fn ready(
+        &mut self,
+        key: Key,
+        events: u32,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+    ) -> Option<Readiness> {
+        let connection = self.connections.get_mut(&key)?;
+        if events & (poll::OUT | poll::ERR | poll::HUP) != 0 && connection.is_full {
+            // What cannot be told now is told by the send's own event.
+            let _ = connection.flush(key, poll, notices);
+        }
+        connection.ready.readiness(events, poll)
+    }
+
+    fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        for key in std::mem::take(&mut self.dirty) {
+            if let Some(connection) = self.connections.get_mut(&key) {
+                connection.is_dirty = false;
+                connection.flush(key, poll, notices)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn replenish(&mut self, poll: &mut PollSet) {
+        for key in std::mem::take(&mut self.starved) {
+            if let Some(connection) = self.connections.get_mut(&key) {
+                connection.ready.replenish(poll);
+            }
+        }
+    }
+
+    fn is_starved(&self) -> bool {
+        !self.starved.is_empty()
+    }
+
+    fn hold(&mut self, _wanted: bool) -> bool {
+        false
+    }
+
+    fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
+        let fd = poll.fd().ok_or(Errno::EBADF)?;
+        Ok(Sleep::Poll { fd, events: libc::POLLIN })
+    }
+
+    fn retire(&mut self, _area: u64) {}
+}

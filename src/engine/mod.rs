@@ -1,0 +1,145 @@
+//! Engines: what moves the data of associated sockets. One trait, one file or folder each.
+//!
+//! To add one: implement [`Engine`], add it to `table.rs`, and run the conformance tests, which
+//! take the list of engines from there. `epoll.rs` is the small one to read first.
+#![forbid(unsafe_code)]
+
+mod direct;
+mod epoll;
+mod outbox;
+mod poll_set;
+mod ready;
+mod socket;
+pub mod table;
+mod uring;
+
+use std::sync::Arc;
+
+pub use direct::{receive as receive_directly, send as send_directly};
+pub use outbox::{Outbox, Piece, Request};
+pub use poll_set::{PollSet, TOKEN};
+pub use socket::{Counters, Socket};
+
+use crate::error::{Errno, Result};
+use crate::sys::message::Address;
+use crate::sys::wait::Sleep;
+
+/// Names a socket within its channel: the id of its source.
+pub type Key = i32;
+
+/// What the program wants to receive.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask {
+    pub size: usize,
+    /// `MSG_TRUNC` and `MSG_CMSG_CLOEXEC`, if asked for.
+    pub flags: i32,
+    pub form: Form,
+}
+
+/// Which of the three receive calls it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Data,
+    Name,
+    Message,
+}
+
+/// What it got: a block of the area that it holds from now on.
+pub enum Received {
+    Block { address: usize, count: usize, name: Option<Address> },
+    End,
+}
+
+/// What `sio_recv` would find now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Readiness {
+    pub bytes: usize,
+    pub end: bool,
+    pub error: Option<Errno>,
+}
+
+/// What an engine has to tell its channel.
+pub enum Notice {
+    /// The socket has data, an end or an error that it did not have before.
+    Receivable(Key),
+    /// A send has come to its end: nobody reads its memory any more.
+    Sent(Key, Sent),
+}
+
+/// The end of one accepted send.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    pub address: usize,
+    pub length: usize,
+    pub outcome: Result<usize>,
+    pub copied: bool,
+    pub quiet: bool,
+}
+
+/// The data path of the sockets of one channel.
+///
+/// Contract: every accepted request gets exactly one [`Sent`], in order for each socket; after
+/// [`Engine::detach`] there is no notice for that socket, and nothing of the program's memory is
+/// written any more. No call blocks, but `detach` may wait for the kernel to let go.
+pub trait Engine: Send {
+    /// The name that `sio_info` tells.
+    fn name(&self) -> &'static str;
+
+    /// From now on the socket's data is received, and what it sends goes out through here.
+    /// With `edge`, readiness is told once per change.
+    fn attach(
+        &mut self,
+        key: Key,
+        socket: &Arc<Socket>,
+        edge: bool,
+        poll: &mut PollSet,
+    ) -> Result<()>;
+
+    /// Undoes it. Sends that had not ended are told as failed with `ECANCELED`.
+    fn detach(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>);
+
+    /// Changes the `edge` of attach.
+    fn set_edge(&mut self, key: Key, edge: bool, poll: &mut PollSet) -> Result<()>;
+
+    /// Accepts a request; it goes out with the next turn.
+    fn send(&mut self, key: Key, request: Request) -> Result<()>;
+
+    /// Takes what has arrived: `EAGAIN` when nothing has, `ENOBUFS` when there is no room.
+    fn receive(&mut self, key: Key, ask: &Ask, poll: &mut PollSet) -> Result<Received>;
+
+    /// What has arrived and waits inside the engine. Data that is still the kernel's is not
+    /// counted, and is told through [`Engine::ready`] instead.
+    fn waiting(&self, key: Key) -> Readiness;
+
+    /// Whether data waits in the kernel until [`Engine::receive`] fetches it, so that a thread
+    /// may wait on the descriptor itself.
+    fn is_polled(&self, key: Key) -> bool;
+
+    /// The poll set says that the socket's descriptor has `events`. The answer is what an event
+    /// should tell the program, if anything.
+    fn ready(
+        &mut self,
+        key: Key,
+        events: u32,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+    ) -> Option<Readiness>;
+
+    /// Rings the doorbell once if there is something to submit, and reaps.
+    fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()>;
+
+    /// Blocks have come back to areas: whoever stopped receiving may go on.
+    fn replenish(&mut self, poll: &mut PollSet);
+
+    /// Whether somebody would receive if only there were room.
+    fn is_starved(&self) -> bool;
+
+    /// Tries to keep the channel's descriptor readable without a system call. `false`: it cannot.
+    fn hold(&mut self, wanted: bool) -> bool;
+
+    /// What a thread is to wait for. Everything submitted goes out first.
+    fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep>;
+
+    /// An area goes: give back the parts of it that are kept for receiving.
+    fn retire(&mut self, area: u64);
+}

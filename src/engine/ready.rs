@@ -1,0 +1,178 @@
+//! Receiving by readiness: the data stays with the kernel until the program fetches it, straight
+//! into a block of the size that it asks for.
+//!
+//! The kernel's level-triggered readiness is the event. It is switched off while it would only
+//! repeat what the program cannot act on: no room in the area, or an end that was fetched.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use super::{Ask, Key, PollSet, Readiness, Received, Socket, direct};
+use crate::error::{Errno, Result};
+use crate::sys::{poll, socket as system};
+
+pub struct Ready {
+    socket: Arc<Socket>,
+    key: Key,
+    edge: bool,
+    /// An error that the kernel has told once and will not tell again.
+    error: Option<Errno>,
+    /// The program has seen the end of the stream.
+    finished: bool,
+    /// There is no room to receive into.
+    pub starved: bool,
+    /// The kernel keeps saying "ready" where there is nothing to tell: edges only, for now.
+    hushed: bool,
+    /// Somebody wants to know when the socket can take more.
+    output: bool,
+    registered: Option<u32>,
+}
+
+impl Ready {
+    pub fn new(
+        socket: &Arc<Socket>,
+        key: Key,
+        edge: bool,
+        poll: &mut PollSet,
+    ) -> Result<Self> {
+        let mut ready = Self {
+            socket: socket.clone(),
+            key,
+            edge,
+            error: None,
+            finished: false,
+            starved: false,
+            hushed: false,
+            output: false,
+            registered: None,
+        };
+        ready.update(poll)?;
+        Ok(ready)
+    }
+
+    fn interest(&self) -> Option<u32> {
+        if self.finished && !self.output {
+            return None;
+        }
+        let mut events = 0;
+        if !self.finished && !self.starved {
+            events |= poll::IN | poll::RDHUP;
+        }
+        if self.output {
+            events |= poll::OUT;
+        }
+        // An error or hang-up is always reported: where it is no news, only as an edge.
+        if self.edge || self.hushed || self.finished || self.starved {
+            events |= poll::EDGE;
+        }
+        Some(events)
+    }
+
+    fn update(&mut self, poll: &mut PollSet) -> Result<()> {
+        let wanted = self.interest();
+        if wanted == self.registered {
+            return Ok(());
+        }
+        let (fd, key) = (self.socket.fd, self.key as u64);
+        match (self.registered, wanted) {
+            (None, Some(events)) => poll.add(fd, events, key)?,
+            (Some(_), Some(events)) => poll.modify(fd, events, key)?,
+            (_, None) => poll.remove(fd, key),
+        }
+        self.registered = wanted;
+        Ok(())
+    }
+
+    pub fn close(&mut self, poll: &mut PollSet) {
+        if self.registered.take().is_some() {
+            poll.remove(self.socket.fd, self.key as u64);
+        }
+    }
+
+    pub fn set_edge(&mut self, edge: bool, poll: &mut PollSet) -> Result<()> {
+        self.edge = edge;
+        self.hushed = false;
+        // Registering anew reports what is ready now once more.
+        self.registered = self.registered.map(|events| events ^ poll::EDGE);
+        self.update(poll)
+    }
+
+    /// Whether readiness to send is to be reported too.
+    pub fn want_output(&mut self, wanted: bool, poll: &mut PollSet) -> Result<()> {
+        self.output = wanted;
+        self.update(poll)
+    }
+
+    /// Room may have come back.
+    pub fn replenish(&mut self, poll: &mut PollSet) {
+        if std::mem::take(&mut self.starved) {
+            // A descriptor that was closed is not in the set any more: nothing to switch on.
+            let _ = self.update(poll);
+        }
+    }
+
+    /// What an event tells, given what the kernel says is ready.
+    pub fn readiness(&mut self, events: u32, poll: &mut PollSet) -> Option<Readiness> {
+        let found = self.look(events);
+        let hushed = found.is_none() && events & (poll::IN | poll::ERR | poll::HUP) != 0;
+        if hushed != self.hushed {
+            self.hushed = hushed;
+            let _ = self.update(poll);
+        }
+        found
+    }
+
+    fn look(&mut self, events: u32) -> Option<Readiness> {
+        if events & poll::ERR != 0
+            && self.error.is_none()
+            && let Ok(number @ 1..) = system::take_error(self.socket.fd)
+        {
+            self.error = Some(Errno::from_raw(number));
+        }
+        if self.finished && self.error.is_none() {
+            return None;
+        }
+        let hung_up = events & (poll::RDHUP | poll::HUP) != 0;
+        let bytes = match self.socket.kind {
+            libc::SOCK_SEQPACKET => system::next_message_bytes(self.socket.fd),
+            _ => system::readable_bytes(self.socket.fd),
+        };
+        let bytes = bytes.unwrap_or(0);
+        if let Some(errno) = self.error
+            && bytes == 0
+        {
+            return Some(Readiness { bytes: 0, end: false, error: Some(errno) });
+        }
+        let readable = events & poll::IN != 0;
+        let connected = self.socket.kind == libc::SOCK_DGRAM || readable;
+        let end = hung_up && connected && self.socket.kind != libc::SOCK_DGRAM;
+        let message = readable && !self.socket.is_stream();
+        (bytes > 0 || end || message).then_some(Readiness { bytes, end, error: None })
+    }
+
+    pub fn receive(&mut self, ask: &Ask, poll: &mut PollSet) -> Result<Received> {
+        let answer = direct::receive(&self.socket, ask);
+        match &answer {
+            Err(Errno::EAGAIN) => {
+                if let Some(errno) = self.error.take() {
+                    return Err(errno);
+                }
+            }
+            Err(Errno::ENOBUFS) => {
+                self.starved = true;
+                self.update(poll)?;
+                self.socket.region.want_space();
+            }
+            Err(_) => self.error = None,
+            Ok(Received::End) => {
+                if let Some(errno) = self.error.take() {
+                    return Err(errno);
+                }
+                self.finished = true;
+                self.update(poll)?;
+            }
+            Ok(Received::Block { .. }) => {}
+        }
+        answer
+    }
+}

@@ -1,0 +1,92 @@
+//! What an engine and a channel need to know of an associated socket.
+#![forbid(unsafe_code)]
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::error::{Errno, Result};
+use crate::region::{Account, Region};
+use crate::sys::{descriptor, socket};
+
+/// A descriptor whose data lives in an area. The facts do not change while it is associated.
+pub struct Socket {
+    pub fd: RawFd,
+    /// The kernel's own number of the socket: a descriptor may be closed and mean another.
+    pub identity: u64,
+    pub domain: i32,
+    pub kind: i32,
+    pub listening: bool,
+    pub region: Arc<Region>,
+    pub account: Arc<Account>,
+    pub counters: Counters,
+}
+
+/// What `sio_info` tells, in bytes.
+#[derive(Default)]
+pub struct Counters {
+    pub sent: AtomicU64,
+    pub sent_copied: AtomicU64,
+    pub received: AtomicU64,
+    pub received_copied: AtomicU64,
+    /// The last zero-copy send was one.
+    pub zero_copy: AtomicBool,
+    /// The area is registered with the engine.
+    pub registered: AtomicBool,
+}
+
+impl Socket {
+    /// Looks at the descriptor; `limit_bytes` as `size` of `dma_assoc`.
+    pub fn new(fd: RawFd, region: Arc<Region>, limit_bytes: usize) -> Result<Self> {
+        if !descriptor::is_open(fd) {
+            return Err(Errno::EBADF);
+        }
+        let domain = socket::domain(fd)?;
+        let kind = socket::kind(fd)?;
+        if ![libc::AF_INET, libc::AF_INET6, libc::AF_UNIX].contains(&domain) {
+            return Err(Errno::EAFNOSUPPORT);
+        }
+        if ![libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_SEQPACKET].contains(&kind) {
+            return Err(Errno::EPROTONOSUPPORT);
+        }
+        let account = Arc::new(Account::new(limit_bytes, region.mapping().len()));
+        Ok(Self {
+            fd,
+            identity: socket::identity(fd)?,
+            domain,
+            kind,
+            listening: socket::is_listening(fd)?,
+            region,
+            account,
+            counters: Counters::default(),
+        })
+    }
+
+    pub fn is_stream(&self) -> bool {
+        self.kind == libc::SOCK_STREAM
+    }
+
+    pub fn is_internet(&self) -> bool {
+        self.domain != libc::AF_UNIX
+    }
+
+    /// Whether the descriptor still means this socket.
+    pub fn is_current(&self) -> bool {
+        socket::identity(self.fd) == Ok(self.identity)
+    }
+}
+
+impl Counters {
+    /// Bytes that arrived: the kernel engines copy each of them once, into the area.
+    pub fn count_received(&self, bytes: usize) {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.received_copied.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+
+    pub fn count_sent(&self, bytes: usize, copied: bool) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+        if copied {
+            self.sent_copied.fetch_add(bytes as u64, Ordering::Relaxed);
+        }
+    }
+}

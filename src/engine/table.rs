@@ -1,0 +1,226 @@
+//! Which engines there are, which one serves, and why not another: a fallback is never silent.
+//!
+//! `SIO_ENGINE` lists names in order of preference; what this machine refuses is skipped. epoll
+//! is the last resort even when it is not listed, unless `SIO_REQUIRE=1` asks for an error.
+#![forbid(unsafe_code)]
+
+use std::sync::OnceLock;
+
+use super::epoll::Epoll;
+use super::uring::Uring;
+use super::{Engine, PollSet};
+use crate::error::{Errno, Result};
+use crate::log::{self, Level};
+use crate::sys::ring;
+
+/// The engines, in the default order of preference.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    Uring,
+    Epoll,
+}
+
+pub const KINDS: [Kind; 2] = [Kind::Uring, Kind::Epoll];
+
+/// Why an engine does not serve.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    pub errno: Errno,
+    pub cause: String,
+}
+
+/// How well an engine does one thing here.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Support {
+    Native,
+    Emulated,
+    No,
+}
+
+/// One line of what `sio-probe` tells.
+#[derive(Clone, Debug)]
+pub struct Capability {
+    pub name: &'static str,
+    pub support: Support,
+    pub note: &'static str,
+}
+
+impl Kind {
+    /// The name in `SIO_ENGINE` and `sio_info`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Uring => "io_uring",
+            Self::Epoll => "epoll",
+        }
+    }
+
+    /// The bit by which flags of `dma_alloc` and `dma_assoc` ask for it.
+    pub fn bit(self) -> u32 {
+        match self {
+            Self::Uring => 1,
+            Self::Epoll => 2,
+        }
+    }
+
+    /// Whether it works on this machine, for this process.
+    pub fn check(self) -> std::result::Result<(), Refusal> {
+        match self {
+            Self::Epoll => Ok(()),
+            Self::Uring => ring::features().map(drop).map_err(|errno| Refusal {
+                errno,
+                cause: uring_cause(errno),
+            }),
+        }
+    }
+
+    pub fn capabilities(self) -> Vec<Capability> {
+        use Support::{Emulated, Native, No};
+        let line = |name, support, note| Capability { name, support, note };
+        match self {
+            Self::Epoll => vec![
+                line("batched system calls", No, "one call for each send and receive"),
+                line("receive into the area", Native, "one copy by the kernel"),
+                line("zero-copy send", No, "the kernel copies"),
+                line("registered memory", No, "not needed"),
+            ],
+            Self::Uring => {
+                let features = ring::features().unwrap_or_default();
+                let native = |yes| if yes { Native } else { No };
+                let multishot = if features.receive_multishot { Native } else { Emulated };
+                vec![
+                    line("batched system calls", Native, ""),
+                    line("receive into the area", multishot, "TCP; other sockets by readiness"),
+                    line("zero-copy send", native(features.send_zero_copy), "Linux 6.2"),
+                    line("zero-copy messages", native(features.sendmsg_zero_copy), "Linux 6.2"),
+                    line("registered memory", native(features.sparse_buffers), "Linux 5.19"),
+                    line("deferred task work", native(features.defer_taskrun), "EC_SINGLE only"),
+                ]
+            }
+        }
+    }
+}
+
+/// The likely reason in words; io_uring_setup(2) and the usual sandboxes.
+fn uring_cause(errno: Errno) -> String {
+    let hint = match errno {
+        Errno::EPERM | Errno::EACCES => {
+            match std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").as_deref() {
+                Ok("0\n") | Err(_) => "a seccomp filter or security module forbids it",
+                Ok(_) => "sysctl kernel.io_uring_disabled forbids it",
+            }
+        }
+        Errno::ENOSYS => "the kernel is older than 5.11, or a seccomp filter hides it",
+        Errno::ENOMEM => "not enough memory, or RLIMIT_MEMLOCK is too low",
+        Errno::EMFILE | Errno::ENFILE => "too many open descriptors",
+        Errno::EINVAL => "the kernel is too old",
+        _ => "the kernel refused it",
+    };
+    format!("io_uring: {errno:?}: {hint}", errno = errno)
+}
+
+/// What the environment asked for, read once.
+struct Wishes {
+    preference: Vec<Kind>,
+    unknown: Vec<String>,
+    require: bool,
+}
+
+fn wishes() -> &'static Wishes {
+    static WISHES: OnceLock<Wishes> = OnceLock::new();
+    WISHES.get_or_init(|| {
+        let list = std::env::var("SIO_ENGINE").unwrap_or_default();
+        let require = std::env::var("SIO_REQUIRE").is_ok_and(|value| value == "1");
+        let names: Vec<&str> =
+            list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        if names.is_empty() {
+            return Wishes { preference: KINDS.to_vec(), unknown: Vec::new(), require };
+        }
+        let find = |name: &str| KINDS.into_iter().find(|kind| kind.name() == name);
+        Wishes {
+            preference: names.iter().filter_map(|name| find(name)).collect(),
+            unknown: names
+                .iter()
+                .filter(|name| find(name).is_none())
+                .map(ToString::to_string)
+                .collect(),
+            require,
+        }
+    })
+}
+
+/// Whether `SIO_REQUIRE=1` turns what would be a fallback into an error.
+pub fn is_required() -> bool {
+    wishes().require
+}
+
+/// The engine that serves, and why a preferred one does not.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    pub kind: Kind,
+    pub reason: String,
+}
+
+/// Picks an engine. `insist` has the bits of engines that flags ask for, or is 0.
+pub fn choose(insist: u32) -> Result<Choice> {
+    let wishes = wishes();
+    if insist != 0 {
+        let kind = KINDS.into_iter().find(|kind| kind.bit() == insist).ok_or(Errno::EINVAL)?;
+        return match kind.check() {
+            Ok(()) => Ok(Choice { kind, reason: String::new() }),
+            Err(refusal) => Err(refusal.errno),
+        };
+    }
+    let mut reason = String::new();
+    let mut first_errno = None;
+    if let Some(name) = wishes.unknown.first() {
+        reason = format!("{name}: unknown to this version");
+        first_errno = Some(Errno::ENOTSUP);
+    }
+    for &kind in &wishes.preference {
+        if wishes.require && first_errno.is_some() {
+            break;
+        }
+        match kind.check() {
+            Ok(()) => return Ok(Choice { kind, reason }),
+            Err(refusal) => {
+                first_errno = first_errno.or(Some(refusal.errno));
+                if reason.is_empty() {
+                    reason = refusal.cause;
+                }
+            }
+        }
+    }
+    if wishes.require {
+        return Err(first_errno.unwrap_or(Errno::ENOTSUP));
+    }
+    Ok(Choice { kind: Kind::Epoll, reason })
+}
+
+/// A fresh engine for a channel, and its poll set. `outer` is the channel's descriptor where the
+/// engine brings one of its own to be nested there.
+pub fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Built> {
+    log::write(
+        Level::Info,
+        format_args!("engine {} {}", choice.kind.name(), choice.reason),
+    );
+    match choice.kind {
+        Kind::Epoll => Ok(Built { engine: Box::new(Epoll::default()), ring: None }),
+        Kind::Uring => {
+            let uring = Uring::new(ring::features()?, capacity, single)?;
+            let ring = Some(uring.fd());
+            Ok(Built { engine: Box::new(uring), ring })
+        }
+    }
+}
+
+/// See [`build`].
+pub struct Built {
+    pub engine: Box<dyn Engine>,
+    /// A descriptor that is readable when the engine has something.
+    pub ring: Option<i32>,
+}
+
+/// The poll set that goes with an engine.
+pub fn poll_set(outer: Option<i32>) -> Result<PollSet> {
+    outer.map_or_else(PollSet::outermost, |outer| Ok(PollSet::nested_in(outer)))
+}

@@ -1,0 +1,95 @@
+//! The part of an area that the kernel may fill: a ring of buffers that all sockets of a channel
+//! with that area share, so that an idle connection holds none.
+//!
+//! Nothing is set aside before the first data arrive: an area whose sockets are silent is all the
+//! program's. A buffer that came back half empty is cut to what it holds.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use crate::error::Result;
+use crate::region::{Loan, Region};
+use crate::sys::ring::{BufferRing, Ring};
+
+const BUFFER_BYTES_MAX: usize = 16 * 1024;
+const BUFFER_BYTES_MIN: usize = 2 * 1024;
+/// Buffers that the kernel is given in advance take at most this part of the area, or this much.
+const ADVANCE_DIVISOR: usize = 4;
+const ADVANCE_BYTES_MAX: usize = 4 << 20;
+
+pub struct Group {
+    pub id: u16,
+    pub area: u64,
+    region: Arc<Region>,
+    ring: BufferRing,
+    buffers: Vec<Option<Loan>>,
+    free_ids: Vec<u16>,
+    buffer_bytes: usize,
+    /// Data have arrived: from now on the kernel is kept supplied.
+    active: bool,
+}
+
+impl Group {
+    pub fn new(ring: &Ring, id: u16, region: &Arc<Region>) -> Result<Self> {
+        let area_bytes = region.mapping().len();
+        let buffer_bytes = (area_bytes / 64)
+            .next_power_of_two()
+            .clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
+        let advance_bytes = (area_bytes / ADVANCE_DIVISOR).min(ADVANCE_BYTES_MAX);
+        let count = (advance_bytes / buffer_bytes).max(1).next_power_of_two() as u16;
+        Ok(Self {
+            id,
+            area: region.handle(),
+            region: region.clone(),
+            ring: ring.buffer_ring(id, count)?,
+            buffers: (0..count).map(|_| None).collect(),
+            free_ids: (0..count).collect(),
+            buffer_bytes,
+            active: false,
+        })
+    }
+
+    pub fn buffer_bytes(&self) -> usize {
+        self.buffer_bytes
+    }
+
+    /// Whether the kernel has a buffer.
+    pub fn has_buffers(&self) -> bool {
+        self.free_ids.len() < self.buffers.len()
+    }
+
+    /// The buffer that the kernel has filled.
+    pub fn take(&mut self, id: u16) -> Option<Loan> {
+        let loan = self.buffers.get_mut(usize::from(id))?.take()?;
+        self.free_ids.push(id);
+        Some(loan)
+    }
+
+    /// Supplies the kernel from now on, as far as the area has room.
+    pub fn activate(&mut self) {
+        self.active = true;
+        self.refill();
+    }
+
+    pub fn refill(&mut self) {
+        if !self.active || self.free_ids.is_empty() {
+            return;
+        }
+        let mut added = false;
+        while let Some(&id) = self.free_ids.last() {
+            let Some(loan) = self.region.take(self.buffer_bytes) else { break };
+            self.free_ids.pop();
+            self.ring.provide(loan.span(), id);
+            self.buffers[usize::from(id)] = Some(loan);
+            added = true;
+        }
+        if added {
+            self.ring.publish();
+        }
+    }
+
+    /// Asks to be told when the area has room again.
+    pub fn want_space(&self) {
+        self.region.want_space();
+    }
+}

@@ -1,0 +1,371 @@
+//! The io_uring engine: one ring per channel.
+//!
+//! Streams of the Internet families receive by one multishot operation each into buffers of their
+//! area; other sockets, and kernels without it, by readiness (`ready.rs`). Sends are operations,
+//! batched into one system call, zero-copy where size and path make it pay (`send.rs`).
+//! Every operation has an entry in `operations` that owns what the kernel may still touch, until
+//! its final completion has come.
+#![forbid(unsafe_code)]
+
+mod group;
+mod inbox;
+mod receive;
+mod send;
+
+use std::sync::Arc;
+
+use io_uring::{opcode, types};
+use slab::Slab;
+
+use self::group::Group;
+use self::inbox::{CONNECT_EVENTS, Inbox};
+use self::send::{Path, Registered, SendOperation};
+use super::ready::Ready;
+use super::{Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket};
+use crate::error::{Errno, Result};
+use crate::limits::SOURCE_SLOT_BITS;
+use crate::log::{self, Level};
+use crate::sys::poll;
+use crate::sys::ring::{Features, Ring};
+use crate::sys::wait::Sleep;
+
+const SUBMISSIONS: u32 = 256;
+/// The completion that says that the poll set has something.
+const POLL: u64 = u64::MAX;
+/// The completion of a cancellation: the cancelled operation has one of its own.
+const CANCEL: u64 = u64::MAX - 1;
+/// A turn goes round while completions lead to submissions, but not for ever.
+const ROUNDS_MAX: usize = 8;
+/// How long a cancelled operation may take, in steps of ten milliseconds.
+const CANCEL_STEPS_MAX: usize = 500;
+
+pub struct Uring {
+    ring: Ring,
+    features: Features,
+    operations: Slab<Operation>,
+    /// By slot of the source id.
+    connections: Vec<Option<Box<Connection>>>,
+    groups: Vec<Group>,
+    registered: Registered,
+    /// Sockets with requests to start, to arm, and without room to receive into.
+    to_send: Vec<Key>,
+    to_arm: Vec<Key>,
+    starved: Vec<Key>,
+    is_poll_armed: bool,
+    completions: Vec<(u64, i32, u32)>,
+}
+
+enum Operation {
+    Receive { key: Key, area: u64 },
+    Send(SendOperation),
+}
+
+struct Connection {
+    key: Key,
+    socket: Arc<Socket>,
+    receiving: Receiving,
+    outbox: Outbox,
+    path: Path,
+    is_leaving: bool,
+    is_to_send: bool,
+}
+
+enum Receiving {
+    /// By operations, into buffers of the area.
+    Ring(Inbox),
+    /// By readiness.
+    Ready(Ready),
+}
+
+impl Uring {
+    /// A ring for a channel of `capacity` events; `single`: one thread only will use it.
+    pub fn new(features: Features, capacity: u32, single: bool) -> Result<Self> {
+        let single = single && features.defer_taskrun;
+        Ok(Self {
+            ring: Ring::new(SUBMISSIONS, capacity.max(SUBMISSIONS) * 2, single)?,
+            features,
+            operations: Slab::new(),
+            connections: Vec::new(),
+            groups: Vec::new(),
+            registered: Registered::default(),
+            to_send: Vec::new(),
+            to_arm: Vec::new(),
+            starved: Vec::new(),
+            is_poll_armed: false,
+            completions: Vec::new(),
+        })
+    }
+
+    pub fn fd(&self) -> i32 {
+        self.ring.fd()
+    }
+
+    fn slot(key: Key) -> usize {
+        key as usize & ((1 << SOURCE_SLOT_BITS) - 1)
+    }
+
+    fn connection(&self, key: Key) -> Option<&Connection> {
+        let connection = self.connections.get(Self::slot(key))?.as_deref()?;
+        (connection.key == key).then_some(connection)
+    }
+
+    fn connection_mut(&mut self, key: Key) -> Option<&mut Connection> {
+        let connection = self.connections.get_mut(Self::slot(key))?.as_deref_mut()?;
+        (connection.key == key).then_some(connection)
+    }
+
+    /// Submits and reaps once; `true` when something has come back.
+    fn round(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<bool> {
+        self.start_receives()?;
+        self.start_sends()?;
+        self.watch_poll_set(poll)?;
+        self.ring.submit()?;
+        let mut completions = std::mem::take(&mut self.completions);
+        let count = self.ring.reap(|data, result, flags| completions.push((data, result, flags)));
+        for (data, result, flags) in completions.drain(..) {
+            self.complete(data, result, flags, poll, notices);
+        }
+        self.completions = completions;
+        self.feed();
+        Ok(count > 0)
+    }
+
+    fn complete(
+        &mut self,
+        data: u64,
+        result: i32,
+        flags: u32,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+    ) {
+        match data {
+            POLL => {
+                self.is_poll_armed = false;
+                poll.hot = true;
+            }
+            CANCEL => {}
+            index => match self.operations.get(index as usize) {
+                Some(Operation::Receive { .. }) => {
+                    self.received(index as usize, result, flags, poll, notices);
+                }
+                Some(Operation::Send(_)) => self.sent(index as usize, result, flags, notices),
+                None => log::write(Level::Error, format_args!("a completion of nothing: {data}")),
+            },
+        }
+    }
+
+    /// One completion when the poll set has something, unless that is known already.
+    fn watch_poll_set(&mut self, poll: &PollSet) -> Result<()> {
+        if let Some(fd) = poll.fd()
+            && !poll.hot
+            && !self.is_poll_armed
+        {
+            let entry = opcode::PollAdd::new(types::Fd(fd), poll::IN).build().user_data(POLL);
+            self.ring.push(&entry)?;
+            self.is_poll_armed = true;
+        }
+        Ok(())
+    }
+
+    fn cancel(&mut self, operation: usize) -> Result<()> {
+        let entry = opcode::AsyncCancel::new(operation as u64).build().user_data(CANCEL);
+        self.ring.push(&entry)
+    }
+}
+
+impl Engine for Uring {
+    fn name(&self) -> &'static str {
+        "io_uring"
+    }
+
+    fn attach(
+        &mut self,
+        key: Key,
+        socket: &Arc<Socket>,
+        edge: bool,
+        poll: &mut PollSet,
+    ) -> Result<()> {
+        self.register(&socket.region);
+        let by_ring = self.features.receive_multishot
+            && socket.is_stream()
+            && socket.is_internet()
+            && self.group_of(&socket.region).is_ok();
+        let receiving = if by_ring {
+            self.to_arm.push(key);
+            Receiving::Ring(Inbox::default())
+        } else {
+            Receiving::Ready(Ready::new(socket, key, edge, poll)?)
+        };
+        let registered = self.registered.has(socket.region.handle());
+        socket.counters.registered.store(registered, std::sync::atomic::Ordering::Relaxed);
+        let slot = Self::slot(key);
+        if self.connections.len() <= slot {
+            self.connections.resize_with(slot + 1, || None);
+        }
+        self.connections[slot] = Some(Box::new(Connection {
+            key,
+            socket: socket.clone(),
+            receiving,
+            outbox: Outbox::default(),
+            path: Path::default(),
+            is_leaving: false,
+            is_to_send: false,
+        }));
+        Ok(())
+    }
+
+    fn detach(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) {
+        let Some(connection) = self.connection_mut(key) else { return };
+        connection.is_leaving = true;
+        match &mut connection.receiving {
+            Receiving::Ready(ready) => ready.close(poll),
+            Receiving::Ring(inbox) => {
+                if std::mem::take(&mut inbox.watched) {
+                    poll.remove(connection.socket.fd, key as u64);
+                }
+            }
+        }
+        // What was accepted is given to the kernel first: short sends end by themselves.
+        let mut asked = false;
+        for step in 0..CANCEL_STEPS_MAX {
+            if self.round(poll, notices).is_err() || self.busy(key).is_empty() {
+                break;
+            }
+            if !asked || step % 50 == 49 {
+                asked = self.busy(key).into_iter().all(|index| self.cancel(index).is_ok());
+            } else if self.ring.wait_briefly(10).is_err() {
+                break;
+            }
+        }
+        let Some(connection) = self.connections[Self::slot(key)].take() else { return };
+        let Connection { socket, mut receiving, outbox, .. } = *connection;
+        if let Receiving::Ring(inbox) = &mut receiving {
+            inbox.discard(&socket);
+        }
+        let kept = outbox.cancel(key, &socket, notices);
+        self.adopt(key, kept);
+    }
+
+    fn set_edge(&mut self, key: Key, edge: bool, poll: &mut PollSet) -> Result<()> {
+        match &mut self.connection_mut(key).ok_or(Errno::ENOENT)?.receiving {
+            Receiving::Ready(ready) => ready.set_edge(edge, poll),
+            Receiving::Ring(_) => Ok(()),
+        }
+    }
+
+    fn send(&mut self, key: Key, request: Request) -> Result<()> {
+        let connection = self.connection_mut(key).ok_or(Errno::EINVAL)?;
+        connection.outbox.push(request);
+        if !std::mem::replace(&mut connection.is_to_send, true) {
+            self.to_send.push(key);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, key: Key, ask: &Ask, poll: &mut PollSet) -> Result<Received> {
+        let connection = self.connection_mut(key).ok_or(Errno::EINVAL)?;
+        let socket = connection.socket.clone();
+        match &mut connection.receiving {
+            Receiving::Ring(inbox) => inbox.receive(ask, &socket),
+            Receiving::Ready(ready) => {
+                let answer = ready.receive(ask, poll);
+                if matches!(answer, Err(Errno::ENOBUFS)) {
+                    self.starved.push(key);
+                }
+                answer
+            }
+        }
+    }
+
+    fn waiting(&self, key: Key) -> Readiness {
+        match self.connection(key).map(|connection| &connection.receiving) {
+            Some(Receiving::Ring(inbox)) => inbox.readiness(),
+            _ => Readiness::default(),
+        }
+    }
+
+    fn is_polled(&self, key: Key) -> bool {
+        matches!(
+            self.connection(key).map(|connection| &connection.receiving),
+            Some(Receiving::Ready(_))
+        )
+    }
+
+    fn ready(
+        &mut self,
+        key: Key,
+        events: u32,
+        poll: &mut PollSet,
+        _notices: &mut Vec<Notice>,
+    ) -> Option<Readiness> {
+        let connection = self.connection_mut(key)?;
+        match &mut connection.receiving {
+            Receiving::Ready(ready) => ready.readiness(events, poll),
+            Receiving::Ring(inbox) => {
+                // It may be connected now: the receive that was refused is tried again.
+                if inbox.watched && inbox.armed.is_none() {
+                    self.to_arm.push(key);
+                }
+                None
+            }
+        }
+    }
+
+    fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        for _ in 0..ROUNDS_MAX {
+            let reaped = self.round(poll, notices)?;
+            let more = !self.to_arm.is_empty() || !self.to_send.is_empty();
+            if !more || !reaped {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn replenish(&mut self, poll: &mut PollSet) {
+        for key in self.starved.clone() {
+            if let Some(connection) = self.connection_mut(key)
+                && let Receiving::Ready(ready) = &mut connection.receiving
+            {
+                ready.replenish(poll);
+                self.starved.retain(|&starved| starved != key);
+            }
+        }
+        self.feed();
+    }
+
+    fn is_starved(&self) -> bool {
+        !self.starved.is_empty()
+    }
+
+    fn hold(&mut self, wanted: bool) -> bool {
+        if !wanted {
+            self.ring.let_go();
+        }
+        self.ring.is_held()
+    }
+
+    fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
+        self.start_receives()?;
+        self.start_sends()?;
+        self.watch_poll_set(poll)?;
+        self.ring.submit()?;
+        let complete = 1 + u32::from(self.ring.is_held());
+        Ok(Sleep::Ring { fd: self.ring.fd(), complete })
+    }
+
+    fn retire(&mut self, area: u64) {
+        self.retire_groups(area);
+        self.registered.remove(area, &self.ring);
+    }
+}
+
+impl Drop for Uring {
+    /// The ring is closed last, after everything on it has been cancelled: the channel detaches
+    /// every socket before it lets the engine go.
+    fn drop(&mut self) {
+        for group in &self.groups {
+            let _ = self.ring.unregister_buffer_ring(group.id);
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! Sending: which operation carries which requests, and what its completions mean.
+//!
+//! A stream has one operation under way at a time, which carries as many requests as can go
+//! together: two could overtake each other. Messages go out as a chain of linked operations.
+//! Zero copy is tried where it can pay and kept where the kernel's report says that it does.
+#![forbid(unsafe_code)]
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use io_uring::{cqueue, opcode, squeue, types};
+
+use super::{Connection, Operation, Uring};
+use crate::engine::{Key, Notice, Piece, Socket};
+use crate::error::{Errno, Result};
+use crate::limits::REGISTERED_BUFFER_BYTES_MAX;
+use crate::region::Region;
+use crate::sys::message::Outgoing;
+use crate::sys::ring::{Features, NOTIFICATION_COPIED, Ring, SEND_ZC_REPORT_USAGE};
+use crate::sys::socket;
+use crate::sys::span::Span;
+
+/// Below this, pinning and notifying cost more than copying.
+const ZERO_COPY_BYTES_MIN: usize = 8 * 1024;
+/// After so many bytes a path that copied is looked at again.
+const LOOK_AGAIN_BYTES: usize = 64 << 20;
+/// Requests that one operation of a stream carries, and operations in one chain.
+const GATHERED_MAX: usize = 64;
+const CHAIN_MAX: usize = 32;
+/// Slots for registered buffers in one ring.
+const SLOTS: usize = 64;
+
+/// One operation under way.
+pub(super) struct SendOperation {
+    key: Key,
+    zero_copy: bool,
+    /// The first completion has come; the notification has not.
+    is_notified_later: bool,
+    /// The numbers of the requests whose memory it may read until the notification.
+    numbers: Range<u64>,
+    /// What the kernel reads besides DMA memory.
+    _message: Option<Box<Outgoing>>,
+    /// Memory of a socket that has left while the kernel still read it.
+    kept: Option<Arc<Vec<Piece>>>,
+}
+
+/// What is known of the way from a socket to its peer.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Path {
+    #[default]
+    Unknown,
+    /// The kernel reported that it did not copy.
+    ZeroCopy,
+    /// It copied: plain sends are cheaper, for so many bytes.
+    Copies { left_bytes: usize },
+    /// The socket does not know zero copy.
+    Never,
+}
+
+impl Path {
+    fn copies() -> Self {
+        Self::Copies { left_bytes: LOOK_AGAIN_BYTES }
+    }
+
+    /// Whether to try without a copy now.
+    fn is_worth_trying(&mut self, bytes: usize, socket: &Socket, features: &Features) -> bool {
+        if bytes < ZERO_COPY_BYTES_MIN || !features.send_zero_copy {
+            return false;
+        }
+        match self {
+            Self::Never => false,
+            Self::ZeroCopy => true,
+            Self::Unknown => {
+                if !socket.is_internet() {
+                    *self = Self::Never;
+                } else if socket::is_peer_local(socket.fd) {
+                    // The kernel always copies for a receiver on the same host.
+                    *self = Self::copies();
+                } else {
+                    return true;
+                }
+                false
+            }
+            Self::Copies { left_bytes } => {
+                *left_bytes = left_bytes.saturating_sub(bytes);
+                if *left_bytes == 0 {
+                    *left_bytes = LOOK_AGAIN_BYTES;
+                    return true;
+                }
+                false
+            }
+        }
+    }
+}
+
+/// Areas in the ring's table of registered buffers.
+#[derive(Default)]
+pub(super) struct Registered {
+    has_table: bool,
+    /// The area and its base offset, by slot.
+    slots: Vec<Option<(u64, Span)>>,
+}
+
+impl Registered {
+    pub fn has(&self, area: u64) -> bool {
+        self.slots.iter().flatten().any(|(owner, _)| *owner == area)
+    }
+
+    fn add(&mut self, region: &Region, ring: &Ring) -> Result<()> {
+        if !self.has_table {
+            ring.register_buffer_table(SLOTS as u32)?;
+            self.has_table = true;
+            self.slots.resize(SLOTS, None);
+        }
+        let mapping = region.mapping();
+        let mut offset = 0;
+        while offset < mapping.len() {
+            let bytes = (mapping.len() - offset).min(REGISTERED_BUFFER_BYTES_MAX);
+            let span = mapping.span(offset, bytes);
+            let slot = self.slots.iter().position(Option::is_none).ok_or(Errno::ENOBUFS)?;
+            ring.register_buffer(slot as u32, Some(span))?;
+            self.slots[slot] = Some((region.handle(), span));
+            offset += bytes;
+        }
+        Ok(())
+    }
+
+    pub fn remove(&mut self, area: u64, ring: &Ring) {
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if slot.is_some_and(|(owner, _)| owner == area) {
+                let _ = ring.register_buffer(index as u32, None);
+                *slot = None;
+            }
+        }
+    }
+
+    /// The slot that holds all of `span`.
+    fn slot_of(&self, span: Span) -> Option<u16> {
+        let start = span.address() as usize;
+        let index = self.slots.iter().position(|slot| {
+            slot.is_some_and(|(_, whole)| {
+                let base = whole.address() as usize;
+                start >= base && start + span.len() <= base + whole.len()
+            })
+        })?;
+        u16::try_from(index).ok()
+    }
+}
+
+/// What one operation is made of.
+struct Plan {
+    spans: Vec<Span>,
+    message: Option<Box<Outgoing>>,
+    flags: i32,
+    zero_copy: bool,
+    slot: Option<u16>,
+}
+
+impl Uring {
+    /// Registers an area for zero copy; without it sends still work, only slower.
+    pub(super) fn register(&mut self, region: &Region) {
+        let wanted = self.features.send_zero_copy && self.features.sparse_buffers;
+        if wanted && !self.registered.has(region.handle()) {
+            let added = self.registered.add(region, &self.ring);
+            if added.is_err() {
+                self.registered.remove(region.handle(), &self.ring);
+            }
+        }
+    }
+
+    pub(super) fn start_sends(&mut self) -> Result<()> {
+        for key in std::mem::take(&mut self.to_send) {
+            let Some(connection) = self.connection_mut(key) else { continue };
+            connection.is_to_send = false;
+            if connection.outbox.started > 0 {
+                continue;
+            }
+            if connection.socket.is_stream() {
+                self.start_stream(key)?;
+            } else {
+                self.start_messages(key)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn start_stream(&mut self, key: Key) -> Result<()> {
+        let features = self.features;
+        let Some(connection) = self.connections[Self::slot(key)].as_deref_mut() else {
+            return Ok(());
+        };
+        let Some(plan) = plan_stream(connection, &features) else { return Ok(()) };
+        connection.outbox.started = 1;
+        let fd = types::Fd(connection.socket.fd);
+        self.push_send(key, fd, plan, squeue::Flags::empty())
+    }
+
+    fn start_messages(&mut self, key: Key) -> Result<()> {
+        let features = self.features;
+        let Some(connection) = self.connections[Self::slot(key)].as_deref_mut() else {
+            return Ok(());
+        };
+        let fd = types::Fd(connection.socket.fd);
+        let (path, socket) = (&mut connection.path, &connection.socket);
+        let plans: Vec<Plan> = connection
+            .outbox
+            .unsent()
+            .take(CHAIN_MAX)
+            .map(|entry| {
+                let request = &entry.request;
+                let spans: Vec<Span> = request.spans(0).collect();
+                let is_plain = request.is_plain() && spans.len() == 1;
+                let zero_copy = path.is_worth_trying(request.length, socket, &features)
+                    && (is_plain || features.sendmsg_zero_copy);
+                let message = (!is_plain).then(|| request.message(0));
+                let flags = request.flags | socket::NOSIGNAL;
+                Plan { spans, message, flags, zero_copy, slot: None }
+            })
+            .collect();
+        connection.outbox.started = plans.len();
+        let count = plans.len();
+        for (index, plan) in plans.into_iter().enumerate() {
+            let link =
+                if index + 1 < count { squeue::Flags::IO_LINK } else { squeue::Flags::empty() };
+            self.push_send(key, fd, plan, link)?;
+        }
+        Ok(())
+    }
+
+    fn push_send(
+        &mut self,
+        key: Key,
+        fd: types::Fd,
+        plan: Plan,
+        link: squeue::Flags,
+    ) -> Result<()> {
+        let slot = plan.slot.or_else(|| {
+            plan.spans.first().filter(|_| plan.zero_copy).and_then(|s| self.registered.slot_of(*s))
+        });
+        let entry = match (&plan.message, plan.spans.first()) {
+            (Some(message), _) if plan.zero_copy => {
+                opcode::SendMsgZc::new(fd, message.header())
+                    .ioprio(SEND_ZC_REPORT_USAGE)
+                    .flags(plan.flags as u32)
+                    .build()
+            }
+            (Some(message), _) => {
+                opcode::SendMsg::new(fd, message.header()).flags(plan.flags as u32).build()
+            }
+            (None, Some(span)) if plan.zero_copy => {
+                opcode::SendZc::new(fd, span.address(), span.len() as u32)
+                    .buf_index(slot)
+                    .flags(plan.flags)
+                    .zc_flags(SEND_ZC_REPORT_USAGE)
+                    .build()
+            }
+            (None, Some(span)) => opcode::Send::new(fd, span.address(), span.len() as u32)
+                .flags(plan.flags)
+                .build(),
+            (None, None) => opcode::Send::new(fd, std::ptr::null(), 0).flags(plan.flags).build(),
+        };
+        let index = self.operations.insert(Operation::Send(SendOperation {
+            key,
+            zero_copy: plan.zero_copy,
+            is_notified_later: false,
+            numbers: 0..0,
+            _message: plan.message,
+            kept: None,
+        }));
+        self.ring.push(&entry.flags(link).user_data(index as u64))
+    }
+
+    /// A completion of a send operation: its result, or the notification that its memory is free.
+    pub(super) fn sent(
+        &mut self,
+        index: usize,
+        result: i32,
+        flags: u32,
+        notices: &mut Vec<Notice>,
+    ) {
+        let Some(Operation::Send(operation)) = self.operations.get_mut(index) else { return };
+        let key = operation.key;
+        if cqueue::notif(flags) {
+            let copied = result as u32 & NOTIFICATION_COPIED != 0;
+            let numbers = operation.numbers.clone();
+            self.operations.remove(index);
+            if let Some(connection) = self.connection_mut(key) {
+                connection.let_go(numbers, copied);
+                connection.tell(notices);
+            }
+            return;
+        }
+        let zero_copy = operation.zero_copy;
+        operation.is_notified_later = cqueue::more(flags);
+        let is_notified_later = operation.is_notified_later;
+        let numbers = match self.connection_mut(key) {
+            Some(connection) => {
+                let numbers = connection.result(result, zero_copy);
+                if is_notified_later {
+                    for number in numbers.clone() {
+                        if let Some(entry) = connection.outbox.get(number) {
+                            entry.references += 1;
+                        }
+                    }
+                }
+                connection.tell(notices);
+                if connection.outbox.has_unsent()
+                    && !std::mem::replace(&mut connection.is_to_send, true)
+                {
+                    self.to_send.push(key);
+                }
+                numbers
+            }
+            None => 0..0,
+        };
+        if !is_notified_later {
+            self.operations.remove(index);
+        } else if let Some(Operation::Send(operation)) = self.operations.get_mut(index) {
+            operation.numbers = numbers;
+        }
+    }
+
+    /// Operations of a socket whose result has not come.
+    pub(super) fn busy(&self, key: Key) -> Vec<usize> {
+        self.operations
+            .iter()
+            .filter(|(_, operation)| match operation {
+                Operation::Receive { key: owner, .. } => *owner == key,
+                Operation::Send(operation) => operation.key == key && !operation.is_notified_later,
+            })
+            .map(|(index, _)| index)
+            .collect()
+    }
+
+    /// Keeps memory of a socket that has left until the kernel has let go of it.
+    pub(super) fn adopt(&mut self, key: Key, kept: Vec<Piece>) {
+        if kept.is_empty() {
+            return;
+        }
+        let kept = Arc::new(kept);
+        for (_, operation) in &mut self.operations {
+            if let Operation::Send(operation) = operation
+                && operation.key == key
+            {
+                operation.kept = Some(kept.clone());
+            }
+        }
+    }
+}
+
+/// What the next operation of a stream carries: requests that can go together, or one large one
+/// without a copy.
+fn plan_stream(connection: &mut Connection, features: &Features) -> Option<Plan> {
+    let Connection { outbox, path, socket, .. } = connection;
+    let first = outbox.unsent().next()?;
+    let mut flags = first.request.flags | socket::NOSIGNAL | libc::MSG_WAITALL;
+    if !first.request.is_plain() {
+        // Control data belongs to the first byte only.
+        let message = if first.sent == 0 {
+            first.request.message(0)
+        } else {
+            Outgoing::new(first.request.spans(first.sent), None, Vec::new())
+        };
+        return Some(Plan {
+            spans: Vec::new(),
+            message: Some(message),
+            flags,
+            zero_copy: false,
+            slot: None,
+        });
+    }
+    let mut spans: Vec<Span> = Vec::new();
+    let mut zero_copy = false;
+    'requests: for entry in outbox.unsent() {
+        if !entry.request.is_plain() || entry.request.flags != first.request.flags {
+            break;
+        }
+        for span in entry.request.spans(entry.sent) {
+            if path.is_worth_trying(span.len(), socket, features) {
+                if spans.is_empty() {
+                    spans.push(span);
+                    zero_copy = true;
+                } else {
+                    // What is small goes ahead; the large one follows at once.
+                    flags |= socket::MORE;
+                }
+                break 'requests;
+            }
+            spans.push(span);
+            if spans.len() == GATHERED_MAX {
+                break 'requests;
+            }
+        }
+    }
+    let message = (spans.len() > 1)
+        .then(|| Outgoing::new(spans.iter().copied(), None, Vec::new()));
+    Some(Plan { spans, message, flags, zero_copy, slot: None })
+}
+
+impl Connection {
+    /// Books the result of an operation; the numbers of the requests that it belongs to.
+    fn result(&mut self, result: i32, zero_copy: bool) -> Range<u64> {
+        self.outbox.started = self.outbox.started.saturating_sub(1);
+        if result >= 0 {
+            return self.outbox.advance(result as usize, !zero_copy);
+        }
+        let next = self.outbox.next_number();
+        match Errno::from_raw(-result) {
+            // Cancelled because one before it in the chain fell short, or because the thread
+            // that submitted it has ended: nothing was sent, it is tried again.
+            Errno::ECANCELED | Errno::EAGAIN | Errno::EINTR => next..next,
+            // The socket or the limits of this user do not allow zero copy.
+            Errno::EOPNOTSUPP | Errno::EINVAL | Errno::ENOMEM | Errno::ENOBUFS if zero_copy => {
+                self.path = Path::Never;
+                next..next
+            }
+            errno => {
+                self.outbox.fail(errno);
+                next..next + 1
+            }
+        }
+    }
+
+    /// The kernel does not read the memory of these requests any more.
+    fn let_go(&mut self, numbers: Range<u64>, copied: bool) {
+        for number in numbers {
+            if let Some(entry) = self.outbox.get(number) {
+                entry.references -= 1;
+                entry.copied |= copied;
+            }
+        }
+        if !matches!(self.path, Path::Never) {
+            self.path = if copied { Path::copies() } else { Path::ZeroCopy };
+        }
+        self.socket.counters.zero_copy.store(!copied, Ordering::Relaxed);
+    }
+
+    fn tell(&mut self, notices: &mut Vec<Notice>) {
+        self.outbox.tell(self.key, &self.socket, notices);
+    }
+}

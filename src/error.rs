@@ -1,0 +1,7 @@
+//! Errors are errno values: that is what a C program gets, so nothing is lost on the way.
+#![forbid(unsafe_code)]
+
+pub use nix::errno::Errno;
+
+/// The result of everything in this crate that can be refused.
+pub type Result<T> = std::result::Result<T, Errno>;

@@ -1,0 +1,338 @@
+//! One DMA area: its mapping, its blocks, and those who want to know when there is room again.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use super::account::Account;
+use super::allocator::Chunk;
+use super::blocks::Blocks;
+use super::map::{MESSAGE_HEADER_BYTES, MSGHDR_BYTES, Mapping, MessageParts, Pages};
+use crate::error::{Errno, Result};
+use crate::sys::futex;
+use crate::sys::socket::{MessageFacts, MessageRoom};
+use crate::sys::span::Span;
+
+/// Somebody who keeps parts of an area for receiving: a channel.
+pub trait Patron: Send + Sync {
+    /// Blocks have come back. Called with locks held: must not take any.
+    fn space(&self);
+    /// The area is about to go: give back what is kept. Called without locks.
+    fn retire(&self, area: u64);
+}
+
+pub struct Region {
+    handle: u64,
+    asked_bytes: usize,
+    engines: u32,
+    mapping: Mapping,
+    blocks: Mutex<Blocks>,
+    associations: AtomicUsize,
+    patrons: Mutex<Vec<Weak<dyn Patron>>>,
+    /// Somebody waits for room.
+    hungry: AtomicBool,
+    /// Moved on whenever room may have become free while `sleepers` is not zero.
+    freed: Arc<AtomicU32>,
+    sleepers: AtomicUsize,
+}
+
+impl Region {
+    /// `engines`: which engines the area insists on, as `dma_alloc`'s flags say.
+    pub fn new(handle: u64, size: usize, pages: Pages, engines: u32) -> Result<Arc<Self>> {
+        if size == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let mapping = Mapping::new(size, pages)?;
+        let blocks = Mutex::new(Blocks::new(mapping.len())?);
+        Ok(Arc::new(Self {
+            handle,
+            asked_bytes: size,
+            engines,
+            mapping,
+            blocks,
+            associations: AtomicUsize::new(0),
+            patrons: Mutex::new(Vec::new()),
+            hungry: AtomicBool::new(false),
+            freed: Arc::new(AtomicU32::new(0)),
+            sleepers: AtomicUsize::new(0),
+        }))
+    }
+
+    pub fn handle(&self) -> u64 {
+        self.handle
+    }
+
+    pub fn asked_bytes(&self) -> usize {
+        self.asked_bytes
+    }
+
+    pub fn engines(&self) -> u32 {
+        self.engines
+    }
+
+    pub fn mapping(&self) -> &Mapping {
+        &self.mapping
+    }
+
+    /// A panic while the lock was held left the state whole: every change is made in one step.
+    fn blocks(&self) -> MutexGuard<'_, Blocks> {
+        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more socket uses the area.
+    pub fn associate(&self) {
+        self.associations.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub fn disassociate(&self) {
+        self.associations.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    /// Whether nothing speaks against freeing the area.
+    pub fn is_idle(&self) -> bool {
+        self.associations.load(Ordering::Acquire) == 0 && !self.blocks().is_any_held()
+    }
+
+    /// `sio_reserve`: the address of a block that the program holds.
+    pub fn reserve(&self, bytes: usize) -> Result<usize> {
+        if bytes == 0 {
+            return Err(Errno::EINVAL);
+        }
+        let mut blocks = self.blocks();
+        let (chunk, offset) = blocks.take(bytes).ok_or(Errno::ENOBUFS)?;
+        blocks.hand_out(chunk, offset, bytes, None);
+        blocks.drop_reference(chunk);
+        Ok(self.mapping.span(offset, bytes).address() as usize)
+    }
+
+    /// `sio_release`: exactly what was handed out comes back.
+    pub fn release(&self, address: usize, bytes: usize) -> Result<()> {
+        let offset = self.mapping.offset_of(address, bytes).ok_or(Errno::EINVAL)?;
+        self.blocks().release(offset, bytes)?;
+        self.announce_space();
+        Ok(())
+    }
+
+    /// The whole block around an offset comes back (`SIO_RELEASE`).
+    pub fn release_around(&self, offset: usize) {
+        self.blocks().release_around(offset);
+        self.announce_space();
+    }
+
+    /// A reference to bytes of a block that the program holds, for as long as they are sent.
+    pub fn lend(self: &Arc<Self>, address: usize, bytes: usize) -> Result<Loan> {
+        let offset = self.mapping.offset_of(address, bytes).ok_or(Errno::EFAULT)?;
+        let chunk = self.blocks().lend(offset, bytes)?;
+        Ok(Loan { region: self.clone(), chunk, offset, length: bytes })
+    }
+
+    /// A fresh chunk to receive into.
+    pub fn take(self: &Arc<Self>, bytes: usize) -> Option<Loan> {
+        let (chunk, offset) = self.blocks().take(bytes)?;
+        Some(Loan { region: self.clone(), chunk, offset, length: bytes })
+    }
+
+    pub fn free_bytes(&self) -> usize {
+        self.blocks().free_bytes()
+    }
+
+    /// `patron` keeps parts of this area, and is told when it goes.
+    pub fn add_patron(&self, patron: &Arc<dyn Patron>) {
+        let mut patrons = self.patrons();
+        patrons.retain(|known| known.strong_count() > 0);
+        if !patrons.iter().any(|known| known.ptr_eq(&Arc::downgrade(patron))) {
+            patrons.push(Arc::downgrade(patron));
+        }
+    }
+
+    /// The patrons want to hear of the next block that comes back.
+    pub fn want_space(&self) {
+        self.hungry.store(true, Ordering::SeqCst);
+    }
+
+    /// Tells every patron that the area goes.
+    pub fn retire(&self) {
+        let patrons: Vec<_> = self.patrons().iter().filter_map(Weak::upgrade).collect();
+        for patron in patrons {
+            patron.retire(self.handle);
+        }
+    }
+
+    fn patrons(&self) -> MutexGuard<'_, Vec<Weak<dyn Patron>>> {
+        self.patrons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn announce_space(&self) {
+        if self.hungry.swap(false, Ordering::SeqCst) {
+            for patron in self.patrons().iter().filter_map(Weak::upgrade) {
+                patron.space();
+            }
+        }
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            self.freed.fetch_add(1, Ordering::SeqCst);
+            futex::wake(&self.freed, i32::MAX);
+        }
+    }
+
+    /// A word that changes when room may have become free, for a thread that looks again and
+    /// then sleeps on it. Stays registered until the ticket is dropped.
+    pub fn await_space(self: &Arc<Self>) -> SpaceTicket {
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        let seen = self.freed.load(Ordering::SeqCst);
+        SpaceTicket { region: self.clone(), word: self.freed.clone(), seen }
+    }
+}
+
+/// See [`Region::await_space`].
+pub struct SpaceTicket {
+    region: Arc<Region>,
+    pub word: Arc<AtomicU32>,
+    pub seen: u32,
+}
+
+impl Drop for SpaceTicket {
+    fn drop(&mut self) {
+        self.region.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A reference to a chunk: the memory is not given to anybody else until it is dropped.
+pub struct Loan {
+    region: Arc<Region>,
+    chunk: Chunk,
+    offset: usize,
+    length: usize,
+}
+
+impl Loan {
+    pub fn span(&self) -> Span {
+        self.region.mapping.span(self.offset, self.length)
+    }
+
+    pub fn region(&self) -> &Arc<Region> {
+        &self.region
+    }
+
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Where the bytes lie in the area.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Only the first `bytes` mean anything; the chunk stays as it is.
+    pub fn set_len(&mut self, bytes: usize) {
+        debug_assert!(bytes <= self.length);
+        self.length = bytes;
+    }
+
+    /// Keeps only the first `bytes`: the rest of the chunk is free at once.
+    pub fn trim(&mut self, bytes: usize) {
+        self.length = bytes;
+        self.region.blocks().trim(self.chunk, bytes);
+    }
+
+    /// Makes the program the holder of `bytes` of the chunk that begin at `from`, and returns
+    /// their address. `account` already knows of them.
+    pub fn hand_out(&self, from: usize, bytes: usize, account: Option<Arc<Account>>) -> usize {
+        let span = self.region.mapping.span(self.offset + from, bytes);
+        self.region.blocks().hand_out(self.chunk, self.offset + from, bytes, account);
+        span.address() as usize
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if self.region.blocks().drop_reference(self.chunk) {
+            self.region.announce_space();
+        }
+    }
+}
+
+/// Room for a message that is received with its header: one chunk for the header, the sender's
+/// name and the control data, and one for the data.
+pub struct Message {
+    header: Loan,
+    data: Loan,
+    name_bytes: usize,
+}
+
+impl Message {
+    /// `None` when the area has no room.
+    pub fn room(
+        region: &Arc<Region>,
+        data_bytes: usize,
+        name_bytes: usize,
+        control_bytes: usize,
+    ) -> Option<Self> {
+        let header = region.take(MESSAGE_HEADER_BYTES + name_bytes + control_bytes)?;
+        let data = region.take(data_bytes)?;
+        Some(Self { header, data, name_bytes })
+    }
+
+    /// Where the kernel is to put what.
+    pub fn spans(&self) -> MessageRoom {
+        let rest = self.header.span().skip(MESSAGE_HEADER_BYTES);
+        MessageRoom {
+            data: self.data.span(),
+            name: rest.first(self.name_bytes),
+            control: rest.skip(self.name_bytes),
+        }
+    }
+
+    /// A header for bytes that have arrived already: part of a stream, without name or control
+    /// data. `None` when the area has no room. `account` knows of the bytes.
+    pub fn wrap(data: &Loan, from: usize, bytes: usize, account: &Arc<Account>) -> Option<usize> {
+        let region = &data.region;
+        let header = region.take(MESSAGE_HEADER_BYTES)?;
+        let offset = data.offset + from;
+        let none = header.span().first(0);
+        region.mapping.write_header(
+            header.offset,
+            &MessageParts {
+                data: region.mapping.span(offset, bytes),
+                name: none,
+                name_length: 0,
+                control: none,
+                flags: 0,
+            },
+        );
+        region.blocks().hand_out_message(
+            (header.chunk, header.offset, MSGHDR_BYTES),
+            (data.chunk, offset, bytes),
+            account.clone(),
+        );
+        Some(header.span().address() as usize)
+    }
+
+    /// Writes the header and hands the message to the program: the header's address.
+    pub fn hand_out(mut self, facts: &MessageFacts, account: &Arc<Account>) -> usize {
+        let stored = facts.bytes.min(self.data.len());
+        let MessageRoom { name, control, .. } = self.spans();
+        self.data.trim(stored);
+        let region = self.header.region.clone();
+        region.mapping.write_header(
+            self.header.offset,
+            &MessageParts {
+                data: self.data.span(),
+                name: name.first(name.len().min(facts.name_length)),
+                name_length: facts.name_length,
+                control: control.first(facts.control_length.min(control.len())),
+                flags: facts.flags,
+            },
+        );
+        account.add(stored);
+        region.blocks().hand_out_message(
+            (self.header.chunk, self.header.offset, MSGHDR_BYTES),
+            (self.data.chunk, self.data.offset, stored),
+            account.clone(),
+        );
+        self.header.span().address() as usize
+    }
+}

@@ -1,0 +1,165 @@
+//! Who holds what in an area: the state behind its lock.
+#![forbid(unsafe_code)]
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::account::Account;
+use super::allocator::{Allocator, Chunk};
+use crate::error::{Errno, Result};
+use crate::limits::GRANULE_BYTES;
+
+/// A block that the program holds, by the offset of its first byte.
+struct Held {
+    length: usize,
+    chunk: Chunk,
+    account: Option<Arc<Account>>,
+    role: Role,
+}
+
+enum Role {
+    /// Given back by itself.
+    Whole,
+    /// The header of a received message; its data goes with it.
+    Header { data: usize },
+    /// The data of a received message: may be sent, is given back with the header.
+    Data,
+}
+
+pub struct Blocks {
+    allocator: Allocator,
+    held: BTreeMap<usize, Held>,
+    /// Empty datagrams handed out: they occupy nothing, but may be given back.
+    empties: usize,
+}
+
+fn granules(bytes: usize) -> Option<u32> {
+    u32::try_from(bytes.div_ceil(GRANULE_BYTES)).ok()
+}
+
+impl Blocks {
+    pub fn new(area_bytes: usize) -> Result<Self> {
+        let size = u32::try_from(area_bytes / GRANULE_BYTES).map_err(|_| Errno::ENOMEM)?;
+        Ok(Self { allocator: Allocator::new(size), held: BTreeMap::new(), empties: 0 })
+    }
+
+    pub fn is_any_held(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    pub fn free_bytes(&self) -> usize {
+        self.allocator.free_granules() as usize * GRANULE_BYTES
+    }
+
+    /// Claims a chunk; the caller has the only reference. Offset in bytes.
+    pub fn take(&mut self, bytes: usize) -> Option<(Chunk, usize)> {
+        let chunk = self.allocator.allocate(granules(bytes)?.max(1))?;
+        Some((chunk, self.allocator.offset(chunk) as usize * GRANULE_BYTES))
+    }
+
+    pub fn trim(&mut self, chunk: Chunk, bytes: usize) {
+        if let Some(size) = granules(bytes)
+            && size.max(1) < self.allocator.size(chunk)
+        {
+            self.allocator.shrink(chunk, size.max(1));
+        }
+    }
+
+    pub fn drop_reference(&mut self, chunk: Chunk) -> bool {
+        self.allocator.drop_reference(chunk)
+    }
+
+    /// Makes the program the holder of a part of a chunk, with a reference of its own.
+    pub fn hand_out(
+        &mut self,
+        chunk: Chunk,
+        offset: usize,
+        length: usize,
+        account: Option<Arc<Account>>,
+    ) {
+        if length == 0 {
+            self.empties += 1;
+            return;
+        }
+        self.allocator.add_reference(chunk);
+        self.held.insert(offset, Held { length, chunk, account, role: Role::Whole });
+    }
+
+    /// Hands out a received message: a header, and the data that goes with it.
+    pub fn hand_out_message(
+        &mut self,
+        header: (Chunk, usize, usize),
+        data: (Chunk, usize, usize),
+        account: Arc<Account>,
+    ) {
+        let role = Role::Header { data: data.1 };
+        self.allocator.add_reference(header.0);
+        self.held.insert(
+            header.1,
+            Held { length: header.2, chunk: header.0, account: None, role },
+        );
+        if data.2 > 0 {
+            self.allocator.add_reference(data.0);
+            let account = Some(account);
+            let data_block = Held { length: data.2, chunk: data.0, account, role: Role::Data };
+            self.held.insert(data.1, data_block);
+        }
+    }
+
+    /// Takes a block back; `EINVAL` unless it is exactly one that was handed out.
+    pub fn release(&mut self, offset: usize, length: usize) -> Result<()> {
+        if length == 0 {
+            self.empties = self.empties.checked_sub(1).ok_or(Errno::EINVAL)?;
+            return Ok(());
+        }
+        match self.held.get(&offset) {
+            Some(held) if held.length == length && !matches!(held.role, Role::Data) => {}
+            _ => return Err(Errno::EINVAL),
+        }
+        if let Some(Held { role: Role::Header { data }, .. }) = self.remove(offset)
+            && matches!(self.held.get(&data), Some(Held { role: Role::Data, .. }))
+        {
+            self.remove(data);
+        }
+        Ok(())
+    }
+
+    fn remove(&mut self, offset: usize) -> Option<Held> {
+        let held = self.held.remove(&offset)?;
+        if let Some(account) = &held.account {
+            account.subtract(held.length);
+        }
+        self.allocator.drop_reference(held.chunk);
+        Some(held)
+    }
+
+    /// The block that `length` bytes at `offset` lie in.
+    fn block_of(&self, offset: usize, length: usize) -> Result<(usize, &Held)> {
+        let (&start, held) = self.held.range(..=offset).next_back().ok_or(Errno::EFAULT)?;
+        let end = offset.checked_add(length).ok_or(Errno::EFAULT)?;
+        if end <= start + held.length { Ok((start, held)) } else { Err(Errno::EFAULT) }
+    }
+
+    /// Refers once more to the chunk of a block that the program holds; `EFAULT` if it is none.
+    pub fn lend(&mut self, offset: usize, length: usize) -> Result<Chunk> {
+        let chunk = self.block_of(offset, length)?.1.chunk;
+        self.allocator.add_reference(chunk);
+        Ok(chunk)
+    }
+
+    /// Takes back the whole block around `offset`, as `SIO_RELEASE` asks.
+    pub fn release_around(&mut self, offset: usize) {
+        let Ok((mut start, held)) = self.block_of(offset, 0) else { return };
+        let mut length = held.length;
+        if matches!(held.role, Role::Data) {
+            let header = self.held.iter().find(|(_, held)| {
+                matches!(held.role, Role::Header { data } if data == start)
+            });
+            if let Some((&header, held)) = header {
+                (start, length) = (header, held.length);
+            }
+        }
+        let released = self.release(start, length);
+        debug_assert!(released.is_ok());
+    }
+}

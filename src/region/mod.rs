@@ -1,0 +1,18 @@
+//! DMA areas: memory that is mapped, locked and registered once, and the blocks in it.
+//!
+//! A *chunk* is what the allocator gives out; it is free when nobody refers to it. A *block* is
+//! what the program holds: it refers to a chunk, and so does every send of it and every buffer
+//! that the kernel may still fill ([`Loan`]). Source: the talk, "DMA Memory Handling".
+
+#[forbid(unsafe_code)]
+pub mod account;
+#[forbid(unsafe_code)]
+mod allocator;
+#[forbid(unsafe_code)]
+pub mod area;
+#[forbid(unsafe_code)]
+mod blocks;
+pub mod map;
+
+pub use account::Account;
+pub use area::{Loan, Message, Patron, Region};

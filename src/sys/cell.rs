@@ -1,0 +1,140 @@
+//! Cells for shared state: a pointer that is read without a lock, and state that is guarded
+//! either by a mutex or by the rule that one thread only may touch it.
+
+use std::cell::{Cell, UnsafeCell};
+use std::ops::{Deref, DerefMut};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+use crate::error::{Errno, Result};
+
+/// A value that is set a few times in the life of a process and never freed.
+pub struct Leaked<T: 'static>(AtomicPtr<T>);
+
+impl<T: Send + Sync> Leaked<T> {
+    pub const fn empty() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    pub fn get(&self) -> Option<&'static T> {
+        // SAFETY: the pointer is null or came from Box::leak, which is never undone.
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Puts `new` in the place of `old`; if somebody else was faster, theirs stands.
+    pub fn replace(&self, old: Option<&'static T>, new: Box<T>) -> &'static T {
+        let expected = old.map_or(ptr::null_mut(), |old| ptr::from_ref(old).cast_mut());
+        let new = Box::leak(new);
+        match self.0.compare_exchange(expected, new, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => new,
+            // SAFETY: a failed exchange returns a pointer that replace() stored earlier.
+            Err(theirs) => unsafe { &*theirs },
+        }
+    }
+}
+
+/// A number that no other thread of the process has or will have.
+fn thread_mark() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    thread_local!(static MARK: Cell<u64> = const { Cell::new(0) });
+    MARK.with(|mark| {
+        if mark.get() == 0 {
+            mark.set(NEXT.fetch_add(1, Ordering::Relaxed));
+        }
+        mark.get()
+    })
+}
+
+/// State that any thread may enter, one at a time, or that one thread owns (`EC_SINGLE`).
+pub enum Guarded<T> {
+    Shared(Mutex<T>),
+    Single(Owned<T>),
+}
+
+/// State of the thread that made it: entering takes no lock.
+pub struct Owned<T> {
+    owner: u64,
+    entered: Cell<bool>,
+    poisoned: Cell<bool>,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: everything inside is touched only after `owner` was found to be the calling thread.
+unsafe impl<T: Send> Sync for Owned<T> {}
+
+/// The right to touch the state until it is dropped.
+pub enum Entered<'a, T> {
+    Shared(MutexGuard<'a, T>),
+    Single(&'a Owned<T>),
+}
+
+impl<T> Guarded<T> {
+    pub fn shared(value: T) -> Self {
+        Self::Shared(Mutex::new(value))
+    }
+
+    pub fn single(value: T) -> Self {
+        Self::Single(Owned {
+            owner: thread_mark(),
+            entered: Cell::new(false),
+            poisoned: Cell::new(false),
+            value: UnsafeCell::new(value),
+        })
+    }
+
+    pub fn is_single(&self) -> bool {
+        matches!(self, Self::Single(_))
+    }
+
+    /// `EPERM` from a thread that is not the owner, `ENOTRECOVERABLE` after a panic inside.
+    pub fn enter(&self) -> Result<Entered<'_, T>> {
+        match self {
+            Self::Shared(mutex) => {
+                mutex.lock().map(Entered::Shared).map_err(|_| Errno::ENOTRECOVERABLE)
+            }
+            Self::Single(owned) => {
+                if owned.owner != thread_mark() {
+                    return Err(Errno::EPERM);
+                }
+                if owned.poisoned.get() || owned.entered.replace(true) {
+                    return Err(Errno::ENOTRECOVERABLE);
+                }
+                Ok(Entered::Single(owned))
+            }
+        }
+    }
+}
+
+impl<T> Deref for Entered<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        match self {
+            Self::Shared(guard) => guard,
+            // SAFETY: `entered` was false before, so this is the only guard, in the owner's thread.
+            Self::Single(owned) => unsafe { &*owned.value.get() },
+        }
+    }
+}
+
+impl<T> DerefMut for Entered<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        match self {
+            Self::Shared(guard) => guard,
+            // SAFETY: as in deref.
+            Self::Single(owned) => unsafe { &mut *owned.value.get() },
+        }
+    }
+}
+
+impl<T> Drop for Entered<'_, T> {
+    fn drop(&mut self) {
+        if let Self::Single(owned) = self {
+            if std::thread::panicking() {
+                owned.poisoned.set(true);
+            }
+            owned.entered.set(false);
+        }
+    }
+}

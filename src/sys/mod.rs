@@ -1,0 +1,23 @@
+//! Every system call and shared-memory primitive: the one place that talks to the kernel.
+//!
+//! Functions here are safe to call and answer with errno values. They take descriptors as plain
+//! numbers, because that is what C programs hand over: a wrong one is answered by the kernel.
+
+pub mod cell;
+pub mod descriptor;
+pub mod fork;
+pub mod futex;
+pub mod message;
+pub mod poll;
+pub mod ring;
+pub mod socket;
+pub mod span;
+pub mod wait;
+
+use crate::error::{Errno, Result};
+
+/// Turns the C library's answer into a result.
+pub(crate) fn check(answer: impl Into<i64>) -> Result<usize> {
+    let answer = answer.into();
+    if answer < 0 { Err(Errno::last()) } else { Ok(answer as usize) }
+}

@@ -1,0 +1,64 @@
+//! epoll(7) and poll(2), by number.
+
+use std::os::fd::{OwnedFd, RawFd};
+
+use super::check;
+use super::descriptor::own;
+use crate::error::Result;
+
+pub const IN: u32 = libc::EPOLLIN as u32;
+pub const OUT: u32 = libc::EPOLLOUT as u32;
+pub const ERR: u32 = libc::EPOLLERR as u32;
+pub const HUP: u32 = libc::EPOLLHUP as u32;
+pub const RDHUP: u32 = libc::EPOLLRDHUP as u32;
+pub const EDGE: u32 = libc::EPOLLET as u32;
+pub const ONESHOT: u32 = libc::EPOLLONESHOT as u32;
+
+/// A new epoll set, close-on-exec.
+pub fn create() -> Result<OwnedFd> {
+    // SAFETY: no pointers.
+    check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).map(|fd| own(fd as RawFd))
+}
+
+fn control(set: RawFd, operation: i32, fd: RawFd, events: u32, key: u64) -> Result<()> {
+    let mut event = libc::epoll_event { events, u64: key };
+    // SAFETY: the event is a local that the kernel copies.
+    check(unsafe { libc::epoll_ctl(set, operation, fd, &raw mut event) }).map(drop)
+}
+
+pub fn add(set: RawFd, fd: RawFd, events: u32, key: u64) -> Result<()> {
+    control(set, libc::EPOLL_CTL_ADD, fd, events, key)
+}
+
+pub fn modify(set: RawFd, fd: RawFd, events: u32, key: u64) -> Result<()> {
+    control(set, libc::EPOLL_CTL_MOD, fd, events, key)
+}
+
+pub fn remove(set: RawFd, fd: RawFd) -> Result<()> {
+    control(set, libc::EPOLL_CTL_DEL, fd, 0, 0)
+}
+
+/// What is ready now, as (key, events); never blocks.
+pub fn ready<'a>(
+    set: RawFd,
+    room: &'a mut [libc::epoll_event],
+) -> Result<impl Iterator<Item = (u64, u32)> + use<'a>> {
+    // SAFETY: the slice is valid for as many events as are asked for.
+    let count = check(unsafe {
+        libc::epoll_wait(set, room.as_mut_ptr(), room.len() as i32, 0)
+    })?;
+    Ok(room[..count].iter().map(|event| (event.u64, event.events)))
+}
+
+/// Room for `count` events.
+pub fn room(count: usize) -> Vec<libc::epoll_event> {
+    vec![libc::epoll_event { events: 0, u64: 0 }; count]
+}
+
+/// What of `events` is ready on one descriptor now; never blocks.
+pub fn now(fd: RawFd, events: i16) -> Result<i16> {
+    let mut polled = libc::pollfd { fd, events, revents: 0 };
+    // SAFETY: one valid pollfd.
+    check(unsafe { libc::poll(&raw mut polled, 1, 0) })?;
+    Ok(polled.revents)
+}

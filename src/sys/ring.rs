@@ -1,0 +1,332 @@
+//! An io_uring instance, its buffer rings, and what this kernel's io_uring can do.
+//!
+//! Read first: io_uring(7), io_uring_setup(2), io_uring_register_buf_ring(3).
+//! The completion that was reaped last is not given back to the kernel at once: while the channel
+//! has events queued it stays in the ring ("held"), and keeps the ring's descriptor readable
+//! without a system call.
+
+use std::os::fd::{AsRawFd, RawFd};
+use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring::{CompletionQueue, IoUring, Probe, cqueue, opcode, squeue, types};
+
+use super::span::Span;
+use crate::error::{Errno, Result};
+
+/// What was found out about io_uring here, once per process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Features {
+    /// Buffer rings and multishot receive (5.19, 6.0).
+    pub receive_multishot: bool,
+    /// Zero-copy send that tells whether the kernel copied (6.0, 6.2).
+    pub send_zero_copy: bool,
+    /// The same for messages of several pieces (6.1).
+    pub sendmsg_zero_copy: bool,
+    /// A table of registered buffers that is filled in later (5.19).
+    pub sparse_buffers: bool,
+    /// Deferred task work for rings of one thread (6.1).
+    pub defer_taskrun: bool,
+}
+
+/// One submission and one completion queue shared with the kernel.
+pub struct Ring {
+    inner: IoUring,
+    held: bool,
+}
+
+fn errno(error: &std::io::Error) -> Errno {
+    error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
+}
+
+impl Ring {
+    /// A ring with `submissions` and `completions` entries. `single` promises that only the
+    /// calling thread will ever use it.
+    pub fn new(submissions: u32, completions: u32, single: bool) -> Result<Self> {
+        let mut last = Errno::ENOSYS;
+        // Newest first: a kernel that does not know a flag says EINVAL.
+        for step in 0..4 {
+            let mut builder = IoUring::builder();
+            builder.dontfork().setup_clamp().setup_cqsize(completions);
+            if step < 3 {
+                builder.setup_submit_all();
+            }
+            // Shared rings take no COOP_TASKRUN: completions would wait for a thread that
+            // submitted and now computes. A ring of one thread is always entered by it.
+            if single && step < 2 {
+                builder.setup_single_issuer().setup_defer_taskrun().setup_taskrun_flag();
+            }
+            if step == 0 {
+                builder.setup_no_sqarray();
+            }
+            match builder.build(submissions) {
+                Ok(inner) => {
+                    if !inner.params().is_feature_ext_arg() || !inner.params().is_feature_nodrop() {
+                        return Err(Errno::ENOSYS);
+                    }
+                    return Ok(Self { inner, held: false });
+                }
+                Err(error) => last = errno(&error),
+            }
+            if last != Errno::EINVAL {
+                break;
+            }
+        }
+        Err(last)
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.inner.as_raw_fd()
+    }
+
+    /// Queues an entry; the kernel sees it with the next [`Ring::submit`], or now if the queue
+    /// is full. The caller keeps the memory that the entry names alive until its completion.
+    pub fn push(&mut self, entry: &squeue::Entry) -> Result<()> {
+        loop {
+            // SAFETY: the engine keeps what an entry points to in its table of operations until
+            // the final completion has come.
+            if unsafe { self.inner.submission().push(entry) }.is_ok() {
+                return Ok(());
+            }
+            self.submit()?;
+        }
+    }
+
+    /// Whether entries wait to be submitted.
+    pub fn has_submissions(&mut self) -> bool {
+        !self.inner.submission().is_empty()
+    }
+
+    /// Rings the doorbell if there is something to submit, or something that only an entry to
+    /// the kernel brings forth (deferred work, overflown completions). Never blocks. Returns
+    /// whether a system call was made.
+    pub fn submit(&mut self) -> Result<bool> {
+        let queue = self.inner.submission();
+        if queue.is_empty() && !queue.taskrun() && !queue.cq_overflow() {
+            return Ok(false);
+        }
+        drop(queue);
+        match self.inner.submit() {
+            Ok(_) => Ok(true),
+            // The completion queue is full, or memory is short: what is reaped makes room.
+            Err(error) if matches!(errno(&error), Errno::EBUSY | Errno::EAGAIN | Errno::EINTR) => {
+                Ok(true)
+            }
+            Err(error) => Err(errno(&error)),
+        }
+    }
+
+    /// Passes every new completion to `sink`. The last one stays in the ring until
+    /// [`Ring::let_go`] or the next call.
+    pub fn reap(&mut self, mut sink: impl FnMut(u64, i32, u32)) -> usize {
+        let mut queue = self.inner.completion();
+        let held = usize::from(self.held);
+        if queue.len() == held {
+            std::mem::forget(queue);
+            return 0;
+        }
+        let mut taken = 0;
+        for entry in &mut queue {
+            taken += 1;
+            if taken > held {
+                sink(entry.user_data(), entry.result(), entry.flags());
+            }
+        }
+        // Dropping the queue would publish all of it as consumed.
+        std::mem::forget(queue);
+        advance(self.inner.completion(), taken - 1);
+        self.held = true;
+        taken - held
+    }
+
+    /// Whether a completion that was dealt with still makes the descriptor readable.
+    pub fn is_held(&self) -> bool {
+        self.held
+    }
+
+    /// Gives the held completion back.
+    pub fn let_go(&mut self) {
+        if self.held {
+            advance(self.inner.completion(), 1);
+            self.held = false;
+        }
+    }
+
+    /// Registers a table of `count` empty slots for buffers.
+    pub fn register_buffer_table(&self, count: u32) -> Result<()> {
+        self.inner.submitter().register_buffers_sparse(count).map_err(|error| errno(&error))
+    }
+
+    /// Puts memory into a slot of the table, or nothing.
+    pub fn register_buffer(&self, slot: u32, span: Option<Span>) -> Result<()> {
+        let buffer = span.map_or(
+            libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 },
+            |span| libc::iovec { iov_base: span.address().cast(), iov_len: span.len() },
+        );
+        // SAFETY: the area outlives its registration: it is taken back before it is unmapped, and
+        // the kernel holds its own reference to the pages.
+        unsafe { self.inner.submitter().register_buffers_update(slot, &[buffer], None) }
+            .map_err(|error| errno(&error))
+    }
+
+    /// Registers a ring through which buffers are handed to multishot receives.
+    pub fn buffer_ring(&self, group: u16, entries: u16) -> Result<BufferRing> {
+        let ring = BufferRing::map(entries)?;
+        // SAFETY: the memory is mapped until the BufferRing is dropped; the group is
+        // unregistered, or the io_uring closed, before that.
+        unsafe {
+            self.inner.submitter().register_buf_ring_with_flags(
+                ring.base.as_ptr() as u64,
+                entries,
+                group,
+                0,
+            )
+        }
+        .map_err(|error| errno(&error))?;
+        Ok(ring)
+    }
+
+    pub fn unregister_buffer_ring(&self, group: u16) -> Result<()> {
+        self.inner.submitter().unregister_buf_ring(group).map_err(|error| errno(&error))
+    }
+
+    /// Waits for completions for at most `milliseconds`, with the program's locks held: for
+    /// requests that were cancelled and must come to an end now.
+    pub fn wait_briefly(&mut self, milliseconds: u32) -> Result<()> {
+        let time = types::Timespec::new().nsec(milliseconds * 1_000_000);
+        let arguments = types::SubmitArgs::new().timespec(&time);
+        let want = 1 + usize::from(self.held);
+        match self.inner.submitter().submit_with_args(want, &arguments) {
+            Ok(_) => Ok(()),
+            Err(error) => match errno(&error) {
+                Errno::ETIME | Errno::EINTR | Errno::EBUSY | Errno::EAGAIN => Ok(()),
+                errno => Err(errno),
+            },
+        }
+    }
+}
+
+fn advance(mut queue: CompletionQueue<'_, cqueue::Entry>, count: usize) {
+    for _ in 0..count {
+        queue.next();
+    }
+}
+
+/// Memory shared with the kernel that tells it which buffers it may fill.
+/// struct io_uring_buf_ring: entries of 16 bytes; the tail is bytes 14 and 15 of the first.
+pub struct BufferRing {
+    base: NonNull<u8>,
+    bytes: usize,
+    mask: u16,
+    tail: u16,
+}
+
+// SAFETY: the memory belongs to the value alone, as far as this process goes.
+unsafe impl Send for BufferRing {}
+
+const BUFFER_ENTRY_BYTES: usize = 16;
+const TAIL_OFFSET_BYTES: usize = 14;
+
+impl BufferRing {
+    fn map(entries: u16) -> Result<Self> {
+        assert!(entries.is_power_of_two());
+        let bytes = usize::from(entries) * BUFFER_ENTRY_BYTES;
+        // SAFETY: a fresh anonymous mapping; the kernel rounds the length up to pages.
+        let base = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
+                -1,
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        // SAFETY: our own mapping; a child must not get a copy-on-write view of it.
+        unsafe { libc::madvise(base, bytes, libc::MADV_DONTFORK) };
+        let base = NonNull::new(base.cast()).ok_or(Errno::ENOMEM)?;
+        Ok(Self { base, bytes, mask: entries - 1, tail: 0 })
+    }
+
+    /// Adds a buffer; the kernel sees it after [`BufferRing::publish`].
+    pub fn provide(&mut self, span: Span, id: u16) {
+        let index = usize::from(self.tail & self.mask);
+        // SAFETY: the index is below the number of entries; the fields are those of
+        // struct io_uring_buf (addr, len, bid); the last two bytes are not touched, because
+        // those of entry 0 are the tail.
+        unsafe {
+            let entry = self.base.as_ptr().add(index * BUFFER_ENTRY_BYTES);
+            entry.cast::<u64>().write(span.address() as u64);
+            entry.add(8).cast::<u32>().write(span.len() as u32);
+            entry.add(12).cast::<u16>().write(id);
+        }
+        self.tail = self.tail.wrapping_add(1);
+    }
+
+    /// Makes the added buffers visible.
+    pub fn publish(&mut self) {
+        // SAFETY: aligned, inside the mapping, and read by the kernel with acquire semantics:
+        // the release pairs with it, so that entries are written before they are seen.
+        unsafe {
+            let tail = self.base.as_ptr().add(TAIL_OFFSET_BYTES).cast::<u16>();
+            AtomicU16::from_ptr(tail).store(self.tail, Ordering::Release);
+        }
+    }
+}
+
+impl Drop for BufferRing {
+    fn drop(&mut self) {
+        // SAFETY: mapped by map(), not used afterwards; the kernel has its own reference.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
+    }
+}
+
+/// What io_uring can do here, or the errno with which it is refused. Asked once.
+pub fn features() -> Result<Features> {
+    static FEATURES: OnceLock<Result<Features>> = OnceLock::new();
+    *FEATURES.get_or_init(probe)
+}
+
+fn probe() -> Result<Features> {
+    let mut ring = Ring::new(4, 8, false)?;
+    let mut probe = Probe::new();
+    ring.inner.submitter().register_probe(&mut probe).map_err(|error| errno(&error))?;
+    let needed = [opcode::Send::CODE, opcode::SendMsg::CODE, opcode::AsyncCancel::CODE];
+    if needed.iter().any(|&code| !probe.is_supported(code)) {
+        return Err(Errno::ENOSYS);
+    }
+    let send_zero_copy = probe.is_supported(opcode::SendZc::CODE) && reports_usage(&mut ring);
+    // Multishot receive came in 6.0 together with the send that does not copy.
+    let receive_multishot =
+        probe.is_supported(opcode::SendZc::CODE) && ring.buffer_ring(0, 1).is_ok();
+    Ok(Features {
+        receive_multishot,
+        send_zero_copy,
+        sendmsg_zero_copy: send_zero_copy && probe.is_supported(opcode::SendMsgZc::CODE),
+        sparse_buffers: ring.register_buffer_table(1).is_ok(),
+        defer_taskrun: Ring::new(4, 8, true).is_ok_and(|ring| {
+            ring.inner.params().is_setup_single_issuer()
+        }),
+    })
+}
+
+/// Report the kernel's copying of a zero-copy send in its notification (6.2).
+pub const SEND_ZC_REPORT_USAGE: u16 = 8;
+/// The flag in the notification's result that says so.
+pub const NOTIFICATION_COPIED: u32 = 1 << 31;
+
+/// An unknown flag is refused with `EINVAL` before the descriptor is looked at: no socket needed.
+fn reports_usage(ring: &mut Ring) -> bool {
+    let entry = opcode::SendZc::new(types::Fd(-1), ptr::null(), 0)
+        .zc_flags(SEND_ZC_REPORT_USAGE)
+        .build();
+    let mut result = -libc::EINVAL;
+    if ring.push(&entry).is_ok() && ring.inner.submit_and_wait(1).is_ok() {
+        ring.reap(|_, answer, _| result = answer);
+    }
+    result != -libc::EINVAL
+}

@@ -1,0 +1,46 @@
+//! A stretch of DMA memory, as the kernel is told of it.
+
+/// Address and length of bytes inside a mapping. Only `region::map` makes them, from checked
+/// offsets; whoever passes one to the kernel keeps the mapping alive until the kernel is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    address: *mut u8,
+    length: usize,
+}
+
+// SAFETY: a span is only an address and a length; it is never dereferenced by this type.
+unsafe impl Send for Span {}
+// SAFETY: as above.
+unsafe impl Sync for Span {}
+
+impl Span {
+    /// # Safety
+    /// `address..address + length` lies in memory that outlives every use of the span.
+    pub unsafe fn new(address: *mut u8, length: usize) -> Self {
+        Self { address, length }
+    }
+
+    pub fn address(&self) -> *mut u8 {
+        self.address
+    }
+
+    pub fn len(&self) -> usize {
+        self.length
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// What is left after the first `count` bytes.
+    pub fn skip(&self, count: usize) -> Self {
+        assert!(count <= self.length);
+        Self { address: self.address.wrapping_add(count), length: self.length - count }
+    }
+
+    /// The first `count` bytes.
+    pub fn first(&self, count: usize) -> Self {
+        assert!(count <= self.length);
+        Self { address: self.address, length: count }
+    }
+}

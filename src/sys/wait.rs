@@ -1,0 +1,138 @@
+//! The blocking system calls, and nothing else that blocks.
+//!
+//! They are cancellation points: `pthread_cancel(3)` unwinds the stack from inside the call, so
+//! the calls are declared "C-unwind", and what must be undone is undone by `Drop` further up.
+//! No `catch_unwind` may stand between such a call and the program: it would abort.
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
+use std::time::{Duration, Instant};
+
+use crate::error::{Errno, Result};
+
+/// What a thread is going to wait for, once it has let go of every lock.
+pub enum Sleep {
+    /// Completions in a ring: io_uring_enter(2), at least `complete` more than were seen.
+    Ring { fd: RawFd, complete: u32 },
+    /// poll(2) of one descriptor. An epoll set is polled too, not waited for: that takes no
+    /// edge-triggered event away from whoever fetches.
+    Poll { fd: RawFd, events: i16 },
+    /// Until the word is not `expected` any more and somebody wakes us.
+    Word { word: Arc<AtomicU32>, expected: u32 },
+}
+
+/// How long, and with which signals blocked.
+#[derive(Clone, Copy, Default)]
+pub struct Terms {
+    pub deadline: Option<Instant>,
+    pub mask: Option<libc::sigset_t>,
+}
+
+impl Terms {
+    /// Whether the time is over.
+    pub fn expired(&self) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+    }
+
+    fn remaining(&self) -> Option<libc::timespec> {
+        self.deadline.map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())))
+    }
+}
+
+fn timespec(duration: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: duration.as_secs().min(i64::MAX as u64) as i64,
+        tv_nsec: i64::from(duration.subsec_nanos()),
+    }
+}
+
+/// struct io_uring_getevents_arg of io_uring_enter2(2); the kernel's, since 5.11.
+#[repr(C)]
+struct GetEventsArgument {
+    sigmask: u64,
+    sigmask_size: u32,
+    pad: u32,
+    timespec: u64,
+}
+
+const ENTER_GETEVENTS: u32 = 1;
+const ENTER_EXT_ARG: u32 = 1 << 3;
+/// The kernel's sigset_t has 64 signals.
+const KERNEL_SIGSET_BYTES: usize = 8;
+
+unsafe extern "C-unwind" {
+    fn syscall(number: libc::c_long, ...) -> libc::c_long;
+    fn pthread_setcanceltype(kind: libc::c_int, old: *mut libc::c_int) -> libc::c_int;
+}
+
+const CANCEL_ASYNCHRONOUS: libc::c_int = 1;
+
+/// Blocks. `Ok` is "look again"; `EINTR` a signal was handled; the caller knows its own deadline.
+pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
+    let time = terms.remaining();
+    let time_pointer = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let mask_pointer = terms.mask.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let argument = GetEventsArgument {
+        sigmask: mask_pointer as u64,
+        sigmask_size: KERNEL_SIGSET_BYTES as u32,
+        pad: 0,
+        timespec: time_pointer as u64,
+    };
+    let mut old = 0;
+    // SAFETY: every pointer is to a local that outlives the call or null; during the call the
+    // thread owns no lock and no half-changed state, so that it may be cancelled there.
+    let answer = unsafe {
+        pthread_setcanceltype(CANCEL_ASYNCHRONOUS, &mut old);
+        let answer = match sleep {
+            Sleep::Ring { fd, complete } => syscall(
+                libc::SYS_io_uring_enter,
+                *fd,
+                0u32,
+                *complete,
+                ENTER_GETEVENTS | ENTER_EXT_ARG,
+                &raw const argument,
+                size_of::<GetEventsArgument>(),
+            ),
+            Sleep::Poll { fd, events } => {
+                let mut polled = libc::pollfd { fd: *fd, events: *events, revents: 0 };
+                let mut time_copy = time;
+                let time_pointer =
+                    time_copy.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+                syscall(
+                    libc::SYS_ppoll,
+                    &raw mut polled,
+                    1usize,
+                    time_pointer,
+                    mask_pointer,
+                    KERNEL_SIGSET_BYTES,
+                )
+            }
+            Sleep::Word { word, expected } => {
+                // A wait with a time limit is never restarted behind our back (signal(7)), so a
+                // signal ends it whatever SA_RESTART says: for ever is a very long time here.
+                let long = libc::timespec { tv_sec: i64::from(u32::MAX), tv_nsec: 0 };
+                let limit = if time.is_some() { time_pointer } else { &raw const long };
+                syscall(
+                    libc::SYS_futex,
+                    word.as_ptr(),
+                    libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+                    *expected,
+                    limit,
+                )
+            }
+        };
+        let errno = *libc::__errno_location();
+        pthread_setcanceltype(old, std::ptr::null_mut());
+        *libc::__errno_location() = errno;
+        answer
+    };
+    if answer >= 0 {
+        return Ok(());
+    }
+    match Errno::last() {
+        // Time is over, or the word had changed already: the caller looks for itself.
+        Errno::ETIME | Errno::ETIMEDOUT | Errno::EAGAIN | Errno::EBUSY => Ok(()),
+        errno => Err(errno),
+    }
+}
