@@ -283,16 +283,16 @@ impl Send {
         if asked.parts.len() > IOVECS_MAX {
             return Err(Errno::EMSGSIZE);
         }
-        let mut length = 0usize;
+        let length = asked.parts.iter().try_fold(0usize, |sum, part| sum.checked_add(part.1));
+        let length = length.filter(|&sum| i32::try_from(sum).is_ok()).ok_or(Errno::EINVAL)?;
         let mut pieces = Vec::with_capacity(asked.parts.len());
         for &(address, bytes) in asked.parts {
-            length = length.checked_add(bytes).ok_or(Errno::EINVAL)?;
             // An empty message may have no memory at all.
             if bytes > 0 {
                 pieces.push(socket.region.lend(address, bytes)?);
             }
         }
-        if i32::try_from(length).is_err() || (length == 0 && socket.is_stream()) {
+        if length == 0 && socket.is_stream() {
             return Err(Errno::EINVAL);
         }
         let release = if asked.release {

@@ -71,7 +71,7 @@ pub fn wake(fd: RawFd, count: i32) -> Result<()> {
 pub fn flush(fd: RawFd) -> Result<()> {
     let channel = context().channel(fd)?;
     let mut state = channel.enter()?;
-    state.turn()?;
+    state.flush()?;
     channel.settle(&mut state)
 }
 
@@ -98,12 +98,11 @@ pub fn add_fd(
     flags: Modify,
     cookie: u64,
 ) -> Result<Key> {
+    drop(context().channel(fd)?);
     let events = interest(poll_events, flags.edge, flags.oneshot)?;
     if flags.attach || flags.nonblocking || target == fd {
         return Err(Errno::EINVAL);
     }
-    let channel = context().channel(fd)?;
-    drop(channel);
     if descriptor::is_always_ready(target)? {
         return Err(Errno::EPERM);
     }
@@ -152,6 +151,7 @@ pub fn add_accept(fd: RawFd, listener: RawFd, flags: Modify, cookie: u64) -> Res
                 let weak = weak.clone();
                 move |connection| socket::inherit(listener, connection, &weak)
             }),
+            disown: Box::new(socket::disown),
             attached: Box::new(move |socket, key| {
                 if let Some(channel) = weak.upgrade()
                     && let Ok(association) = context().socket(socket.fd)
@@ -194,7 +194,15 @@ pub fn add_socket(fd: RawFd, target: RawFd, flags: Modify, cookie: u64) -> Resul
 
 /// `ec_modify`.
 pub fn modify(fd: RawFd, source: Key, poll_events: u32, flags: Modify) -> Result<()> {
-    change(fd, |_, state| state.modify(source, poll_events, flags))
+    change(fd, |_, state| {
+        // Accepted sockets can only be attached if they inherit an area.
+        if flags.attach
+            && let Some(listener) = state.listener(source)
+        {
+            context().current_socket(listener)?;
+        }
+        state.modify(source, poll_events, flags)
+    })
 }
 
 /// `ec_remove`.

@@ -12,7 +12,7 @@ use super::context::{Association, Attached, context};
 use crate::channel::Channel;
 use crate::channel::source::Heir;
 use crate::engine::table::{self, Choice};
-use crate::engine::{Counters, Socket};
+use crate::engine::{Counters, Key, Socket};
 use crate::error::{Errno, Result};
 
 /// `dma_assoc`: the socket's data goes to and comes from the area. `insist` has the bits of the
@@ -86,6 +86,13 @@ pub(super) fn inherit(
     Ok(Some(Heir { socket, replaced }))
 }
 
+/// Undoes the inheritance of a connection that the program will never see.
+pub(super) fn disown(connection: RawFd) -> Option<Key> {
+    let association = context().socket(connection).ok()?;
+    context().remove_socket(&association);
+    association.attached().map(|attached| attached.key)
+}
+
 /// `dma_disassoc`: `EBUSY` while received data waits to be fetched.
 pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
     let region = context().region(handle)?;
@@ -108,6 +115,10 @@ pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
         association.attachment.store(None);
         channel.settle(&mut state)?;
     }
+    if association.socket.backlog().bytes > 0 {
+        return Err(Errno::EBUSY);
+    }
+    association.socket.discard_backlog();
     context().remove_socket(&association);
     Ok(())
 }
@@ -131,6 +142,7 @@ pub fn detach(fd: RawFd) -> Result<()> {
             Err(errno) => return Err(errno),
         }
     }
+    association.socket.discard_backlog();
     let was_current = association.socket.is_current();
     context().remove_socket(&association);
     if was_current { Ok(()) } else { Err(Errno::EBADF) }

@@ -6,7 +6,6 @@ use std::ffi::{c_int, c_void};
 use super::types::dma_mem_t;
 use super::{convert, guard};
 use crate::api::region;
-use crate::error::Errno;
 
 /// Allocates an area. See dma_alloc(3).
 ///
@@ -40,19 +39,13 @@ pub unsafe extern "C" fn dma_base(
 ) -> c_int {
     guard::nothing(|| {
         let (address, length) = region::base(mem)?;
-        if base.is_null() && size.is_null() {
-            return Err(Errno::EFAULT);
-        }
-        // SAFETY: by the contract of this function; what is null is not wanted.
+        convert::not_null(base)?;
+        convert::not_null(size)?;
+        // SAFETY: by the contract of this function.
         unsafe {
-            if !base.is_null() {
-                base.write(address.cast());
-            }
-            if !size.is_null() {
-                size.write(length);
-            }
+            convert::write(base, address.cast())?;
+            convert::write(size, length)
         }
-        Ok(())
     })
 }
 

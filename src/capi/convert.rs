@@ -174,8 +174,10 @@ pub unsafe fn message(pointer: *const c_void, size: usize) -> Result<Message> {
     }
     // SAFETY: by the contract of this function.
     let name = unsafe { address(header.msg_name.cast(), header.msg_namelen) }?;
-    let control = if header.msg_control.is_null() || header.msg_controllen == 0 {
+    let control = if header.msg_controllen == 0 {
         Vec::new()
+    } else if header.msg_control.is_null() {
+        return Err(Errno::EFAULT);
     } else {
         // SAFETY: by the contract of this function.
         unsafe {

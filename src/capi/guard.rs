@@ -15,6 +15,7 @@ thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
 /// Runs the body of an exported function; nothing unwinds out of it.
 fn protect<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     silence_panics();
+    let _uncancellable = wait::Uncancellable::begin();
     DEPTH.set(DEPTH.get() + 1);
     let answer = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let text = panic

@@ -13,20 +13,19 @@ mod wait;
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
-
-use nix::sys::eventfd::EventFd;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 pub use event::Event;
 pub use state::State;
 pub use wait::{Interest, Step, Waiting};
 
-use crate::engine::Key;
+use crate::engine::{Key, PollSet};
 use crate::engine::table::{self, Choice, Kind};
 use crate::error::{Errno, Result};
 use crate::limits::{CAPACITY_LOG2_DEFAULT, CAPACITY_LOG2_MAX};
 use crate::region::Patron;
 use crate::sys::cell::{Entered, Guarded};
+use crate::sys::descriptor::Counter;
 use crate::sys::{fork, poll};
 
 /// What `ec_create` was asked for.
@@ -51,10 +50,9 @@ pub struct Channel {
 }
 
 /// How an area tells a channel that blocks have come back, without taking any lock.
-#[derive(Default)]
 struct Bell {
     rung: AtomicBool,
-    token: OnceLock<Arc<EventFd>>,
+    token: Arc<Counter>,
     /// Areas that went while only another thread could have given up its part of them.
     retired: Mutex<Vec<u64>>,
     /// Sources whose sockets were closed without a word and have been found out.
@@ -82,17 +80,21 @@ impl Channel {
 
     fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Arc<Self>> {
         fork::watch();
+        // Made first: the channel's number is the lowest free one, as open(2) has it.
+        let outer = if choice.kind == Kind::Uring { Some(poll::create()?) } else { None };
         let built = table::build(choice, capacity, single)?;
-        let outer = match built.ring {
-            Some(ring) => {
-                let outer = poll::create()?;
-                poll::add(outer.as_raw_fd(), ring, poll::IN, 0)?;
-                Some(outer)
-            }
-            None => None,
+        if let (Some(outer), Some(ring)) = (&outer, built.ring) {
+            poll::add(outer.as_raw_fd(), ring, poll::IN, 0)?;
+        }
+        let outer_fd = outer.as_ref().map(AsRawFd::as_raw_fd);
+        let poll = PollSet::new(outer_fd)?;
+        let fd = outer_fd.unwrap_or(poll.fd());
+        let bell = Bell {
+            rung: AtomicBool::new(false),
+            token: poll.token(),
+            retired: Mutex::default(),
+            abandoned: Mutex::default(),
         };
-        let poll = table::poll_set(outer.as_ref().map(AsRawFd::as_raw_fd))?;
-        let fd = outer.as_ref().map(AsRawFd::as_raw_fd).or(poll.fd()).ok_or(Errno::EBADF)?;
         let state = State::new(capacity as usize, choice.kind, built.engine, poll);
         Ok(Arc::new_cyclic(|me| Self {
             fd,
@@ -101,7 +103,7 @@ impl Channel {
             choice: choice.clone(),
             state: if single { Guarded::single(state) } else { Guarded::shared(state) },
             is_dead: AtomicBool::new(false),
-            bell: Bell::default(),
+            bell,
             me: me.clone(),
         }))
     }
@@ -152,21 +154,8 @@ impl Channel {
         }
     }
 
-    /// Called when engines starve: from now on areas can ring.
-    fn hang_bell(&self, state: &mut State) -> Result<()> {
-        if self.bell.token.get().is_none() {
-            let token = state.bell_token()?;
-            let _ = self.bell.token.set(token);
-            state.replenish();
-        }
-        Ok(())
-    }
-
     /// Ends a change: the descriptor says what is so, and whoever should wake is woken.
     pub fn settle(&self, state: &mut State) -> Result<()> {
-        if state.is_starved() {
-            self.hang_bell(state)?;
-        }
         state.settle()
     }
 
@@ -194,9 +183,7 @@ impl Channel {
 impl Patron for Channel {
     fn space(&self) {
         self.bell.rung.store(true, Ordering::Release);
-        if let Some(token) = self.bell.token.get() {
-            let _ = token.write(1);
-        }
+        self.bell.token.raise();
     }
 
     fn retire(&self, area: u64) {

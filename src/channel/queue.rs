@@ -95,8 +95,8 @@ impl Queue {
     }
 
     /// Removes every event.
-    pub fn clear(&mut self) -> Vec<Event> {
-        self.remove(|_| true)
+    pub fn clear(&mut self) {
+        self.remove(|_| true);
     }
 
     fn remove(&mut self, is_unwanted: impl Fn(&Event) -> bool) -> Vec<Event> {

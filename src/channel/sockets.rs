@@ -32,7 +32,15 @@ impl State {
             self.sources.remove(id);
             return Err(errno);
         }
+        if self.has_waiting(id, engine) {
+            self.receivable(id);
+        }
         Ok(id)
+    }
+
+    fn has_waiting(&self, id: Key, engine: usize) -> bool {
+        let waiting = self.engines[engine].waiting(id);
+        waiting.bytes > 0 || waiting.end || waiting.error.is_some()
     }
 
     fn engine_for(&mut self, insist: u32) -> Result<usize> {
@@ -133,11 +141,7 @@ impl State {
     pub(super) fn refresh(&mut self, id: Key) {
         let Ok(attachment) = self.attachment(id) else { return };
         let (engine, is_live) = (attachment.engine, attachment.is_live);
-        let has_something = {
-            let waiting = self.engines[engine].waiting(id);
-            waiting.bytes > 0 || waiting.end || waiting.error.is_some()
-        };
-        if is_live && !has_something {
+        if is_live && !self.has_waiting(id, engine) {
             if let Ok(attachment) = self.attachment(id) {
                 attachment.is_live = false;
             }
@@ -155,14 +159,14 @@ impl State {
             return None;
         }
         self.queue.set_live(false);
-        let waiting = self.engines[attachment.engine].waiting(id);
-        if waiting.bytes == 0 && !waiting.end && waiting.error.is_none() {
+        let (engine, edge, fd) = (attachment.engine, attachment.edge, attachment.socket.fd);
+        if !self.has_waiting(id, engine) {
             return None;
         }
-        if !attachment.edge {
+        if !edge {
             again.push(id);
         }
-        Some(source::receive_event(waiting, attachment.socket.fd, id, cookie))
+        Some(source::receive_event(self.engines[engine].waiting(id), fd, id, cookie))
     }
 
     /// A send has ended.

@@ -14,6 +14,8 @@ use crate::sys::{descriptor, poll, socket};
 pub type Inherit = Box<dyn Fn(RawFd) -> Result<Option<Heir>> + Send>;
 /// Tells the owner of the table of sockets that one is attached to the channel now.
 pub type Attached = Box<dyn Fn(&Arc<Socket>, Key) + Send>;
+/// Undoes both for a connection that the program will never see; its source, if it was attached.
+pub type Disown = Box<dyn Fn(RawFd) -> Option<Key> + Send>;
 
 /// An accepted socket that has inherited an area.
 pub struct Heir {
@@ -42,6 +44,7 @@ pub struct Accept {
     pub blocks: bool,
     pub inherit: Inherit,
     pub attached: Attached,
+    pub disown: Disown,
 }
 
 /// An associated socket.

@@ -8,11 +8,9 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use nix::sys::eventfd::EventFd;
-
 use super::event::{self, Event};
 use super::queue::{Item, Queue};
-use super::source::{self, Kind as SourceKind, Source, Sources, timer_event};
+use super::source::{self, Accept, Kind as SourceKind, Source, Sources, timer_event};
 use super::wait::Sleepers;
 use crate::engine::table::Kind;
 use crate::engine::{Engine, Key, Notice, PollSet, TOKEN};
@@ -207,7 +205,11 @@ impl State {
                 if flags.attach || flags.nonblocking {
                     return Err(Errno::EINVAL);
                 }
-                self.poll.modify(fd, wanted, id as u64)
+                self.poll.modify(fd, wanted, id as u64)?;
+                // What was seen under the old terms is looked at again under the new ones.
+                self.queue.purge(id);
+                self.pending.retain(|&key| key != id);
+                Ok(())
             }
             SourceKind::Timer { .. } => Err(Errno::EINVAL),
             SourceKind::Accept(accept) => {
@@ -231,6 +233,24 @@ impl State {
         }
     }
 
+    /// `ec_flush`: everything goes out that the kernel takes.
+    pub fn flush(&mut self) -> Result<()> {
+        self.turn()?;
+        for engine in &mut self.engines {
+            engine.push_on(&mut self.poll, &mut self.notices)?;
+        }
+        self.take_notices();
+        Ok(())
+    }
+
+    /// The listening socket of a source, if it is one.
+    pub fn listener(&mut self, id: Key) -> Option<RawFd> {
+        match &self.sources.get(id)?.kind {
+            SourceKind::Accept(accept) => Some(accept.fd),
+            _ => None,
+        }
+    }
+
     /// `ec_remove`: afterwards nobody receives an event of the source any more.
     pub fn remove(&mut self, id: Key) -> Result<Source> {
         let source = self.sources.get(id).ok_or(Errno::ENOENT)?;
@@ -242,21 +262,36 @@ impl State {
         if let Some(fd) = source.polled_fd() {
             self.poll.remove(fd, id as u64);
         }
-        for event in self.queue.purge(id) {
-            discard(&event);
-        }
         self.pending.retain(|&key| key != id);
+        for event in self.queue.purge(id) {
+            if let SourceKind::Accept(accept) = &source.kind
+                && event.result >= 0
+            {
+                self.refuse(accept, event.result as RawFd);
+            }
+        }
         Ok(source)
+    }
+
+    /// A connection whose event nobody will fetch is closed.
+    fn refuse(&mut self, accept: &Accept, connection: RawFd) {
+        if let Some(key) = (accept.disown)(connection) {
+            // It may have been removed already.
+            let _ = self.remove(key);
+        }
+        descriptor::close(connection);
     }
 
     /// Ends everything: `ec_destroy`.
     pub fn close(&mut self) -> Result<()> {
         for id in self.sources.ids() {
-            self.remove(id)?;
+            match self.remove(id) {
+                // Gone together with the listening socket that it came from.
+                Err(Errno::ENOENT) => {}
+                other => drop(other?),
+            }
         }
-        for event in self.queue.clear() {
-            discard(&event);
-        }
+        self.queue.clear();
         if !self.sleepers.is_anyone_waiting() {
             return Ok(());
         }
@@ -275,34 +310,27 @@ impl State {
         }
     }
 
-    pub(super) fn is_starved(&self) -> bool {
-        self.engines.iter().any(|engine| engine.is_starved())
-    }
-
     pub(super) fn retire(&mut self, area: u64) {
         for engine in &mut self.engines {
             engine.retire(area);
         }
     }
 
-    pub(super) fn bell_token(&mut self) -> Result<Arc<EventFd>> {
-        self.poll.token()
-    }
-
     /// Makes the descriptor readable exactly while there is something to fetch, and wakes one
     /// thread if there is and somebody waits for it.
     pub(super) fn settle(&mut self) -> Result<()> {
+        self.engines[0].arm()?;
         if self.queue.live() > 0 {
             let held = self.engines[0].hold(true);
             if !self.sleepers.wake_one_for_events() && self.sleepers.is_kernel_waiting() && !held {
                 return self.kick();
             }
             if !held {
-                self.poll.set_token(true)?;
+                self.poll.set_token(true);
             }
         } else if !self.sleepers.is_kicked && !self.sleepers.is_pinned {
             self.engines[0].hold(false);
-            self.poll.set_token(false)?;
+            self.poll.set_token(false);
         }
         Ok(())
     }
@@ -310,12 +338,9 @@ impl State {
     /// Gets whoever waits in the kernel to look again.
     pub(super) fn kick(&mut self) -> Result<()> {
         self.sleepers.is_kicked = true;
-        self.poll.set_token(true)?;
-        // The ring may not be watching the poll set yet.
-        let hot = std::mem::replace(&mut self.poll.hot, false);
-        self.engines[0].sleep(&mut self.poll)?;
-        self.poll.hot = hot;
-        Ok(())
+        self.poll.set_token(true);
+        // The ring may not be watching the poll set at this moment.
+        self.engines[0].sleep(&mut self.poll).map(drop)
     }
 
     /// What a thread is to wait for in the kernel.
@@ -336,11 +361,4 @@ pub struct Modify {
     pub oneshot: bool,
     pub attach: bool,
     pub nonblocking: bool,
-}
-
-/// An event that nobody will fetch: a connection that it carries is closed.
-fn discard(event: &Event) {
-    if event.kind == event::ACCEPT && event.result >= 0 {
-        descriptor::close(event.result as RawFd);
-    }
 }

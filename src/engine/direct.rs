@@ -15,6 +15,9 @@ const STREAM_PIECE_BYTES_MIN: usize = 512;
 /// Receives into a fresh block. `EAGAIN`: nothing has arrived; `ENOBUFS`: the area, or the
 /// socket's share of it, has no room.
 pub fn receive(socket: &Socket, ask: &Ask) -> Result<Received> {
+    if let Some(answer) = socket.receive_backlog(ask) {
+        return answer;
+    }
     if ask.form == Form::Message { receive_message(socket, ask) } else { receive_data(socket, ask) }
 }
 

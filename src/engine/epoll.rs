@@ -119,8 +119,8 @@ impl Engine for Epoll {
         answer
     }
 
-    fn waiting(&self, _key: Key) -> Readiness {
-        Readiness::default()
+    fn waiting(&self, key: Key) -> Readiness {
+        self.connections.get(&key).map_or(Readiness::default(), |found| found.ready.waiting())
     }
 
     fn is_polled(&self, _key: Key) -> bool {
@@ -160,8 +160,13 @@ impl Engine for Epoll {
         }
     }
 
-    fn is_starved(&self) -> bool {
-        !self.starved.is_empty()
+    fn push_on(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        for (&key, connection) in &mut self.connections {
+            if connection.is_full {
+                connection.flush(key, poll, notices)?;
+            }
+        }
+        Ok(())
     }
 
     fn hold(&mut self, _wanted: bool) -> bool {
@@ -169,8 +174,7 @@ impl Engine for Epoll {
     }
 
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
-        let fd = poll.fd().ok_or(Errno::EBADF)?;
-        Ok(Sleep::Poll { fd, events: libc::POLLIN })
+        Ok(Sleep::Poll { fd: poll.fd(), events: libc::POLLIN })
     }
 
     fn retire(&mut self, _area: u64) {}

@@ -6,6 +6,7 @@
 
 mod direct;
 mod epoll;
+mod inbox;
 mod outbox;
 mod poll_set;
 mod ready;
@@ -95,7 +96,8 @@ pub trait Engine: Send {
         poll: &mut PollSet,
     ) -> Result<()>;
 
-    /// Undoes it. Sends that had not ended are told as failed with `ECANCELED`.
+    /// Undoes it. Sends that had not ended are told as failed with `ECANCELED`; what has arrived
+    /// and was not fetched is left with the socket.
     fn detach(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>);
 
     /// Changes the `edge` of attach.
@@ -131,8 +133,15 @@ pub trait Engine: Send {
     /// Blocks have come back to areas: whoever stopped receiving may go on.
     fn replenish(&mut self, poll: &mut PollSet);
 
-    /// Whether somebody would receive if only there were room.
-    fn is_starved(&self) -> bool;
+    /// Receiving must not wait for the program's next call: what was put off is begun.
+    fn arm(&mut self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Tries again what the kernel did not take: for a program that flushes without fetching.
+    fn push_on(&mut self, _poll: &mut PollSet, _notices: &mut Vec<Notice>) -> Result<()> {
+        Ok(())
+    }
 
     /// Tries to keep the channel's descriptor readable without a system call. `false`: it cannot.
     fn hold(&mut self, wanted: bool) -> bool;

@@ -122,6 +122,11 @@ impl Ready {
         found
     }
 
+    /// What was left over from another channel.
+    pub fn waiting(&self) -> Readiness {
+        self.socket.backlog()
+    }
+
     fn look(&mut self, events: u32) -> Option<Readiness> {
         if events & poll::ERR != 0
             && self.error.is_none()

@@ -2,9 +2,11 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::RawFd;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::inbox::Inbox;
+use super::{Ask, Readiness, Received};
 use crate::error::{Errno, Result};
 use crate::region::{Account, Region};
 use crate::sys::{descriptor, socket};
@@ -20,6 +22,8 @@ pub struct Socket {
     pub region: Arc<Region>,
     pub account: Arc<Account>,
     pub counters: Counters,
+    /// What a channel had received when the socket left it.
+    backlog: Mutex<Option<Inbox>>,
 }
 
 /// What `sio_info` tells, in bytes.
@@ -59,6 +63,7 @@ impl Socket {
             region,
             account,
             counters: Counters::default(),
+            backlog: Mutex::new(None),
         })
     }
 
@@ -68,6 +73,43 @@ impl Socket {
 
     pub fn is_internet(&self) -> bool {
         self.domain != libc::AF_UNIX
+    }
+
+    fn lock_backlog(&self) -> MutexGuard<'_, Option<Inbox>> {
+        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Keeps what was received and not fetched, for whoever receives next.
+    pub(super) fn leave_backlog(&self, mut inbox: Inbox) {
+        inbox.armed = None;
+        inbox.watched = false;
+        *self.lock_backlog() = Some(inbox).filter(|inbox| !inbox.is_spent());
+    }
+
+    pub(super) fn take_backlog(&self) -> Inbox {
+        self.lock_backlog().take().unwrap_or_default()
+    }
+
+    /// What the backlog has.
+    pub fn backlog(&self) -> Readiness {
+        self.lock_backlog().as_ref().map_or(Readiness::default(), Inbox::readiness)
+    }
+
+    /// Receives from the backlog; `None` when there is none.
+    pub(super) fn receive_backlog(&self, ask: &Ask) -> Option<Result<Received>> {
+        let mut backlog = self.lock_backlog();
+        let answer = backlog.as_mut()?.receive(ask, self);
+        if backlog.as_ref().is_some_and(Inbox::is_spent) {
+            *backlog = None;
+        }
+        Some(answer)
+    }
+
+    /// Throws the backlog away.
+    pub fn discard_backlog(&self) {
+        if let Some(mut inbox) = self.lock_backlog().take() {
+            inbox.discard(self);
+        }
     }
 
     /// Whether the descriptor still means this socket.

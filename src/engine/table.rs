@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 
 use super::epoll::Epoll;
 use super::uring::Uring;
-use super::{Engine, PollSet};
+use super::Engine;
 use crate::error::{Errno, Result};
 use crate::log::{self, Level};
 use crate::sys::ring;
@@ -218,9 +218,4 @@ pub struct Built {
     pub engine: Box<dyn Engine>,
     /// A descriptor that is readable when the engine has something.
     pub ring: Option<i32>,
-}
-
-/// The poll set that goes with an engine.
-pub fn poll_set(outer: Option<i32>) -> Result<PollSet> {
-    outer.map_or_else(PollSet::outermost, |outer| Ok(PollSet::nested_in(outer)))
 }

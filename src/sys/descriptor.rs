@@ -40,9 +40,32 @@ pub fn is_always_ready(fd: RawFd) -> Result<bool> {
     Ok(kind == libc::S_IFREG || kind == libc::S_IFDIR)
 }
 
-/// A counter that makes its descriptor readable while it is not zero.
-pub fn eventfd() -> Result<EventFd> {
-    EventFd::from_value_and_flags(0, EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK)
+/// A counter that makes its descriptor readable while it is not zero. eventfd(2).
+pub struct Counter(EventFd);
+
+impl Counter {
+    pub fn new() -> Result<Self> {
+        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
+        EventFd::from_value_and_flags(0, flags).map(Self)
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// Makes it readable. It can only fail when it has been for a very long time.
+    pub fn raise(&self) {
+        let one = 1u64;
+        // SAFETY: eight bytes of a local.
+        unsafe { libc::syscall(libc::SYS_write, self.fd(), &raw const one, 8usize) };
+    }
+
+    /// Makes it unreadable.
+    pub fn lower(&self) {
+        let mut count = 0u64;
+        // SAFETY: eight bytes of room in a local.
+        unsafe { libc::syscall(libc::SYS_read, self.fd(), &raw mut count, 8usize) };
+    }
 }
 
 /// A timer of `clock`, close-on-exec and non-blocking. timerfd_create(2).
@@ -64,7 +87,7 @@ pub fn timer_set(fd: RawFd, flags: i32, when: &libc::itimerspec) -> Result<()> {
 pub fn timer_read(fd: RawFd) -> Result<u64> {
     let mut count = MaybeUninit::<u64>::uninit();
     // SAFETY: eight bytes of room for a read of eight bytes.
-    let read = check(unsafe { libc::read(fd, count.as_mut_ptr().cast(), 8) } as i64)?;
+    let read = check(unsafe { libc::syscall(libc::SYS_read, fd, count.as_mut_ptr(), 8usize) })?;
     // SAFETY: timerfd reads are all eight bytes or an error.
     if read == 8 { Ok(unsafe { count.assume_init() }) } else { Err(Errno::EIO) }
 }
@@ -80,15 +103,4 @@ pub(super) fn own(fd: RawFd) -> OwnedFd {
 pub fn close(fd: RawFd) {
     // SAFETY: the descriptor was never shown to the program.
     unsafe { libc::close(fd) };
-}
-
-/// Keeps a descriptor open although its owner goes: its number may mean something else by now.
-pub fn forget(fd: OwnedFd) -> RawFd {
-    use std::os::fd::IntoRawFd;
-    fd.into_raw_fd()
-}
-
-/// The number behind a typed descriptor.
-pub fn raw(fd: &impl AsRawFd) -> RawFd {
-    fd.as_raw_fd()
 }

@@ -2,6 +2,10 @@
 //!
 //! Functions here are safe to call and answer with errno values. They take descriptors as plain
 //! numbers, because that is what C programs hand over: a wrong one is answered by the kernel.
+//!
+//! Calls that are cancellation points of the C library (pthreads(7)) are made through syscall(2),
+//! which is none: a cancellation must not unwind through a half-made change. It also keeps our
+//! own calls out of the hooks of whatever is preloaded.
 
 pub mod cell;
 pub mod descriptor;

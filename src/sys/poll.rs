@@ -45,7 +45,7 @@ pub fn ready<'a>(
 ) -> Result<impl Iterator<Item = (u64, u32)> + use<'a>> {
     // SAFETY: the slice is valid for as many events as are asked for.
     let count = check(unsafe {
-        libc::epoll_wait(set, room.as_mut_ptr(), room.len() as i32, 0)
+        libc::syscall(libc::SYS_epoll_pwait, set, room.as_mut_ptr(), room.len(), 0, 0usize, 8usize)
     })?;
     Ok(room[..count].iter().map(|event| (event.u64, event.events)))
 }
@@ -58,7 +58,10 @@ pub fn room(count: usize) -> Vec<libc::epoll_event> {
 /// What of `events` is ready on one descriptor now; never blocks.
 pub fn now(fd: RawFd, events: i16) -> Result<i16> {
     let mut polled = libc::pollfd { fd, events, revents: 0 };
-    // SAFETY: one valid pollfd.
-    check(unsafe { libc::poll(&raw mut polled, 1, 0) })?;
+    let mut zero = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: one valid pollfd and a valid timespec.
+    check(unsafe {
+        libc::syscall(libc::SYS_ppoll, &raw mut polled, 1usize, &raw mut zero, 0usize, 8usize)
+    })?;
     Ok(polled.revents)
 }

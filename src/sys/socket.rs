@@ -100,15 +100,18 @@ pub fn readable_bytes(fd: RawFd) -> Result<usize> {
 pub fn next_message_bytes(fd: RawFd) -> Result<usize> {
     let flags = libc::MSG_PEEK | libc::MSG_TRUNC | libc::MSG_DONTWAIT;
     // SAFETY: no bytes of room are offered, and none are written.
-    check(unsafe { libc::recv(fd, std::ptr::null_mut(), 0, flags) } as i64)
+    check(unsafe {
+        libc::syscall(libc::SYS_recvfrom, fd, 0usize, 0usize, flags, 0usize, 0usize)
+    })
 }
 
 /// recv(2) that never blocks.
 pub fn receive(fd: RawFd, room: Span, flags: i32) -> Result<usize> {
+    let flags = flags | libc::MSG_DONTWAIT;
     // SAFETY: the span is memory of a live mapping.
     check(unsafe {
-        libc::recv(fd, room.address().cast(), room.len(), flags | libc::MSG_DONTWAIT)
-    } as i64)
+        libc::syscall(libc::SYS_recvfrom, fd, room.address(), room.len(), flags, 0usize, 0usize)
+    })
 }
 
 /// Where the parts of a received message go. All of it lies in DMA memory.
@@ -144,8 +147,8 @@ pub fn receive_message(fd: RawFd, room: &MessageRoom, flags: i32) -> Result<Mess
     }
     // SAFETY: the header and its iovec are locals, the spans memory of a live mapping.
     let bytes = check(unsafe {
-        libc::recvmsg(fd, &raw mut header, flags | libc::MSG_DONTWAIT)
-    } as i64)?;
+        libc::syscall(libc::SYS_recvmsg, fd, &raw mut header, flags | libc::MSG_DONTWAIT)
+    })?;
     Ok(MessageFacts {
         bytes,
         name_length: header.msg_namelen as usize,
@@ -171,25 +174,26 @@ pub fn receive_from(fd: RawFd, room: Span, flags: i32) -> Result<(usize, Address
     header.msg_namelen = length;
     // SAFETY: locals and memory of a live mapping.
     let bytes = check(unsafe {
-        libc::recvmsg(fd, &raw mut header, flags | libc::MSG_DONTWAIT)
-    } as i64)?;
+        libc::syscall(libc::SYS_recvmsg, fd, &raw mut header, flags | libc::MSG_DONTWAIT)
+    })?;
     address.set_length(header.msg_namelen as usize);
     Ok((bytes, address))
 }
 
 /// sendmsg(2) that never blocks and never raises SIGPIPE.
 pub fn send_message(fd: RawFd, message: &Outgoing, flags: i32) -> Result<usize> {
+    let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: an Outgoing's header points to memory that it owns or that outlives it.
-    check(unsafe {
-        libc::sendmsg(fd, message.header(), flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL)
-    } as i64)
+    check(unsafe { libc::syscall(libc::SYS_sendmsg, fd, message.header(), flags) })
 }
 
 /// send(2) that never blocks and never raises SIGPIPE.
 pub fn send(fd: RawFd, data: Span, flags: i32) -> Result<usize> {
     let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: the span is memory of a live mapping.
-    check(unsafe { libc::send(fd, data.address().cast(), data.len(), flags) } as i64)
+    check(unsafe {
+        libc::syscall(libc::SYS_sendto, fd, data.address(), data.len(), flags, 0usize, 0usize)
+    })
 }
 
 /// Takes the next connection of a listening socket, close-on-exec; never blocks. Where the
@@ -200,7 +204,7 @@ pub fn accept(fd: RawFd, blocking: bool, nonblocking_child: bool) -> Result<RawF
     }
     let flags = libc::SOCK_CLOEXEC | if nonblocking_child { libc::SOCK_NONBLOCK } else { 0 };
     // SAFETY: the peer's address is not asked for.
-    check(unsafe { libc::accept4(fd, std::ptr::null_mut(), std::ptr::null_mut(), flags) })
+    check(unsafe { libc::syscall(libc::SYS_accept4, fd, 0usize, 0usize, flags) })
         .map(|fd| fd as RawFd)
 }
 
@@ -222,4 +226,9 @@ pub fn is_peer_local(fd: RawFd) -> bool {
             _ => false,
         },
     }
+}
+
+/// Whether the socket has a peer.
+pub fn is_connected(fd: RawFd) -> bool {
+    nix::sys::socket::getpeername::<nix::sys::socket::SockaddrStorage>(fd).is_ok()
 }

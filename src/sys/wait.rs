@@ -67,8 +67,37 @@ unsafe extern "C-unwind" {
 }
 
 const CANCEL_ASYNCHRONOUS: libc::c_int = 1;
+const CANCEL_DISABLE: libc::c_int = 1;
+
+unsafe extern "C" {
+    fn pthread_setcancelstate(state: libc::c_int, old: *mut libc::c_int) -> libc::c_int;
+}
+
+/// While it lives, the thread cannot be cancelled: many calls of the C library that we make in
+/// passing are cancellation points, and unwinding through us would break what is half done.
+pub struct Uncancellable(libc::c_int);
+
+impl Uncancellable {
+    pub fn begin() -> Self {
+        let mut old = 0;
+        // SAFETY: writes the old state to a local.
+        unsafe { pthread_setcancelstate(CANCEL_DISABLE, &raw mut old) };
+        Self(old)
+    }
+}
+
+impl Drop for Uncancellable {
+    fn drop(&mut self) {
+        // SAFETY: restores what begin() found.
+        unsafe { pthread_setcancelstate(self.0, std::ptr::null_mut()) };
+    }
+}
 
 /// Blocks. `Ok` is "look again"; `EINTR` a signal was handled; the caller knows its own deadline.
+///
+/// Never inlined: a cancellation may come at any instruction in here, and a frame that has
+/// nothing to clean up is one that can be unwound from anywhere.
+#[inline(never)]
 pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
     let time = terms.remaining();
     let time_pointer = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);

@@ -8,7 +8,6 @@
 #![forbid(unsafe_code)]
 
 mod group;
-mod inbox;
 mod receive;
 mod send;
 
@@ -18,8 +17,8 @@ use io_uring::{opcode, types};
 use slab::Slab;
 
 use self::group::Group;
-use self::inbox::{CONNECT_EVENTS, Inbox};
 use self::send::{Path, Registered, SendOperation};
+use super::inbox::{CONNECT_EVENTS, Inbox};
 use super::ready::Ready;
 use super::{Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket};
 use crate::error::{Errno, Result};
@@ -118,7 +117,9 @@ impl Uring {
     fn round(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<bool> {
         self.start_receives()?;
         self.start_sends()?;
-        self.watch_poll_set(poll)?;
+        if !poll.hot {
+            self.watch_poll_set(poll)?;
+        }
         self.ring.submit()?;
         let mut completions = std::mem::take(&mut self.completions);
         let count = self.ring.reap(|data, result, flags| completions.push((data, result, flags)));
@@ -154,13 +155,10 @@ impl Uring {
         }
     }
 
-    /// One completion when the poll set has something, unless that is known already.
+    /// One completion when the poll set has something.
     fn watch_poll_set(&mut self, poll: &PollSet) -> Result<()> {
-        if let Some(fd) = poll.fd()
-            && !poll.hot
-            && !self.is_poll_armed
-        {
-            let entry = opcode::PollAdd::new(types::Fd(fd), poll::IN).build().user_data(POLL);
+        if !self.is_poll_armed {
+            let entry = opcode::PollAdd::new(types::Fd(poll.fd()), poll::IN).build().user_data(POLL);
             self.ring.push(&entry)?;
             self.is_poll_armed = true;
         }
@@ -192,7 +190,7 @@ impl Engine for Uring {
             && self.group_of(&socket.region).is_ok();
         let receiving = if by_ring {
             self.to_arm.push(key);
-            Receiving::Ring(Inbox::default())
+            Receiving::Ring(socket.take_backlog())
         } else {
             Receiving::Ready(Ready::new(socket, key, edge, poll)?)
         };
@@ -240,7 +238,7 @@ impl Engine for Uring {
         let Some(connection) = self.connections[Self::slot(key)].take() else { return };
         let Connection { socket, mut receiving, outbox, .. } = *connection;
         if let Receiving::Ring(inbox) = &mut receiving {
-            inbox.discard(&socket);
+            socket.leave_backlog(std::mem::take(inbox));
         }
         let kept = outbox.cancel(key, &socket, notices);
         self.adopt(key, kept);
@@ -280,7 +278,8 @@ impl Engine for Uring {
     fn waiting(&self, key: Key) -> Readiness {
         match self.connection(key).map(|connection| &connection.receiving) {
             Some(Receiving::Ring(inbox)) => inbox.readiness(),
-            _ => Readiness::default(),
+            Some(Receiving::Ready(ready)) => ready.waiting(),
+            None => Readiness::default(),
         }
     }
 
@@ -334,8 +333,12 @@ impl Engine for Uring {
         self.feed();
     }
 
-    fn is_starved(&self) -> bool {
-        !self.starved.is_empty()
+    fn arm(&mut self) -> Result<()> {
+        if !self.to_arm.is_empty() {
+            self.start_receives()?;
+            self.ring.submit()?;
+        }
+        Ok(())
     }
 
     fn hold(&mut self, wanted: bool) -> bool {

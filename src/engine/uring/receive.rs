@@ -13,6 +13,11 @@ use crate::engine::{Key, Notice, PollSet};
 use crate::error::{Errno, Result};
 use crate::region::Region;
 
+/// Wait for data before looking for a buffer; io_uring_enter(2), since 5.19.
+const RECVSEND_POLL_FIRST: u16 = 1 << 0;
+/// One operation, a completion for each buffer that was filled; since 6.0.
+const RECV_MULTISHOT: u16 = 1 << 1;
+
 impl Uring {
     /// The group of buffers of an area, made when its first socket comes.
     pub(super) fn group_of(&mut self, region: &Arc<Region>) -> Result<&mut Group> {
@@ -56,22 +61,27 @@ impl Uring {
         let socket = connection.socket.clone();
         let area = socket.region.handle();
         let Some(group) = self.group(area) else { return Ok(()) };
-        let (id, buffer_bytes) = (group.id, group.buffer_bytes());
-        let fd = types::Fd(socket.fd);
-        let entry = if socket.account.is_whole_area() {
-            opcode::RecvMulti::new(fd, id).build()
+        let mut how = 0;
+        let mut bytes = 0;
+        // Without a buffer the operation would fail at once instead of waiting for data.
+        if !group.has_buffers() {
+            how |= RECVSEND_POLL_FIRST;
+        }
+        if socket.account.is_whole_area() {
+            how |= RECV_MULTISHOT;
         } else {
-            let bytes = socket.account.left_bytes().min(buffer_bytes);
+            bytes = socket.account.left_bytes().min(group.buffer_bytes());
             if bytes == 0 {
                 self.starved.push(key);
                 socket.region.want_space();
                 return Ok(());
             }
-            opcode::Recv::new(fd, std::ptr::null_mut(), bytes as u32)
-                .buf_group(id)
-                .build()
-                .flags(squeue::Flags::BUFFER_SELECT)
-        };
+        }
+        let entry = opcode::Recv::new(types::Fd(socket.fd), std::ptr::null_mut(), bytes as u32)
+            .ioprio(how)
+            .buf_group(group.id)
+            .build()
+            .flags(squeue::Flags::BUFFER_SELECT);
         let index = self.operations.insert(Operation::Receive { key, area });
         if let Some(Connection { receiving: Receiving::Ring(inbox), .. }) = self.connection_mut(key)
         {

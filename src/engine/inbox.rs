@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use crate::engine::{Ask, Form, Readiness, Received, Socket};
 use crate::error::{Errno, Result};
 use crate::region::{Loan, Message};
-use crate::sys::poll;
+use crate::sys::{poll, socket as system};
 
 /// Part of a buffer that the kernel filled.
 struct Piece {
@@ -54,6 +54,9 @@ impl Inbox {
     /// Takes the first piece, or as much of it as was asked for.
     pub fn receive(&mut self, ask: &Ask, socket: &Socket) -> Result<Received> {
         let Some(piece) = self.pieces.front_mut() else {
+            if self.watched && self.armed.is_none() && !system::is_connected(socket.fd) {
+                return Err(Errno::ENOTCONN);
+            }
             if let Some(errno) = self.error.take() {
                 self.end = true;
                 return Err(errno);
@@ -78,6 +81,11 @@ impl Inbox {
             self.pieces.pop_front();
         }
         Ok(Received::Block { address, count, name: None })
+    }
+
+    /// Whether there is nothing that the program has not been told.
+    pub fn is_spent(&self) -> bool {
+        self.pieces.is_empty() && !self.end && self.error.is_none()
     }
 
     /// Throws away what has not been fetched.

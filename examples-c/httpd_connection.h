@@ -1,0 +1,146 @@
+/* One connection of httpd: requests in, responses out, each step as far as it can go at the time.
+ */
+#ifndef HTTPD_CONNECTION_H
+#define HTTPD_CONNECTION_H
+
+#include "http.h"
+#include "httpd_files.h"
+
+/* A slow client leaves memory to the others: it has at most so many sends under way. */
+enum { PIECES = 4 };
+static size_t piece_bytes = 256 << 10;
+
+struct connection {
+    struct body body; /* what is left of the response under way */
+    unsigned sending; /* sends that EC_EV_SENT will tell about */
+    bool last;        /* the response is the last one: more requests are not looked at */
+    bool ended;       /* the client sends no more */
+    bool refused;     /* there was no room for a send or a block: to be tried again */
+    size_t size;
+    char request[HTTP_REQUEST_MAX]; /* heads come in pieces, and are small enough to be copied */
+};
+
+static unsigned long requests;
+static struct sio_info total; /* of the connections that are closed */
+
+/* Hands over the next piece. What is not in memory is read into a block that sending releases. */
+static int send_piece(int sock, struct body *body)
+{
+    size_t left = (size_t)(body->end - body->at), size = left < piece_bytes ? left : piece_bytes;
+    void *piece = body->file ? body->file->block + body->at : NULL;
+
+    if (!piece && sio_reserve(area, &piece, size) < 0)
+        return -1;
+    bool ready = body->file || files_read(body->fd, piece, size, body->at);
+    if (ready && sio_send(sock, piece, size, body->file ? 0 : SIO_RELEASE) >= 0) {
+        body->at += (long long)size;
+        return 0;
+    }
+    int error = ready ? errno : EIO; /* the head has promised what is not there any more */
+    if (!body->file)
+        sio_release(area, piece, size);
+    errno = error;
+    return -1;
+}
+
+/* Answers the next request. Returns 1, or 0 when it has not come yet, or -1 and errno. */
+static int answer(int sock, struct connection *c)
+{
+    struct http_request r;
+    long long size = 0;
+    void *head;
+    size_t used = http_parse(c->request, c->size, &r);
+
+    if (used == 0)
+        return 0;
+    if (sio_reserve(area, &head, HTTP_RESPONSE_MAX) < 0)
+        return -1;
+    if (r.status == 200 && (r.status = files_open(&c->body, r.path, &size)) == 200)
+        http_range(&r, size);
+    size_t length = http_head(head, &r, size, time(NULL));
+    bool more = !r.head && r.first < r.end;
+    int flags = more ? SIO_RELEASE | SIO_QUIET | MSG_MORE : SIO_RELEASE;
+    if (sio_send(sock, head, length, flags) < 0) {
+        int error = errno;
+        sio_release(area, head, HTTP_RESPONSE_MAX);
+        files_close(&c->body);
+        errno = error;
+        return -1;
+    }
+    c->sending += !more;
+    c->body.at = r.first;
+    c->body.end = more ? r.end : r.first;
+    c->last = r.close;
+    c->size -= used;
+    memmove(c->request, c->request + used, c->size);
+    requests++;
+    return 1;
+}
+
+/* Takes what the client sent. Returns as recv does. */
+static int receive(int sock, struct connection *c)
+{
+    void *block;
+    int n = sio_recv(sock, &block, HTTP_REQUEST_MAX - c->size, 0);
+
+    if (n > 0 && !c->last)
+        c->size = (size_t)((char *)mempcpy(c->request + c->size, block, (size_t)n) - c->request);
+    if (n > 0)
+        sio_release(area, block, (size_t)n);
+    c->ended = n == 0;
+    return n;
+}
+
+/* Hands over responses. Returns 1 when requests are needed, 0 when sends have to complete first. */
+static int respond(int sock, struct connection *c)
+{
+    while (c->sending < PIECES) {
+        if (c->body.at < c->body.end) {
+            if (send_piece(sock, &c->body) < 0)
+                return -1;
+            c->sending++;
+            continue;
+        }
+        files_close(&c->body);
+        int answered = c->last ? 0 : answer(sock, c);
+        if (answered <= 0)
+            return answered < 0 ? -1 : 1;
+    }
+    return 0;
+}
+
+/* Goes on after any event, so that nothing has to be remembered of why it stopped. False when the
+ * connection is to be closed. */
+static bool go_on(int sock, struct connection *c)
+{
+    int state;
+
+    while ((state = respond(sock, c)) > 0) {
+        if (c->last && c->sending == 0) /* closing at once could destroy what is under way */
+            shutdown(sock, SHUT_WR);
+        int n = c->ended ? 0 : receive(sock, c);
+        if (n == 0)
+            return c->sending > 0; /* detaching would cancel what is being sent */
+        if (n < 0)
+            return errno == EAGAIN;
+    }
+    c->refused = state < 0 && (errno == EAGAIN || errno == ENOBUFS);
+    return state == 0 || c->refused;
+}
+
+static void connection_close(int sock, struct connection *c)
+{
+    struct sio_info info;
+
+    if (sio_info(sock, &info, sizeof info) == 0) {
+        total.si_sent_bytes += info.si_sent_bytes;
+        total.si_sent_copied_bytes += info.si_sent_copied_bytes;
+        memcpy(total.si_engine, info.si_engine, sizeof info.si_engine);
+    }
+    files_close(&c->body);
+    sio_detach(sock); /* before close: the library does not see close */
+    close(sock);
+    free(c);
+}
+
+#endif
