@@ -1,6 +1,6 @@
 /*
  * A seccomp filter that makes chosen system calls fail with a chosen errno: seccomp(2). It holds
- * for the rest of the process and for what it executes. No library: it is a handful of instructions.
+ * for the rest of the process and for what it executes.
  */
 #ifndef DENY_H
 #define DENY_H

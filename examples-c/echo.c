@@ -16,17 +16,18 @@
 #include <unistd.h>
 
 enum { AREA_BYTES = 4 << 20, SHARE_BYTES = 64 << 10, DESCRIPTORS = 65536, BATCH = 64 };
+enum { PIECE_BYTES = 16 << 10, SENDS = 4 }; /* what a client that does not read can hold */
 
 static struct connection {
     bool open, ended;   /* ended: the peer sends no more, but what it sent may be on its way back */
-    bool paused;        /* a block waits until sio_send takes it */
+    bool paused;        /* nothing is received until sends have completed */
     unsigned sending;   /* sends accepted and not yet told by EC_EV_SENT */
     int source, size;
-    void *block;
+    void *block;        /* received, and refused by sio_send for now */
 } connections[DESCRIPTORS]; /* by descriptor */
+static bool refused;        /* some connection has such a block */
 static dma_mem_t area;
 static ec_t ec;
-static int paused_count;
 
 static int check(int result, const char *call)
 {
@@ -42,32 +43,34 @@ static void drop(int fd)
 
     if (c->block)
         sio_release(area, c->block, (size_t)c->size);
-    paused_count -= c->paused;
     sio_detach(fd); /* before close: the library does not see close */
     close(fd);
     memset(c, 0, sizeof *c); /* events of this batch that are still to come find it closed */
 }
 
-/* Sends back what has come until there is no more or sio_send refuses. */
+/* Sends back what has come, until there is no more or enough is under way. */
 static void echo(int fd)
 {
     struct connection *c = &connections[fd];
+    bool stopped = false;
 
-    while (c->block || (c->size = sio_recv(fd, &c->block, SHARE_BYTES, 0)) > 0) {
-        if (sio_send(fd, c->block, (size_t)c->size, SIO_RELEASE) < 0)
-            break; /* a refused call has changed nothing: the block is still ours */
-        c->sending++;
-        c->block = NULL;
+    while (!stopped && (c->block || c->sending < SENDS)) {
+        if (!c->block)
+            c->size = sio_recv(fd, &c->block, PIECE_BYTES, 0);
+        stopped = c->size <= 0 || sio_send(fd, c->block, (size_t)c->size, SIO_RELEASE) < 0;
+        if (!stopped) { /* otherwise nothing has changed: the block is still ours */
+            c->sending++;
+            c->block = NULL;
+        }
     }
+    refused |= c->block != NULL;
     c->ended = c->size == 0;
+    bool pause = c->block || (c->sending == SENDS && !c->ended);
     /* Detaching cancels what is being sent, so the last EC_EV_SENT closes, not the end. */
-    if (c->ended ? c->sending == 0 : errno != EAGAIN) {
+    if (c->ended ? c->sending == 0 : stopped && errno != EAGAIN)
         drop(fd);
-    } else if (c->paused != (c->block != NULL)) {
-        c->paused = !c->paused; /* paused: not to be told with every wait that data waits */
-        paused_count += c->paused ? 1 : -1;
-        ec_modify(ec, c->source, 0, c->paused ? EC_EDGE : 0);
-    }
+    else if (c->paused != pause) /* paused: not to be told with every wait that data waits */
+        ec_modify(ec, c->source, 0, (c->paused = pause) ? EC_EDGE : 0);
 }
 
 static void handle(const event_data_t *e)
@@ -81,16 +84,14 @@ static void handle(const event_data_t *e)
         fprintf(stderr, "accept: %s\n", strerror(e->ev_errno ? e->ev_errno : EMFILE));
         sio_detach(fd);
         close(fd);
-    } else if (c && c->open && e->ev_type == EC_EV_RECV) {
+    } else if (c && c->open && (e->ev_type == EC_EV_RECV || e->ev_type == EC_EV_SENT)) {
+        bool sent = e->ev_type == EC_EV_SENT;
         c->source = e->ev_source;
-        if (e->ev_errno)
-            drop(fd);
-        else if (!c->paused)
-            echo(fd);
-    } else if (c && c->open && e->ev_type == EC_EV_SENT) {
-        c->sending--;
+        c->sending -= sent;
         if (e->ev_errno || (c->ended && c->sending == 0))
             drop(fd);
+        else if (!c->ended && c->paused == sent) /* who is paused waits for this one only */
+            echo(fd);
     }
 }
 
@@ -131,11 +132,11 @@ int main(int argc, char **argv)
             handle(&events[i]);
             running = running && events[i].ev_type != EC_EV_FD;
         }
-        for (int fd = 0, left = paused_count; left > 0; fd++)
-            if (connections[fd].paused) { /* events were fetched: there may be room now */
-                left--;
-                echo(fd);
-            }
+        bool again = refused;
+        refused = false;
+        for (int fd = 0; again && fd < DESCRIPTORS; fd++)
+            if (connections[fd].block)
+                echo(fd); /* events have been fetched: there may be room now */
     }
     for (int fd = 0; fd < DESCRIPTORS; fd++)
         if (connections[fd].open)

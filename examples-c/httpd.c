@@ -57,7 +57,7 @@ static void accept_one(ec_t ec, int sock, int error)
         free(c);
         return;
     }
-    *c = (struct connection){.body.fd = -1};
+    *c = (struct connection){.body.fd = -1, .readable = true};
     connections[sock] = c;
     accepted++;
     step(sock);
@@ -71,6 +71,7 @@ static void handle(ec_t ec, const event_data_t *e)
         accept_one(ec, (int)e->ev_result, e->ev_errno);
     if (!c || (e->ev_type != EC_EV_RECV && e->ev_type != EC_EV_SENT))
         return;
+    c->readable |= e->ev_type == EC_EV_RECV;
     c->sending -= e->ev_type == EC_EV_SENT;
     if (e->ev_errno)
         drop(e->ev_fd);
@@ -86,7 +87,6 @@ int main(int argc, char **argv)
     const size_t area_bytes = (size_t)(mib && atoi(mib) > 0 ? atoi(mib) : AREA_MIB) << 20;
     event_data_t events[BATCH];
     sigset_t stop;
-    bool running = true;
 
     if (argc < 2)
         errx(2, "usage: httpd DIRECTORY [PORT]");
@@ -110,14 +110,14 @@ int main(int argc, char **argv)
     check(ec_add_fd(ec, stopped, POLLIN, 0, 0), "ec_add_fd");
     check(dma_alloc(&area, area_bytes, 0), "dma_alloc");
     check(dma_assoc(listener, area, 2 * HTTP_REQUEST_MAX, 0), "dma_assoc"); /* is inherited */
-    check(ec_add_accept(ec, listener, EC_NONBLOCK, 0), "ec_add_accept");
+    check(ec_add_accept(ec, listener, 0, 0), "ec_add_accept");
     check(sio_info(listener, &total, sizeof total), "sio_info");
     piece_bytes = area_bytes < 64 * piece_bytes ? area_bytes / 64 : piece_bytes;
     files_bytes_max = (long long)area_bytes - (area_bytes / 2 < SPARE ? area_bytes / 2 : SPARE);
     printf("listening on port %d\n", ntohs(address.sin_port));
     fflush(stdout);
 
-    while (running) {
+    for (bool running = true; running;) {
         struct timespec soon = {.tv_nsec = 10000000};
         int n = ec_wait_events(ec, events, BATCH, refused_count ? &soon : NULL, NULL);
         check(n < 0 && errno != EINTR && errno != ETIMEDOUT ? -1 : 0, "ec_wait_events");

@@ -14,6 +14,7 @@ struct connection {
     struct body body; /* what is left of the response under way */
     unsigned sending; /* sends that EC_EV_SENT will tell about */
     bool last;        /* the response is the last one: more requests are not looked at */
+    bool readable;    /* something has come since sio_recv found nothing */
     bool ended;       /* the client sends no more */
     bool refused;     /* there was no room for a send or a block: to be tried again */
     size_t size;
@@ -58,9 +59,8 @@ static int answer(int sock, struct connection *c)
     if (r.status == 200 && (r.status = files_open(&c->body, r.path, &size)) == 200)
         http_range(&r, size);
     size_t length = http_head(head, &r, size, time(NULL));
-    bool more = !r.head && r.first < r.end;
-    int flags = more ? SIO_RELEASE | SIO_QUIET | MSG_MORE : SIO_RELEASE;
-    if (sio_send(sock, head, length, flags) < 0) {
+    bool more = !r.head && r.first < r.end; /* the body follows before anything goes out */
+    if (sio_send(sock, head, length, SIO_RELEASE | (more ? SIO_QUIET : 0)) < 0) {
         int error = errno;
         sio_release(area, head, HTTP_RESPONSE_MAX);
         files_close(&c->body);
@@ -81,13 +81,14 @@ static int answer(int sock, struct connection *c)
 static int receive(int sock, struct connection *c)
 {
     void *block;
-    int n = sio_recv(sock, &block, HTTP_REQUEST_MAX - c->size, 0);
+    int n = sio_recv(sock, &block, HTTP_REQUEST_MAX - c->size, MSG_DONTWAIT);
 
     if (n > 0 && !c->last)
         c->size = (size_t)((char *)mempcpy(c->request + c->size, block, (size_t)n) - c->request);
     if (n > 0)
         sio_release(area, block, (size_t)n);
     c->ended = n == 0;
+    c->readable = n > 0;
     return n;
 }
 
@@ -118,6 +119,8 @@ static bool go_on(int sock, struct connection *c)
     while ((state = respond(sock, c)) > 0) {
         if (c->last && c->sending == 0) /* closing at once could destroy what is under way */
             shutdown(sock, SHUT_WR);
+        if (!c->ended && !c->readable)
+            return true;
         int n = c->ended ? 0 : receive(sock, c);
         if (n == 0)
             return c->sending > 0; /* detaching would cancel what is being sent */

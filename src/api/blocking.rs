@@ -8,9 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::context::{Association, context};
 use crate::channel::{Event, Interest, Step, Waiting};
-use crate::engine::{
-    Ask, Form, Received, Request, receive_directly, send_directly,
-};
+use crate::engine::{Ask, Form, Received, Request, receive_directly, send_directly};
 use crate::error::{Errno, Result};
 use crate::limits::IOVECS_MAX;
 use crate::region::area::SpaceTicket;
@@ -169,8 +167,7 @@ impl Receive {
             let is_polled = attached.channel.enter()?.is_polled(attached.key)?;
             if !is_polled {
                 let interest = Interest::Receive { key: attached.key, ask: self.ask };
-                let mut waiting =
-                    Waiting::new(attached.channel.clone(), interest, self.terms);
+                let mut waiting = Waiting::new(attached.channel.clone(), interest, self.terms);
                 let step = waiting.step(None);
                 self.waiting = Some(waiting);
                 return self.finish(step.map(Some));

@@ -113,10 +113,8 @@ impl Context {
     }
 
     pub fn add_channel(&self, channel: &Arc<Channel>) -> Result<()> {
-        let old = self
-            .channels
-            .set(index(channel.fd())?, Some(channel.clone()))
-            .ok_or(Errno::EMFILE)?;
+        let old =
+            self.channels.set(index(channel.fd())?, Some(channel.clone())).ok_or(Errno::EMFILE)?;
         // The program has closed a channel with close(2): its number is ours now, and dropping
         // the old one would close it again.
         std::mem::forget(old);
@@ -202,10 +200,7 @@ impl Context {
     }
 
     /// Makes an area with a handle that was never used before.
-    pub fn add_region(
-        &self,
-        make: impl FnOnce(u64) -> Result<Arc<Region>>,
-    ) -> Result<Arc<Region>> {
+    pub fn add_region(&self, make: impl FnOnce(u64) -> Result<Arc<Region>>) -> Result<Arc<Region>> {
         let (slot, handle) = {
             let mut handles = self.lock();
             let slot = match handles.free_slots.pop() {

@@ -58,10 +58,7 @@ fn enter(association: &Arc<Association>) -> Result<Option<Attached>> {
     context().remove_socket(&old);
     context().add_socket(association).map_err(|_| Errno::EBUSY)?;
     let attached = old.attached();
-    Ok(attached.map(|attached| Attached {
-        channel: attached.channel.clone(),
-        key: attached.key,
-    }))
+    Ok(attached.map(|attached| Attached { channel: attached.channel.clone(), key: attached.key }))
 }
 
 /// Makes an accepted socket what its listening socket is.

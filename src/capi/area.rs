@@ -1,7 +1,7 @@
 //! DMA areas and their blocks. Source: the talk, "Proposed Memory Interfaces" and "DMA Memory
 //! Handling".
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 
 use super::types::dma_mem_t;
 use super::{convert, guard};
@@ -9,10 +9,9 @@ use crate::api::region;
 
 /// Allocates an area. See dma_alloc(3).
 ///
-/// # Safety
 /// `handlep` is null or points to room for a handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn dma_alloc(handlep: *mut dma_mem_t, size: usize, flags: u32) -> c_int {
+pub unsafe extern "C" fn dma_alloc(handlep: *mut dma_mem_t, size: usize, flags: c_uint) -> c_int {
     guard::nothing(|| {
         convert::not_null(handlep)?;
         let (pages, engines) = convert::area_flags(flags)?;
@@ -29,7 +28,6 @@ pub extern "C" fn dma_free(handle: dma_mem_t, size: usize) -> c_int {
 
 /// Where an area is mapped. See dma_base(3).
 ///
-/// # Safety
 /// `base` and `size` are null or point to room for what they are called.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dma_base(
@@ -51,14 +49,9 @@ pub unsafe extern "C" fn dma_base(
 
 /// Claims a block. See sio_reserve(3).
 ///
-/// # Safety
 /// `memp` is null or points to room for a pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn sio_reserve(
-    dma: dma_mem_t,
-    memp: *mut *mut c_void,
-    size: usize,
-) -> c_int {
+pub unsafe extern "C" fn sio_reserve(dma: dma_mem_t, memp: *mut *mut c_void, size: usize) -> c_int {
     guard::nothing(|| {
         convert::not_null(memp)?;
         // SAFETY: by the contract of this function.
@@ -69,7 +62,5 @@ pub unsafe extern "C" fn sio_reserve(
 /// Gives a block back. See sio_release(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn sio_release(dma: dma_mem_t, mem: *mut c_void, size: usize) -> c_int {
-    guard::nothing(|| {
-        region::release(dma, mem as usize, size)
-    })
+    guard::nothing(|| region::release(dma, mem as usize, size))
 }

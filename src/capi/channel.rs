@@ -1,6 +1,6 @@
 //! Event channels. Source: the talk, "Event Handling Solutions" and "Using Event Channels".
 
-use std::ffi::c_int;
+use std::ffi::{c_int, c_uint};
 
 use super::types::{EC_ABSTIME, EC_CANCEL_ON_SET, EC_SINGLE, ec_t, event_data_t};
 use super::{convert, guard};
@@ -14,7 +14,7 @@ const CAPACITY_SHIFT: u32 = 24;
 
 /// A new event channel: its descriptor. See ec_create(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn ec_create(flags: u32) -> ec_t {
+pub extern "C" fn ec_create(flags: c_uint) -> ec_t {
     guard::number(|| {
         if flags & !(EC_SINGLE | 0xff << CAPACITY_SHIFT) != 0 {
             return Err(Errno::EINVAL);
@@ -32,7 +32,6 @@ pub extern "C" fn ec_destroy(ec: ec_t) -> c_int {
 
 /// Fetches one event; never blocks. See ec_next_event(3).
 ///
-/// # Safety
 /// `d` is null or points to room for an event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ec_next_event(ec: ec_t, d: *mut event_data_t) -> c_int {
@@ -48,7 +47,6 @@ pub extern "C" fn ec_to_fd(ec: ec_t) -> c_int {
 
 /// Waits until an event is queued, and leaves it there. See ec_delay(3).
 ///
-/// # Safety
 /// `tout` is null or points to a timespec.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ec_delay(ec: ec_t, tout: *mut libc::timespec) -> c_int {
@@ -64,7 +62,6 @@ pub unsafe extern "C-unwind" fn ec_delay(ec: ec_t, tout: *mut libc::timespec) ->
 
 /// Fetches up to `n` events; never blocks. See ec_next_events(3).
 ///
-/// # Safety
 /// `d` is null or points to room for `n` events.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ec_next_events(ec: ec_t, d: *mut event_data_t, n: c_int) -> c_int {
@@ -76,7 +73,6 @@ pub unsafe extern "C" fn ec_next_events(ec: ec_t, d: *mut event_data_t, n: c_int
 
 /// Waits for events and fetches up to `n`. See ec_wait_events(3).
 ///
-/// # Safety
 /// `d` points to room for `n` events; `tout` and `mask` are null or valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ec_wait_events(
@@ -98,7 +94,6 @@ pub unsafe extern "C-unwind" fn ec_wait_events(
 
 /// Queues an event of the program's own. See ec_post(3).
 ///
-/// # Safety
 /// `d` is null or points to an event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ec_post(ec: ec_t, d: *const event_data_t) -> c_int {
@@ -126,25 +121,22 @@ pub extern "C" fn ec_flush(ec: ec_t) -> c_int {
 pub extern "C" fn ec_add_fd(
     ec: ec_t,
     fd: c_int,
-    poll_events: u32,
-    flags: u32,
+    poll_events: c_uint,
+    flags: c_uint,
     cookie: u64,
 ) -> c_int {
-    guard::number(|| {
-        channel::add_fd(ec, fd, poll_events, convert::source_flags(flags)?, cookie)
-    })
+    guard::number(|| channel::add_fd(ec, fd, poll_events, convert::source_flags(flags)?, cookie))
 }
 
 /// A timer as a source. See ec_add_timer(3).
 ///
-/// # Safety
 /// `when` is null or points to an itimerspec.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ec_add_timer(
     ec: ec_t,
     clock: libc::clockid_t,
     when: *const libc::itimerspec,
-    flags: u32,
+    flags: c_uint,
     cookie: u64,
 ) -> c_int {
     guard::number(|| {
@@ -159,22 +151,20 @@ pub unsafe extern "C" fn ec_add_timer(
 
 /// A listening socket as a source of connections. See ec_add_accept(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn ec_add_accept(ec: ec_t, listen_fd: c_int, flags: u32, cookie: u64) -> c_int {
+pub extern "C" fn ec_add_accept(ec: ec_t, listen_fd: c_int, flags: c_uint, cookie: u64) -> c_int {
     guard::number(|| channel::add_accept(ec, listen_fd, convert::source_flags(flags)?, cookie))
 }
 
 /// An associated socket as a source. See ec_add_socket(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn ec_add_socket(ec: ec_t, sock: c_int, flags: u32, cookie: u64) -> c_int {
+pub extern "C" fn ec_add_socket(ec: ec_t, sock: c_int, flags: c_uint, cookie: u64) -> c_int {
     guard::number(|| channel::add_socket(ec, sock, convert::source_flags(flags)?, cookie))
 }
 
 /// Changes what a source waits for, and arms it again. See ec_modify(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn ec_modify(ec: ec_t, source: c_int, poll_events: u32, flags: u32) -> c_int {
-    guard::nothing(|| {
-        channel::modify(ec, source, poll_events, convert::source_flags(flags)?)
-    })
+pub extern "C" fn ec_modify(ec: ec_t, source: c_int, poll_events: c_uint, flags: c_uint) -> c_int {
+    guard::nothing(|| channel::modify(ec, source, poll_events, convert::source_flags(flags)?))
 }
 
 /// Removes a source and its events. See ec_remove(3).

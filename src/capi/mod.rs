@@ -3,6 +3,8 @@
 //! Rules: failure is -1 and errno; success leaves errno as it was; a panic never crosses. What
 //! may block and be cancelled is "C-unwind", and blocks outside of the guard.
 
+#![allow(clippy::missing_safety_doc)] // The contract stands in plain words, for the C header.
+
 mod area;
 mod channel;
 mod convert;

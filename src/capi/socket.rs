@@ -1,7 +1,7 @@
 //! Sockets that work in an area. Source: the talk, "Alternative Network AIO" and "New Network
 //! AIO Interfaces".
 
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int, c_uint, c_void};
 
 use super::types::{
     SIO_INFO_LOCKED, SIO_INFO_REGISTERED, SIO_INFO_ZC_SEND, SIO_QUIET, SIO_RELEASE, dma_mem_t,
@@ -16,7 +16,7 @@ use crate::sys::message::Address;
 
 /// Associates a socket with an area. See dma_assoc(3).
 #[unsafe(no_mangle)]
-pub extern "C" fn dma_assoc(sock: c_int, mem: dma_mem_t, size: usize, flags: u32) -> c_int {
+pub extern "C" fn dma_assoc(sock: c_int, mem: dma_mem_t, size: usize, flags: c_uint) -> c_int {
     guard::nothing(|| socket::assoc(sock, mem, size, convert::association_flags(flags)?))
 }
 
@@ -61,7 +61,6 @@ pub extern "C-unwind" fn sio_send(
 
 /// Sends part of a block to an address. See sio_sendto(3).
 ///
-/// # Safety
 /// `to` is null or points to `tolen` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn sio_sendto(
@@ -82,7 +81,6 @@ pub unsafe extern "C-unwind" fn sio_sendto(
 
 /// Sends a message. See sio_sendmsg(3).
 ///
-/// # Safety
 /// `buf` is null or points to a `struct msghdr` whose pointers are valid.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn sio_sendmsg(
@@ -133,7 +131,6 @@ unsafe fn receive(
 
 /// Receives a block. See sio_recv(3).
 ///
-/// # Safety
 /// `buf` is null or points to room for a pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn sio_recv(
@@ -148,7 +145,6 @@ pub unsafe extern "C-unwind" fn sio_recv(
 
 /// Receives a block and the address of its sender. See sio_recvfrom(3).
 ///
-/// # Safety
 /// `buf` is null or points to room for a pointer, `to` is null or points to `tolen` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn sio_recvfrom(
@@ -169,7 +165,6 @@ pub unsafe extern "C-unwind" fn sio_recvfrom(
 
 /// Receives a message with its header. See sio_recvmsg(3).
 ///
-/// # Safety
 /// `buf` is null or points to room for a pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn sio_recvmsg(
@@ -185,7 +180,6 @@ pub unsafe extern "C-unwind" fn sio_recvmsg(
 
 /// What the socket really uses. See sio_info(3).
 ///
-/// # Safety
 /// `info` is null or points to `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sio_info(sock: c_int, info: *mut InfoRecord, size: usize) -> c_int {

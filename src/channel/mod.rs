@@ -19,8 +19,8 @@ pub use event::Event;
 pub use state::State;
 pub use wait::{Interest, Step, Waiting};
 
-use crate::engine::{Key, PollSet};
 use crate::engine::table::{self, Choice, Kind};
+use crate::engine::{Key, PollSet};
 use crate::error::{Errno, Result};
 use crate::limits::{CAPACITY_LOG2_DEFAULT, CAPACITY_LOG2_MAX};
 use crate::region::Patron;
@@ -140,13 +140,11 @@ impl Channel {
     fn answer_bell(&self, state: &mut State) {
         if self.bell.rung.swap(false, Ordering::AcqRel) {
             state.replenish();
-            let mut retired =
-                self.bell.retired.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut retired = self.bell.retired.lock().unwrap_or_else(PoisonError::into_inner);
             for area in retired.drain(..) {
                 state.retire(area);
             }
-            let mut abandoned =
-                self.bell.abandoned.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut abandoned = self.bell.abandoned.lock().unwrap_or_else(PoisonError::into_inner);
             for key in abandoned.drain(..) {
                 // It may have been removed meanwhile.
                 let _ = state.remove(key);
@@ -186,13 +184,20 @@ impl Patron for Channel {
         self.bell.token.raise();
     }
 
+    fn reclaim(&self, area: u64) {
+        // From a thread that may not enter, nothing can be had.
+        if let Ok(mut state) = self.enter() {
+            state.reclaim(area);
+            let _ = self.settle(&mut state);
+        }
+    }
+
     fn retire(&self, area: u64) {
         match self.enter() {
             Ok(mut state) => state.retire(area),
             // The owner's thread will do it with its next call.
             Err(Errno::EPERM) => {
-                let mut retired =
-                    self.bell.retired.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut retired = self.bell.retired.lock().unwrap_or_else(PoisonError::into_inner);
                 retired.push(area);
                 drop(retired);
                 self.space();

@@ -20,13 +20,8 @@ impl State {
         insist: u32,
     ) -> Result<Key> {
         let engine = self.engine_for(insist)?;
-        let attachment = Attachment {
-            socket: socket.clone(),
-            edge,
-            engine,
-            is_queued: false,
-            is_live: false,
-        };
+        let attachment =
+            Attachment { socket: socket.clone(), edge, engine, is_queued: false, is_live: false };
         let id = self.sources.add(Source { cookie, kind: SourceKind::Socket(attachment) })?;
         if let Err(errno) = self.engines[engine].attach(id, socket, edge, &mut self.poll) {
             self.sources.remove(id);

@@ -154,12 +154,8 @@ impl State {
             SourceKind::Accept(_) => self.accepted(key),
             SourceKind::Socket(attachment) => {
                 let (engine, fd) = (attachment.engine, attachment.socket.fd);
-                let readiness = self.engines[engine].ready(
-                    key,
-                    events,
-                    &mut self.poll,
-                    &mut self.notices,
-                )?;
+                let readiness =
+                    self.engines[engine].ready(key, events, &mut self.poll, &mut self.notices)?;
                 Some(source::receive_event(readiness, fd, key, cookie))
             }
         }
@@ -308,6 +304,13 @@ impl State {
         for engine in &mut self.engines {
             engine.replenish(&mut self.poll);
         }
+    }
+
+    pub(super) fn reclaim(&mut self, area: u64) {
+        for engine in &mut self.engines {
+            engine.reclaim(area, &mut self.poll, &mut self.notices);
+        }
+        self.take_notices();
     }
 
     pub(super) fn retire(&mut self, area: u64) {

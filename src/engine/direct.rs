@@ -4,7 +4,7 @@
 
 use super::{Ask, Form, Outbox, Received, Request, Socket};
 use crate::error::{Errno, Result};
-use crate::limits::{CONTROL_BYTES_MAX, DATAGRAM_BYTES_MAX, STREAM_PIECE_BYTES_MAX};
+use crate::limits::{CONTROL_BYTES_MAX, DATAGRAM_BYTES_MAX, IOVECS_MAX, STREAM_PIECE_BYTES_MAX};
 use crate::region::Message;
 use crate::sys::message::{ADDRESS_BYTES_MAX, Address, Outgoing};
 use crate::sys::{poll, socket as system};
@@ -88,7 +88,9 @@ fn room_for<T>(
     // A message is never cut for want of room, only because the program asked for less.
     let usual = size.min(DATAGRAM_BYTES_MAX);
     if size <= DATAGRAM_BYTES_MAX || socket.is_internet() {
-        if usual <= left && let Some(found) = take(usual) {
+        if usual <= left
+            && let Some(found) = take(usual)
+        {
             return Ok(found);
         }
     }
@@ -125,21 +127,17 @@ pub fn send(socket: &Socket, request: &Request, skip: usize) -> Result<usize> {
     }
 }
 
-/// Sends the first unsent requests of a stream in one call: as many as are plain and have the
-/// flags of the first, which has not been started.
+/// Sends the first unsent requests of a stream that can go together in one call.
 pub fn send_gathered(socket: &Socket, outbox: &Outbox) -> Result<usize> {
-    let flags = outbox.unsent().next().map_or(0, |entry| entry.request.flags);
-    let message = Outgoing::new(
-        outbox
-            .unsent()
-            .take_while(|entry| entry.request.is_plain() && entry.request.flags == flags)
-            .flat_map(|entry| entry.request.spans(entry.sent))
-            .take(GATHERED_PIECES_MAX),
-        None,
-        Vec::new(),
-    );
+    let mut flags = 0;
+    let mut spans = Vec::new();
+    for entry in outbox.gatherable().take(GATHERED_PIECES_MAX) {
+        flags = entry.request.flags;
+        spans.extend(entry.request.spans(entry.sent));
+    }
+    let message = Outgoing::new(spans.into_iter().take(IOVECS_MAX), None, Vec::new());
     system::send_message(socket.fd, &message, flags)
 }
 
-/// Pieces that are worth gathering into one call.
+/// Requests that are worth gathering into one call.
 const GATHERED_PIECES_MAX: usize = 64;

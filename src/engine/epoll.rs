@@ -12,8 +12,8 @@ use super::{
     Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, direct,
 };
 use crate::error::{Errno, Result};
-use crate::sys::wait::Sleep;
 use crate::sys::poll;
+use crate::sys::wait::Sleep;
 
 #[derive(Default)]
 pub struct Epoll {

@@ -71,8 +71,9 @@ impl Inbox {
         let count = if ask.form == Form::Message { left } else { ask.size.min(left) };
         let account = &socket.account;
         let address = match ask.form {
-            Form::Message => Message::wrap(&piece.loan, piece.from, count, account)
-                .ok_or(Errno::ENOBUFS)?,
+            Form::Message => {
+                Message::wrap(&piece.loan, piece.from, count, account).ok_or(Errno::ENOBUFS)?
+            }
             _ => piece.loan.hand_out(piece.from, count, Some(account.clone())),
         };
         piece.from += count;

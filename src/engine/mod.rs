@@ -149,6 +149,9 @@ pub trait Engine: Send {
     /// What a thread is to wait for. Everything submitted goes out first.
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep>;
 
+    /// The program needs room in an area: give back the parts that are kept and not in use.
+    fn reclaim(&mut self, _area: u64, _poll: &mut PollSet, _notices: &mut Vec<Notice>) {}
+
     /// An area goes: give back the parts of it that are kept for receiving.
     fn retire(&mut self, area: u64);
 }

@@ -10,6 +10,7 @@ use super::{Key, Notice, Sent, Socket};
 use crate::error::{Errno, Result};
 use crate::region::Loan;
 use crate::sys::message::{Address, Outgoing};
+use crate::sys::socket;
 use crate::sys::span::Span;
 
 /// Bytes of a block that is lent to the engine until they are sent.
@@ -85,6 +86,15 @@ impl Outbox {
     /// Entries that have not ended, in order.
     pub fn unsent(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().skip(self.ended)
+    }
+
+    /// The first unsent entries that can go out together: plain ones whose flags differ at most
+    /// in `MSG_MORE`, which means what the last of them says.
+    pub fn gatherable(&self) -> impl Iterator<Item = &Entry> {
+        let flags = self.unsent().next().map_or(0, |entry| entry.request.flags);
+        self.unsent().take_while(move |entry| {
+            entry.request.is_plain() && (entry.request.flags ^ flags) & !socket::MORE == 0
+        })
     }
 
     pub fn has_unsent(&self) -> bool {

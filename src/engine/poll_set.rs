@@ -106,7 +106,11 @@ impl PollSet {
     /// Makes the set readable, or not any more, whatever its members do.
     pub fn set_token(&mut self, wanted: bool) {
         if self.token_is_set != wanted {
-            if wanted { self.token.raise() } else { self.token.lower() }
+            if wanted {
+                self.token.raise()
+            } else {
+                self.token.lower()
+            }
             self.token_is_set = wanted;
         }
     }

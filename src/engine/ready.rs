@@ -29,12 +29,7 @@ pub struct Ready {
 }
 
 impl Ready {
-    pub fn new(
-        socket: &Arc<Socket>,
-        key: Key,
-        edge: bool,
-        poll: &mut PollSet,
-    ) -> Result<Self> {
+    pub fn new(socket: &Arc<Socket>, key: Key, edge: bool, poll: &mut PollSet) -> Result<Self> {
         let mut ready = Self {
             socket: socket.clone(),
             key,

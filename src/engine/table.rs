@@ -6,12 +6,12 @@
 
 use std::sync::OnceLock;
 
+use super::Engine;
 use super::epoll::Epoll;
 use super::uring::Uring;
-use super::Engine;
 use crate::error::{Errno, Result};
 use crate::log::{self, Level};
-use crate::sys::ring;
+use crate::sys::ring::{self, Features};
 
 /// The engines, in the default order of preference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -66,10 +66,9 @@ impl Kind {
     pub fn check(self) -> std::result::Result<(), Refusal> {
         match self {
             Self::Epoll => Ok(()),
-            Self::Uring => ring::features().map(drop).map_err(|errno| Refusal {
-                errno,
-                cause: uring_cause(errno),
-            }),
+            Self::Uring => {
+                features().map(drop).map_err(|errno| Refusal { errno, cause: uring_cause(errno) })
+            }
         }
     }
 
@@ -84,7 +83,7 @@ impl Kind {
                 line("registered memory", No, "not needed"),
             ],
             Self::Uring => {
-                let features = ring::features().unwrap_or_default();
+                let features = features().unwrap_or_default();
                 let native = |yes| if yes { Native } else { No };
                 let multishot = if features.receive_multishot { Native } else { Emulated };
                 vec![
@@ -123,27 +122,45 @@ struct Wishes {
     preference: Vec<Kind>,
     unknown: Vec<String>,
     require: bool,
+    /// Features of io_uring to do without, for diagnosis: `SIO_WITHOUT`.
+    without: Vec<String>,
+}
+
+/// What io_uring can do here and may use.
+fn features() -> Result<Features> {
+    let found = ring::features()?;
+    let may = |name: &str| !wishes().without.iter().any(|without| without == name);
+    let send_zero_copy = found.send_zero_copy && may("send_zero_copy");
+    Ok(Features {
+        receive_multishot: found.receive_multishot && may("receive_multishot"),
+        send_zero_copy,
+        sendmsg_zero_copy: found.sendmsg_zero_copy && send_zero_copy && may("sendmsg_zero_copy"),
+        sparse_buffers: found.sparse_buffers && may("sparse_buffers"),
+        defer_taskrun: found.defer_taskrun && may("defer_taskrun"),
+    })
+}
+
+/// The elements of a list that is separated by commas.
+fn list(variable: &str) -> Vec<String> {
+    let value = std::env::var(variable).unwrap_or_default();
+    value.split(',').map(str::trim).filter(|name| !name.is_empty()).map(String::from).collect()
 }
 
 fn wishes() -> &'static Wishes {
     static WISHES: OnceLock<Wishes> = OnceLock::new();
     WISHES.get_or_init(|| {
-        let list = std::env::var("SIO_ENGINE").unwrap_or_default();
         let require = std::env::var("SIO_REQUIRE").is_ok_and(|value| value == "1");
-        let names: Vec<&str> =
-            list.split(',').map(str::trim).filter(|name| !name.is_empty()).collect();
+        let without = list("SIO_WITHOUT");
+        let names = list("SIO_ENGINE");
         if names.is_empty() {
-            return Wishes { preference: KINDS.to_vec(), unknown: Vec::new(), require };
+            return Wishes { preference: KINDS.to_vec(), unknown: Vec::new(), require, without };
         }
         let find = |name: &str| KINDS.into_iter().find(|kind| kind.name() == name);
         Wishes {
             preference: names.iter().filter_map(|name| find(name)).collect(),
-            unknown: names
-                .iter()
-                .filter(|name| find(name).is_none())
-                .map(ToString::to_string)
-                .collect(),
+            unknown: names.into_iter().filter(|name| find(name).is_none()).collect(),
             require,
+            without,
         }
     })
 }
@@ -199,14 +216,11 @@ pub fn choose(insist: u32) -> Result<Choice> {
 /// A fresh engine for a channel, and its poll set. `outer` is the channel's descriptor where the
 /// engine brings one of its own to be nested there.
 pub fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Built> {
-    log::write(
-        Level::Info,
-        format_args!("engine {} {}", choice.kind.name(), choice.reason),
-    );
+    log::write(Level::Info, format_args!("engine {} {}", choice.kind.name(), choice.reason));
     match choice.kind {
         Kind::Epoll => Ok(Built { engine: Box::new(Epoll::default()), ring: None }),
         Kind::Uring => {
-            let uring = Uring::new(ring::features()?, capacity, single)?;
+            let uring = Uring::new(features()?, capacity, single)?;
             let ring = Some(uring.fd());
             Ok(Built { engine: Box::new(uring), ring })
         }

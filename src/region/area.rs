@@ -17,7 +17,9 @@ use crate::sys::span::Span;
 pub trait Patron: Send + Sync {
     /// Blocks have come back. Called with locks held: must not take any.
     fn space(&self);
-    /// The area is about to go: give back what is kept. Called without locks.
+    /// The program needs the room: give back what is kept and not in use. Called without locks.
+    fn reclaim(&self, area: u64);
+    /// The area is about to go: give back everything. Called without locks.
     fn retire(&self, area: u64);
 }
 
@@ -98,6 +100,19 @@ impl Region {
         if bytes == 0 {
             return Err(Errno::EINVAL);
         }
+        match self.try_to_reserve(bytes) {
+            Err(Errno::ENOBUFS) if bytes <= self.mapping.len() => {
+                // Buffers that wait for data are room that the program may have instead.
+                for patron in self.living_patrons() {
+                    patron.reclaim(self.handle);
+                }
+                self.try_to_reserve(bytes)
+            }
+            answer => answer,
+        }
+    }
+
+    fn try_to_reserve(&self, bytes: usize) -> Result<usize> {
         let mut blocks = self.blocks();
         let (chunk, offset) = blocks.take(bytes).ok_or(Errno::ENOBUFS)?;
         blocks.hand_out(chunk, offset, bytes, None);
@@ -152,10 +167,13 @@ impl Region {
 
     /// Tells every patron that the area goes.
     pub fn retire(&self) {
-        let patrons: Vec<_> = self.patrons().iter().filter_map(Weak::upgrade).collect();
-        for patron in patrons {
+        for patron in self.living_patrons() {
             patron.retire(self.handle);
         }
+    }
+
+    fn living_patrons(&self) -> Vec<Arc<dyn Patron>> {
+        self.patrons().iter().filter_map(Weak::upgrade).collect()
     }
 
     fn patrons(&self) -> MutexGuard<'_, Vec<Weak<dyn Patron>>> {

@@ -1,7 +1,7 @@
 //! Who holds what in an area: the state behind its lock.
 #![forbid(unsafe_code)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::account::Account;
@@ -31,6 +31,9 @@ pub struct Blocks {
     held: BTreeMap<usize, Held>,
     /// Empty datagrams handed out: they occupy nothing, but may be given back.
     empties: usize,
+    /// Bytes of blocks that were given back while they were still being sent, by chunk: they are
+    /// charged to their sockets until the memory is free.
+    lingering: HashMap<Chunk, Vec<(Arc<Account>, usize)>>,
 }
 
 fn granules(bytes: usize) -> Option<u32> {
@@ -40,7 +43,12 @@ fn granules(bytes: usize) -> Option<u32> {
 impl Blocks {
     pub fn new(area_bytes: usize) -> Result<Self> {
         let size = u32::try_from(area_bytes / GRANULE_BYTES).map_err(|_| Errno::ENOMEM)?;
-        Ok(Self { allocator: Allocator::new(size), held: BTreeMap::new(), empties: 0 })
+        Ok(Self {
+            allocator: Allocator::new(size),
+            held: BTreeMap::new(),
+            empties: 0,
+            lingering: HashMap::new(),
+        })
     }
 
     pub fn is_any_held(&self) -> bool {
@@ -66,7 +74,13 @@ impl Blocks {
     }
 
     pub fn drop_reference(&mut self, chunk: Chunk) -> bool {
-        self.allocator.drop_reference(chunk)
+        let is_free = self.allocator.drop_reference(chunk);
+        if is_free && !self.lingering.is_empty() {
+            for (account, bytes) in self.lingering.remove(&chunk).into_iter().flatten() {
+                account.subtract(bytes);
+            }
+        }
+        is_free
     }
 
     /// Makes the program the holder of a part of a chunk, with a reference of its own.
@@ -94,10 +108,7 @@ impl Blocks {
     ) {
         let role = Role::Header { data: data.1 };
         self.allocator.add_reference(header.0);
-        self.held.insert(
-            header.1,
-            Held { length: header.2, chunk: header.0, account: None, role },
-        );
+        self.held.insert(header.1, Held { length: header.2, chunk: header.0, account: None, role });
         if data.2 > 0 {
             self.allocator.add_reference(data.0);
             let account = Some(account);
@@ -125,11 +136,15 @@ impl Blocks {
     }
 
     fn remove(&mut self, offset: usize) -> Option<Held> {
-        let held = self.held.remove(&offset)?;
-        if let Some(account) = &held.account {
-            account.subtract(held.length);
+        let mut held = self.held.remove(&offset)?;
+        let is_free = self.drop_reference(held.chunk);
+        match held.account.take() {
+            Some(account) if is_free => account.subtract(held.length),
+            Some(account) => {
+                self.lingering.entry(held.chunk).or_default().push((account, held.length));
+            }
+            None => {}
         }
-        self.allocator.drop_reference(held.chunk);
         Some(held)
     }
 
@@ -152,9 +167,10 @@ impl Blocks {
         let Ok((mut start, held)) = self.block_of(offset, 0) else { return };
         let mut length = held.length;
         if matches!(held.role, Role::Data) {
-            let header = self.held.iter().find(|(_, held)| {
-                matches!(held.role, Role::Header { data } if data == start)
-            });
+            let header = self
+                .held
+                .iter()
+                .find(|(_, held)| matches!(held.role, Role::Header { data } if data == start));
             if let Some((&header, held)) = header {
                 (start, length) = (header, held.length);
             }

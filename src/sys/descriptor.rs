@@ -71,9 +71,8 @@ impl Counter {
 /// A timer of `clock`, close-on-exec and non-blocking. timerfd_create(2).
 pub fn timer_create(clock: libc::clockid_t) -> Result<OwnedFd> {
     // SAFETY: no pointers; the result is a descriptor that nobody else owns.
-    let fd = check(unsafe {
-        libc::timerfd_create(clock, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK)
-    })? as RawFd;
+    let fd = check(unsafe { libc::timerfd_create(clock, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) })?
+        as RawFd;
     Ok(own(fd))
 }
 

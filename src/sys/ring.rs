@@ -160,10 +160,9 @@ impl Ring {
 
     /// Puts memory into a slot of the table, or nothing.
     pub fn register_buffer(&self, slot: u32, span: Option<Span>) -> Result<()> {
-        let buffer = span.map_or(
-            libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 },
-            |span| libc::iovec { iov_base: span.address().cast(), iov_len: span.len() },
-        );
+        let buffer = span.map_or(libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }, |span| {
+            libc::iovec { iov_base: span.address().cast(), iov_len: span.len() }
+        });
         // SAFETY: the area outlives its registration: it is taken back before it is unmapped, and
         // the kernel holds its own reference to the pages.
         unsafe { self.inner.submitter().register_buffers_update(slot, &[buffer], None) }
@@ -308,9 +307,8 @@ fn probe() -> Result<Features> {
         send_zero_copy,
         sendmsg_zero_copy: send_zero_copy && probe.is_supported(opcode::SendMsgZc::CODE),
         sparse_buffers: ring.register_buffer_table(1).is_ok(),
-        defer_taskrun: Ring::new(4, 8, true).is_ok_and(|ring| {
-            ring.inner.params().is_setup_single_issuer()
-        }),
+        defer_taskrun: Ring::new(4, 8, true)
+            .is_ok_and(|ring| ring.inner.params().is_setup_single_issuer()),
     })
 }
 
@@ -321,9 +319,8 @@ pub const NOTIFICATION_COPIED: u32 = 1 << 31;
 
 /// An unknown flag is refused with `EINVAL` before the descriptor is looked at: no socket needed.
 fn reports_usage(ring: &mut Ring) -> bool {
-    let entry = opcode::SendZc::new(types::Fd(-1), ptr::null(), 0)
-        .zc_flags(SEND_ZC_REPORT_USAGE)
-        .build();
+    let entry =
+        opcode::SendZc::new(types::Fd(-1), ptr::null(), 0).zc_flags(SEND_ZC_REPORT_USAGE).build();
     let mut result = -libc::EINVAL;
     if ring.push(&entry).is_ok() && ring.inner.submit_and_wait(1).is_ok() {
         ring.reap(|_, answer, _| result = answer);

@@ -20,13 +20,7 @@ fn option_int(fd: RawFd, name: i32) -> Result<i32> {
     let mut length = 4 as libc::socklen_t;
     // SAFETY: four bytes of room, as the length says.
     check(unsafe {
-        libc::getsockopt(
-            fd,
-            libc::SOL_SOCKET,
-            name,
-            (&raw mut value).cast(),
-            &raw mut length,
-        )
+        libc::getsockopt(fd, libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length)
     })?;
     Ok(value)
 }
@@ -56,13 +50,7 @@ pub fn identity(fd: RawFd) -> Result<u64> {
     let mut length = 8 as libc::socklen_t;
     // SAFETY: eight bytes of room, as the length says.
     check(unsafe {
-        libc::getsockopt(
-            fd,
-            libc::SOL_SOCKET,
-            SO_COOKIE,
-            (&raw mut value).cast(),
-            &raw mut length,
-        )
+        libc::getsockopt(fd, libc::SOL_SOCKET, SO_COOKIE, (&raw mut value).cast(), &raw mut length)
     })?;
     Ok(value)
 }
@@ -100,9 +88,7 @@ pub fn readable_bytes(fd: RawFd) -> Result<usize> {
 pub fn next_message_bytes(fd: RawFd) -> Result<usize> {
     let flags = libc::MSG_PEEK | libc::MSG_TRUNC | libc::MSG_DONTWAIT;
     // SAFETY: no bytes of room are offered, and none are written.
-    check(unsafe {
-        libc::syscall(libc::SYS_recvfrom, fd, 0usize, 0usize, flags, 0usize, 0usize)
-    })
+    check(unsafe { libc::syscall(libc::SYS_recvfrom, fd, 0usize, 0usize, flags, 0usize, 0usize) })
 }
 
 /// recv(2) that never blocks.
@@ -132,8 +118,7 @@ pub struct MessageFacts {
 
 /// recvmsg(2) that never blocks.
 pub fn receive_message(fd: RawFd, room: &MessageRoom, flags: i32) -> Result<MessageFacts> {
-    let mut data =
-        libc::iovec { iov_base: room.data.address().cast(), iov_len: room.data.len() };
+    let mut data = libc::iovec { iov_base: room.data.address().cast(), iov_len: room.data.len() };
     let mut header = empty_header();
     header.msg_iov = &raw mut data;
     header.msg_iovlen = 1;

@@ -24,6 +24,8 @@ pub struct Group {
     ring: BufferRing,
     buffers: Vec<Option<Loan>>,
     free_ids: Vec<u16>,
+    /// Sockets that receive into its buffers.
+    pub users: usize,
     buffer_bytes: usize,
     /// Data have arrived: from now on the kernel is kept supplied.
     active: bool,
@@ -32,9 +34,8 @@ pub struct Group {
 impl Group {
     pub fn new(ring: &Ring, id: u16, region: &Arc<Region>) -> Result<Self> {
         let area_bytes = region.mapping().len();
-        let buffer_bytes = (area_bytes / 64)
-            .next_power_of_two()
-            .clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
+        let buffer_bytes =
+            (area_bytes / 64).next_power_of_two().clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
         let advance_bytes = (area_bytes / ADVANCE_DIVISOR).min(ADVANCE_BYTES_MAX);
         let count = (advance_bytes / buffer_bytes).max(1).next_power_of_two() as u16;
         Ok(Self {
@@ -44,6 +45,7 @@ impl Group {
             ring: ring.buffer_ring(id, count)?,
             buffers: (0..count).map(|_| None).collect(),
             free_ids: (0..count).collect(),
+            users: 0,
             buffer_bytes,
             active: false,
         })
@@ -86,6 +88,20 @@ impl Group {
         if added {
             self.ring.publish();
         }
+    }
+
+    /// Supplies nothing until data arrives again.
+    pub fn deactivate(&mut self) {
+        self.active = false;
+    }
+
+    /// The kernel has let go of the ring of buffers: a fresh one without any.
+    pub fn start_over(&mut self, ring: &Ring) -> Result<()> {
+        let count = self.buffers.len() as u16;
+        self.ring = ring.buffer_ring(self.id, count)?;
+        self.buffers = (0..count).map(|_| None).collect();
+        self.free_ids = (0..count).collect();
+        Ok(())
     }
 
     /// Asks to be told when the area has room again.

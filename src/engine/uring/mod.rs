@@ -121,14 +121,20 @@ impl Uring {
             self.watch_poll_set(poll)?;
         }
         self.ring.submit()?;
+        let count = self.reap(poll, notices);
+        self.feed();
+        Ok(count > 0)
+    }
+
+    /// Takes in what has completed.
+    fn reap(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> usize {
         let mut completions = std::mem::take(&mut self.completions);
         let count = self.ring.reap(|data, result, flags| completions.push((data, result, flags)));
         for (data, result, flags) in completions.drain(..) {
             self.complete(data, result, flags, poll, notices);
         }
         self.completions = completions;
-        self.feed();
-        Ok(count > 0)
+        count
     }
 
     fn complete(
@@ -158,7 +164,8 @@ impl Uring {
     /// One completion when the poll set has something.
     fn watch_poll_set(&mut self, poll: &PollSet) -> Result<()> {
         if !self.is_poll_armed {
-            let entry = opcode::PollAdd::new(types::Fd(poll.fd()), poll::IN).build().user_data(POLL);
+            let entry =
+                opcode::PollAdd::new(types::Fd(poll.fd()), poll::IN).build().user_data(POLL);
             self.ring.push(&entry)?;
             self.is_poll_armed = true;
         }
@@ -187,7 +194,7 @@ impl Engine for Uring {
         let by_ring = self.features.receive_multishot
             && socket.is_stream()
             && socket.is_internet()
-            && self.group_of(&socket.region).is_ok();
+            && self.group_of(&socket.region).map(|group| group.users += 1).is_ok();
         let receiving = if by_ring {
             self.to_arm.push(key);
             Receiving::Ring(socket.take_backlog())
@@ -237,8 +244,10 @@ impl Engine for Uring {
         }
         let Some(connection) = self.connections[Self::slot(key)].take() else { return };
         let Connection { socket, mut receiving, outbox, .. } = *connection;
+        let area = socket.region.handle();
         if let Receiving::Ring(inbox) = &mut receiving {
             socket.leave_backlog(std::mem::take(inbox));
+            self.leave_group(area, poll, notices);
         }
         let kept = outbox.cancel(key, &socket, notices);
         self.adopt(key, kept);
@@ -355,6 +364,10 @@ impl Engine for Uring {
         self.ring.submit()?;
         let complete = 1 + u32::from(self.ring.is_held());
         Ok(Sleep::Ring { fd: self.ring.fd(), complete })
+    }
+
+    fn reclaim(&mut self, area: u64, poll: &mut PollSet, notices: &mut Vec<Notice>) {
+        self.take_back_buffers(area, poll, notices);
     }
 
     fn retire(&mut self, area: u64) {

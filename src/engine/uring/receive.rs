@@ -45,6 +45,37 @@ impl Uring {
         }
     }
 
+    /// A socket stops receiving into buffers of the area. With the last one, what was kept for
+    /// receiving is all the program's again.
+    pub(super) fn leave_group(&mut self, area: u64, poll: &mut PollSet, notices: &mut Vec<Notice>) {
+        let Some(group) = self.group(area) else { return };
+        group.users -= 1;
+        if group.users == 0 {
+            self.take_back_buffers(area, poll, notices);
+        }
+    }
+
+    /// Takes every buffer that is still empty back from the kernel. Receives that want one later
+    /// start over as they did at first.
+    pub(super) fn take_back_buffers(
+        &mut self,
+        area: u64,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+    ) {
+        let Some(index) = self.groups.iter().position(|group| group.area == area) else { return };
+        let id = self.groups[index].id;
+        if !self.groups[index].has_buffers() || self.ring.unregister_buffer_ring(id).is_err() {
+            return;
+        }
+        // From here on nothing is filled; completions that tell of filled ones come first.
+        self.groups[index].deactivate();
+        self.reap(poll, notices);
+        if self.groups[index].start_over(&self.ring).is_err() {
+            self.groups.swap_remove(index);
+        }
+    }
+
     pub(super) fn start_receives(&mut self) -> Result<()> {
         while let Some(key) = self.to_arm.pop() {
             self.arm(key)?;

@@ -239,12 +239,10 @@ impl Uring {
             plan.spans.first().filter(|_| plan.zero_copy).and_then(|s| self.registered.slot_of(*s))
         });
         let entry = match (&plan.message, plan.spans.first()) {
-            (Some(message), _) if plan.zero_copy => {
-                opcode::SendMsgZc::new(fd, message.header())
-                    .ioprio(SEND_ZC_REPORT_USAGE)
-                    .flags(plan.flags as u32)
-                    .build()
-            }
+            (Some(message), _) if plan.zero_copy => opcode::SendMsgZc::new(fd, message.header())
+                .ioprio(SEND_ZC_REPORT_USAGE)
+                .flags(plan.flags as u32)
+                .build(),
             (Some(message), _) => {
                 opcode::SendMsg::new(fd, message.header()).flags(plan.flags as u32).build()
             }
@@ -255,9 +253,9 @@ impl Uring {
                     .zc_flags(SEND_ZC_REPORT_USAGE)
                     .build()
             }
-            (None, Some(span)) => opcode::Send::new(fd, span.address(), span.len() as u32)
-                .flags(plan.flags)
-                .build(),
+            (None, Some(span)) => {
+                opcode::Send::new(fd, span.address(), span.len() as u32).flags(plan.flags).build()
+            }
             (None, None) => opcode::Send::new(fd, std::ptr::null(), 0).flags(plan.flags).build(),
         };
         let index = self.operations.insert(Operation::Send(SendOperation {
@@ -372,10 +370,8 @@ fn plan_stream(connection: &mut Connection, features: &Features) -> Option<Plan>
     }
     let mut spans: Vec<Span> = Vec::new();
     let mut zero_copy = false;
-    'requests: for entry in outbox.unsent() {
-        if !entry.request.is_plain() || entry.request.flags != first.request.flags {
-            break;
-        }
+    'requests: for entry in outbox.gatherable() {
+        flags = entry.request.flags | socket::NOSIGNAL | libc::MSG_WAITALL;
         for span in entry.request.spans(entry.sent) {
             if path.is_worth_trying(span.len(), socket, features) {
                 if spans.is_empty() {
@@ -393,8 +389,7 @@ fn plan_stream(connection: &mut Connection, features: &Features) -> Option<Plan>
             }
         }
     }
-    let message = (spans.len() > 1)
-        .then(|| Outgoing::new(spans.iter().copied(), None, Vec::new()));
+    let message = (spans.len() > 1).then(|| Outgoing::new(spans.iter().copied(), None, Vec::new()));
     Some(Plan { spans, message, flags, zero_copy, slot: None })
 }
 

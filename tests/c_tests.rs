@@ -1,0 +1,124 @@
+//! Compiles each C test of `c-tests/` against `include/` and the built library, and runs it with
+//! every engine. `SIO_C_TEST=sio_recv cargo test --test c_tests` runs those whose name has that.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use common::{Compile, PROGRAM_LIMIT, in_parallel, modified, say};
+
+/// One way to choose an engine. The same tests have to pass with each.
+struct Setting {
+    name: &'static str,
+    variables: &'static [(&'static str, &'static str)],
+    /// io_uring is refused to the program, as it is in many containers.
+    denied: bool,
+}
+
+const SETTINGS: &[Setting] = &[
+    Setting { name: "io_uring", variables: &[("SIO_ENGINE", "io_uring")], denied: false },
+    Setting { name: "epoll", variables: &[("SIO_ENGINE", "epoll")], denied: false },
+    Setting { name: "denied", variables: &[], denied: true },
+];
+
+/// Not a test but the tool that refuses io_uring.
+const TOOL: &str = "deny_io_uring";
+const SKIPPED: i32 = 77;
+const OPTIONS: &[&str] = &["-std=c11", "-D_GNU_SOURCE"];
+
+#[test]
+fn every_c_test_with_every_engine() {
+    let directory = common::root().join("c-tests");
+    let wanted = std::env::var("SIO_C_TEST").unwrap_or_default();
+    let sources: Vec<PathBuf> = common::files(&directory, &[".c"])
+        .into_iter()
+        .filter(|path| common::stem(path) == TOOL || common::stem(path).contains(&wanted))
+        .collect();
+    let built = in_parallel(&sources, |source| build(source));
+    let mut failures: Vec<String> =
+        built.iter().filter_map(|result| result.as_ref().err().cloned()).collect();
+    let programs: Vec<PathBuf> =
+        built.into_iter().flatten().filter(|program| common::stem(program) != TOOL).collect();
+    assert!(!programs.is_empty(), "no C test compiles:\n{}", failures.join("\n"));
+
+    let settings: Vec<&Setting> = SETTINGS.iter().filter(|setting| possible(setting)).collect();
+    let runs: Vec<(&PathBuf, &Setting)> = settings
+        .iter()
+        .flat_map(|setting| programs.iter().map(move |program| (program, *setting)))
+        .collect();
+    let results = in_parallel(&runs, |(program, setting)| run(program, setting));
+    let skipped = results.iter().filter(|result| matches!(result, Ok(false))).count();
+    failures.extend(results.into_iter().filter_map(Result::err));
+    say(&format!("{} runs, {skipped} skipped, {} failed", runs.len(), failures.len()));
+    assert!(failures.is_empty(), "{} failed:\n\n{}", failures.len(), failures.join("\n"));
+}
+
+/// The program of a test; compiled again only when something it is made of has changed.
+fn build(source: &Path) -> Result<PathBuf, String> {
+    let program = common::scratch("c-tests").join(common::stem(source));
+    let directory = source.parent().expect("c-tests");
+    let inputs = [
+        source.to_owned(),
+        directory.join("check.h"),
+        directory.join("deny.h"),
+        common::root().join("include/sio.h"),
+    ];
+    let newest = inputs.iter().filter_map(|input| modified(input)).max();
+    if modified(&program) <= newest {
+        Compile::new(&common::compiler()).options(OPTIONS).link(source, &program)?;
+    }
+    Ok(program)
+}
+
+fn tool() -> PathBuf {
+    common::scratch("c-tests").join(TOOL)
+}
+
+/// Seccomp filters may be forbidden: then io_uring cannot be refused to a program here.
+fn possible(setting: &Setting) -> bool {
+    if !setting.denied {
+        return true;
+    }
+    match common::finish(Command::new(tool()).arg("true")) {
+        Ok(()) => true,
+        Err(reason) => {
+            common::skip("the runs without io_uring", &reason);
+            false
+        }
+    }
+}
+
+/// `Ok(false)`: the test has skipped itself.
+fn run(program: &Path, setting: &Setting) -> Result<bool, String> {
+    let name = common::stem(program);
+    let log = common::scratch("c-tests-output").join(format!("{name}.{}", setting.name));
+    let mut command = if setting.denied {
+        let mut command = common::with_library(&tool());
+        command.args(["--errno", "EPERM"]).arg(program);
+        command
+    } else {
+        common::with_library(program)
+    };
+    command.envs(setting.variables.iter().copied());
+    let outcome = common::run(&mut command, PROGRAM_LIMIT, &log);
+    let label = format!("{name} [{}]", setting.name);
+    let seconds = outcome.took.as_secs_f32();
+    let text = outcome.output.trim_end();
+    match outcome.code() {
+        Some(0) => {
+            say(&format!("ok      {label} {seconds:.2} s"));
+            Ok(true)
+        }
+        Some(SKIPPED) => {
+            say(&format!("skipped {label}: {text}"));
+            Ok(false)
+        }
+        _ => {
+            say(&format!("FAILED  {label} {seconds:.2} s"));
+            let how =
+                outcome.status.map_or_else(|| "hangs".to_owned(), |status| status.to_string());
+            Err(format!("{label}: {how}\n{text}\n"))
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! Installs the library with meson as a packager would, and uses it from there.
+
+mod common;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use common::{PROGRAM_LIMIT, finish, has_program, output, root, scratch, skip};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+const NODE: &str = "SIO_0.1";
+const EXAMPLE: &str = "examples-c/hello.c";
+
+/// A release build of everything, with nothing prepared.
+const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
+
+#[test]
+fn meson_installs_a_library_that_programs_can_use() {
+    for program in ["meson", "ninja", "pkg-config"] {
+        if !has_program(program) {
+            return skip("the installation", &format!("there is no {program}"));
+        }
+    }
+    let prefix = install();
+    everything_is_there(&prefix);
+    pkg_config_knows_it(&prefix);
+    programs_run(&prefix);
+    if has_program("nm") && has_program("readelf") {
+        symbols_have_their_version(&prefix);
+    } else {
+        skip("the versions of the symbols", "there is no nm or no readelf");
+    }
+}
+
+/// Builds and installs into an empty directory.
+fn install() -> PathBuf {
+    let (build, prefix) = (scratch("install").join("build"), scratch("install").join("prefix"));
+    for directory in [&build, &prefix] {
+        let _ = fs::remove_dir_all(directory);
+    }
+    let mut setup = Command::new("meson");
+    setup.arg("setup").arg(&build).arg(root()).arg("--prefix").arg(&prefix);
+    finish(setup.args(["--libdir", "lib"])).unwrap_or_else(|text| panic!("{text}"));
+    let mut command = Command::new("meson");
+    command.arg("install").arg("-C").arg(&build);
+    let outcome = common::run(&mut command, BUILD_LIMIT, &scratch("install").join("log"));
+    assert_eq!(outcome.code(), Some(0), "{}", outcome.output);
+    prefix
+}
+
+fn shared_object(prefix: &Path) -> PathBuf {
+    prefix.join(format!("lib/libsio.so.{VERSION}"))
+}
+
+fn everything_is_there(prefix: &Path) {
+    let mut expected: Vec<PathBuf> = ["lib/libsio.a", "lib/pkgconfig/sio.pc", "include/sio.h"]
+        .iter()
+        .map(|name| prefix.join(name))
+        .collect();
+    expected.push(shared_object(prefix));
+    expected.push(prefix.join("bin/sio-probe"));
+    for page in common::files(&root().join("docs/man"), &[".1", ".3", ".7"]) {
+        let section = page.extension().unwrap_or_default().to_string_lossy().into_owned();
+        let name = page.file_name().expect("a file has a name");
+        expected.push(prefix.join(format!("share/man/man{section}")).join(name));
+    }
+    let missing: Vec<&PathBuf> = expected.iter().filter(|path| !path.is_file()).collect();
+    assert!(missing.is_empty(), "not installed: {missing:?}");
+    for link in ["libsio.so", "libsio.so.0"] {
+        let target = fs::canonicalize(prefix.join("lib").join(link)).expect("a link");
+        let library = fs::canonicalize(shared_object(prefix)).expect("the library");
+        assert_eq!(target, library, "{link}");
+    }
+    let same =
+        common::read(&prefix.join("include/sio.h")) == common::read(&root().join("include/sio.h"));
+    assert!(same, "another header is installed");
+    finish(Command::new(prefix.join("bin/sio-probe")).arg("--version"))
+        .unwrap_or_else(|text| panic!("{text}"));
+}
+
+fn pkg_config(prefix: &Path, arguments: &[&str]) -> String {
+    let mut command = Command::new("pkg-config");
+    command.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+    output(command.args(arguments).arg("sio")).unwrap_or_else(|text| panic!("{text}"))
+}
+
+fn pkg_config_knows_it(prefix: &Path) {
+    pkg_config(prefix, &["--validate"]);
+    assert_eq!(pkg_config(prefix, &["--modversion"]).trim(), VERSION);
+    let shown = prefix.to_string_lossy();
+    assert_eq!(pkg_config(prefix, &["--variable=prefix"]).trim(), shown);
+    let flags = pkg_config(prefix, &["--cflags", "--libs"]);
+    for flag in [format!("-I{shown}/include"), format!("-L{shown}/lib"), "-lsio".to_owned()] {
+        assert!(flags.split_whitespace().any(|word| word == flag), "no {flag} in {flags}");
+    }
+}
+
+/// The first program of the README, linked as it says there, and linked statically.
+fn programs_run(prefix: &Path) {
+    let flags = pkg_config(prefix, &["--cflags", "--libs"]);
+    compile_and_run(prefix, "hello", flags.split_whitespace());
+    let archive = prefix.join("lib/libsio.a").to_string_lossy().into_owned();
+    let flags = pkg_config(prefix, &["--static", "--cflags", "--libs"]);
+    let flags = flags.split_whitespace().map(|f| if f == "-lsio" { archive.as_str() } else { f });
+    compile_and_run(prefix, "hello-static", flags);
+}
+
+fn compile_and_run<'a>(prefix: &Path, name: &str, flags: impl Iterator<Item = &'a str>) {
+    let program = scratch("install").join(name);
+    let mut command = Command::new(common::compiler());
+    command.arg(root().join(EXAMPLE)).args(flags).arg("-o").arg(&program);
+    finish(&mut command).unwrap_or_else(|text| panic!("{text}"));
+    let mut command = Command::new(&program);
+    command.env("LD_LIBRARY_PATH", prefix.join("lib"));
+    let outcome = common::run(&mut command, PROGRAM_LIMIT, &program.with_extension("log"));
+    assert_eq!(outcome.code(), Some(0), "{name}: {}", outcome.output);
+}
+
+/// Every function of the map is exported with its version, and nothing else.
+fn symbols_have_their_version(prefix: &Path) {
+    let library = shared_object(prefix);
+    let dynamic = output(Command::new("readelf").args(["-d", "-W"]).arg(&library))
+        .unwrap_or_else(|text| panic!("{text}"));
+    assert!(dynamic.contains("Library soname: [libsio.so.0]"), "{dynamic}");
+    let mut command = Command::new("nm");
+    command.args(["-D", "--defined-only", "--with-symbol-versions"]).arg(&library);
+    let listing = output(&mut command).unwrap_or_else(|text| panic!("{text}"));
+    let mut exported = BTreeSet::new();
+    for line in listing.lines() {
+        let (kind, symbol) = match line.split_whitespace().collect::<Vec<_>>()[..] {
+            [_, kind, symbol] => (kind, symbol),
+            _ => panic!("nm writes {line}"),
+        };
+        // The node itself is an absolute symbol.
+        if kind == "A" {
+            continue;
+        }
+        let name = symbol.strip_suffix(&format!("@@{NODE}"));
+        exported.insert(name.unwrap_or_else(|| panic!("{symbol} has not {NODE}")).to_owned());
+    }
+    let map = common::read(&root().join("src/capi/sio.map"));
+    let promised: BTreeSet<String> = map
+        .lines()
+        .filter_map(|line| line.trim().strip_suffix(';'))
+        .filter(|name| !name.contains(['*', '}', ' ']))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(exported, promised, "the map and the installed library differ");
+}
