@@ -325,11 +325,34 @@ impl Send {
         Progress::Done(self.length)
     }
 
+    fn may_block(&self) -> Result<bool> {
+        Ok(!self.dontwait && !descriptor::is_nonblocking(self.association.socket.fd)?)
+    }
+
+    /// Nothing has been sent and nothing can be: whether to wait, and how long.
+    fn begin_to_wait(&mut self, slept: Option<Result<()>>) -> Result<()> {
+        if !self.may_block()? {
+            return Err(Errno::EAGAIN);
+        }
+        if let Some(Err(errno)) = slept {
+            return Err(errno);
+        }
+        if !self.has_terms {
+            self.has_terms = true;
+            self.terms.deadline = deadline(system::send_timeout(self.association.socket.fd)?);
+        }
+        if self.terms.expired() { Err(Errno::EAGAIN) } else { Ok(()) }
+    }
+
     /// A socket in no channel.
     fn send_alone(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
         let socket = self.association.socket.clone();
         if self.sent == 0 && !socket.is_current() {
             return Err(context().current_socket(socket.fd).err().unwrap_or(Errno::EINVAL));
+        }
+        if self.association.tail.is_busy() {
+            self.begin_to_wait(slept)?;
+            return Ok(Progress::Block(self.association.tail.sleep()));
         }
         let request = self.request.as_ref().ok_or(Errno::EIO)?;
         loop {
@@ -346,25 +369,20 @@ impl Send {
                 Err(errno) => return Err(errno),
             }
         }
-        // All or nothing: what has begun is finished, whatever the descriptor's mode.
-        let has_begun = self.sent > 0;
-        if !has_begun {
-            if self.dontwait || descriptor::is_nonblocking(socket.fd)? {
-                return Err(Errno::EAGAIN);
-            }
-            if let Some(Err(errno)) = slept {
-                return Err(errno);
-            }
-            if !self.has_terms {
-                self.has_terms = true;
-                self.terms.deadline = deadline(system::send_timeout(socket.fd)?);
-            }
-            if self.terms.expired() {
-                return Err(Errno::EAGAIN);
-            }
-        } else {
+        // All or nothing: what has begun is finished.
+        if self.sent > 0 {
             self.terms.deadline = None;
+            if !self.may_block()? {
+                let tail = &self.association.tail;
+                if tail.take_over(socket.fd, request, self.sent).is_ok() {
+                    socket.counters.count_sent(self.length, true);
+                    return Ok(self.accepted());
+                }
+                // No thread or descriptor to be had: then this call waits after all.
+            }
+            return Ok(Progress::Block(Sleep::Poll { fd: socket.fd, events: libc::POLLOUT }));
         }
+        self.begin_to_wait(slept)?;
         Ok(Progress::Block(Sleep::Poll { fd: socket.fd, events: libc::POLLOUT }))
     }
 }
@@ -376,6 +394,9 @@ impl Blocking for Send {
         if self.sent == 0
             && let Some(attached) = self.association.attached()
         {
+            if self.association.tail.is_busy() {
+                return Err(Errno::EAGAIN);
+            }
             let mut state = attached.channel.enter()?;
             let request = self.request.take().ok_or(Errno::EIO)?;
             let sent = state.send(attached.key, request);

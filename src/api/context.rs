@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arc_swap::ArcSwapOption;
 
 use super::table::Table;
+use super::tail::Tail;
 use crate::channel::Channel;
 use crate::engine::table::Choice;
 use crate::engine::{Key, Socket};
@@ -30,6 +31,7 @@ pub struct Association {
     /// The `size` of `dma_assoc`.
     pub limit_bytes: usize,
     pub attachment: ArcSwapOption<Attached>,
+    pub tail: Tail,
 }
 
 /// The channel that a socket reports to.

@@ -9,6 +9,7 @@ mod context;
 pub mod region;
 pub mod socket;
 mod table;
+mod tail;
 
 pub use crate::channel::source::interest;
 pub use crate::channel::{Event, Options, Step};

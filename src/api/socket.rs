@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use arc_swap::ArcSwapOption;
 
 use super::context::{Association, Attached, context};
+use super::tail::Tail;
 use crate::channel::Channel;
 use crate::channel::source::Heir;
 use crate::engine::table::{self, Choice};
@@ -45,6 +46,7 @@ fn new_association(
         insist,
         limit_bytes,
         attachment: ArcSwapOption::empty(),
+        tail: Tail::default(),
     })
 }
 

@@ -25,11 +25,17 @@ impl<T: Send + Sync> Leaked<T> {
     /// Puts `new` in the place of `old`; if somebody else was faster, theirs stands.
     pub fn replace(&self, old: Option<&'static T>, new: Box<T>) -> &'static T {
         let expected = old.map_or(ptr::null_mut(), |old| ptr::from_ref(old).cast_mut());
-        let new = Box::leak(new);
+        let new = Box::into_raw(new);
         match self.0.compare_exchange(expected, new, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => new,
-            // SAFETY: a failed exchange returns a pointer that replace() stored earlier.
-            Err(theirs) => unsafe { &*theirs },
+            // SAFETY: from a box a moment ago, and never freed from now on.
+            Ok(_) => unsafe { &*new },
+            Err(theirs) => {
+                // SAFETY: nobody has seen ours; theirs is one that replace() stored earlier.
+                unsafe {
+                    drop(Box::from_raw(new));
+                    &*theirs
+                }
+            }
         }
     }
 }

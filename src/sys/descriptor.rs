@@ -33,6 +33,12 @@ pub fn is_nonblocking(fd: RawFd) -> Result<bool> {
     Ok(status_flags(fd)? & libc::O_NONBLOCK != 0)
 }
 
+/// Another number for the same file, close-on-exec.
+pub fn duplicate(fd: RawFd) -> Result<OwnedFd> {
+    // SAFETY: no pointers; the result is a descriptor that nobody else owns.
+    check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }).map(|fd| own(fd as RawFd))
+}
+
 /// Whether the file is a regular file or a directory: those cannot be waited for.
 pub fn is_always_ready(fd: RawFd) -> Result<bool> {
     let status = nix::sys::stat::fstat(borrow(fd)?)?;

@@ -16,6 +16,7 @@ pub mod poll;
 pub mod ring;
 pub mod socket;
 pub mod span;
+pub mod thread;
 pub mod wait;
 
 use crate::error::{Errno, Result};

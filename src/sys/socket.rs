@@ -181,6 +181,15 @@ pub fn send(fd: RawFd, data: Span, flags: i32) -> Result<usize> {
     })
 }
 
+/// send(2) of memory of our own that never blocks and never raises SIGPIPE.
+pub fn send_bytes(fd: RawFd, bytes: &[u8]) -> Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: a valid slice.
+    check(unsafe {
+        libc::syscall(libc::SYS_sendto, fd, bytes.as_ptr(), bytes.len(), flags, 0usize, 0usize)
+    })
+}
+
 /// Takes the next connection of a listening socket, close-on-exec; never blocks. Where the
 /// listener itself would block (`blocking`), it is looked at first.
 pub fn accept(fd: RawFd, blocking: bool, nonblocking_child: bool) -> Result<RawFd> {

@@ -32,6 +32,13 @@ impl Span {
         self.length == 0
     }
 
+    /// A copy of the bytes.
+    pub fn to_vec(&self) -> Vec<u8> {
+        // SAFETY: by the contract of new() the memory is alive; the program must not write to a
+        // block while it is being sent, and if it does it gets a mixture, as with send(2).
+        unsafe { std::slice::from_raw_parts(self.address, self.length) }.to_vec()
+    }
+
     /// What is left after the first `count` bytes.
     pub fn skip(&self, count: usize) -> Self {
         assert!(count <= self.length);

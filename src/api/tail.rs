@@ -1,0 +1,71 @@
+//! The rest of a send that a non-blocking socket in no channel has begun: it was accepted as a
+//! whole, the kernel took only a part, and the call must not wait.
+//!
+//! The rest is copied and handed to a thread of the library's, which ends with it. Until then
+//! nothing else is sent on that socket, so that order is kept. It happens when a peer stops
+//! reading in the middle of a call, and in no other case.
+#![forbid(unsafe_code)]
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::engine::Request;
+use crate::error::{Errno, Result};
+use crate::sys::wait::{self, Sleep, Terms};
+use crate::sys::{descriptor, futex, socket, thread};
+
+/// What the word says.
+const IDLE: u32 = 0;
+const BUSY: u32 = 1;
+
+/// The rest of one socket, if there is one.
+#[derive(Default)]
+pub struct Tail {
+    word: Arc<AtomicU32>,
+}
+
+impl Tail {
+    pub fn is_busy(&self) -> bool {
+        self.word.load(Ordering::Acquire) == BUSY
+    }
+
+    /// What a thread that may block waits for before it sends.
+    pub fn sleep(&self) -> Sleep {
+        Sleep::Word { word: self.word.clone(), expected: BUSY }
+    }
+
+    /// Takes over what is left of a request after `sent` bytes. An error leaves it to the caller.
+    pub fn take_over(&self, fd: i32, request: &Request, sent: usize) -> Result<()> {
+        let own = descriptor::duplicate(fd)?;
+        let mut bytes = Vec::with_capacity(request.length - sent);
+        for span in request.spans(sent) {
+            bytes.extend_from_slice(&span.to_vec());
+        }
+        self.word.store(BUSY, Ordering::Release);
+        let word = self.word.clone();
+        thread::spawn("sio-tail", move || {
+            send_all(&own, &bytes);
+            word.store(IDLE, Ordering::Release);
+            futex::wake(&word, i32::MAX);
+        })
+        .inspect_err(|_| self.word.store(IDLE, Ordering::Release))
+    }
+}
+
+/// An error is the connection's: the next call on the socket will see it too.
+fn send_all(fd: &OwnedFd, bytes: &[u8]) {
+    let mut sent = 0;
+    while sent < bytes.len() {
+        match socket::send_bytes(fd.as_raw_fd(), &bytes[sent..]) {
+            Ok(count) => sent += count,
+            Err(Errno::EINTR) => {}
+            Err(Errno::EAGAIN) => {
+                let sleep = Sleep::Poll { fd: fd.as_raw_fd(), events: libc::POLLOUT };
+                // Whatever ended the wait, the next send tells what is so.
+                let _ = wait::block(&sleep, &Terms::default());
+            }
+            Err(_) => return,
+        }
+    }
+}
