@@ -105,7 +105,7 @@ pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
         let channel = &attached.channel;
         let mut state = channel.enter()?;
         state.turn()?;
-        if state.waiting_bytes(attached.key)? > 0 {
+        if state.has_data(attached.key)? {
             channel.settle(&mut state)?;
             return Err(Errno::EBUSY);
         }
@@ -114,7 +114,7 @@ pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
         association.attachment.store(None);
         channel.settle(&mut state)?;
     }
-    if association.socket.backlog().bytes > 0 {
+    if association.socket.backlog().is_data() {
         return Err(Errno::EBUSY);
     }
     association.socket.discard_backlog();

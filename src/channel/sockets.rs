@@ -34,8 +34,7 @@ impl State {
     }
 
     fn has_waiting(&self, id: Key, engine: usize) -> bool {
-        let waiting = self.engines[engine].waiting(id);
-        waiting.bytes > 0 || waiting.end || waiting.error.is_some()
+        self.engines[engine].waiting(id).is_some()
     }
 
     fn engine_for(&mut self, insist: u32) -> Result<usize> {
@@ -112,10 +111,10 @@ impl State {
         Ok(self.engines[engine].is_polled(id))
     }
 
-    /// Bytes that have arrived and were not fetched: those that a detach would lose.
-    pub fn waiting_bytes(&mut self, id: Key) -> Result<usize> {
+    /// Whether something has arrived and was not fetched: a detach would lose it.
+    pub fn has_data(&mut self, id: Key) -> Result<bool> {
         let engine = self.attachment(id)?.engine;
-        Ok(self.engines[engine].waiting(id).bytes)
+        Ok(self.engines[engine].waiting(id).is_data())
     }
 
     /// The socket has something new: its item belongs into the queue.

@@ -1,17 +1,25 @@
-//! What a stream has received into buffers of its group and the program has not fetched yet.
+//! What a socket has received into buffers of its group and the program has not fetched yet.
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
 
 use crate::engine::{Ask, Form, Readiness, Received, Socket};
 use crate::error::{Errno, Result};
-use crate::region::{Loan, Message};
+use crate::region::{Extra, Loan, Message};
+use crate::sys::message::{Address, INCOMING_BYTES, Incoming};
 use crate::sys::{poll, socket as system};
 
-/// Part of a buffer that the kernel filled.
+/// Part of a buffer that the kernel filled: a stretch of a stream, or the rest of a message.
 struct Piece {
     loan: Loan,
     from: usize,
+    extra: Extra,
+}
+
+impl Piece {
+    fn left(&self) -> usize {
+        self.loan.len() - self.from
+    }
 }
 
 #[derive(Default)]
@@ -36,52 +44,84 @@ impl Inbox {
         if bytes * 2 <= loan.len() {
             loan.trim(bytes);
         }
-        socket.account.add(bytes);
-        socket.counters.count_received(bytes);
-        self.bytes += bytes;
-        self.pieces.push_back(Piece { loan, from: 0 });
-        if let Some(piece) = self.pieces.back_mut() {
-            piece.loan.set_len(bytes);
+        loan.set_len(bytes);
+        let mut piece = Piece { loan, from: 0, extra: Extra::default() };
+        if !socket.is_stream() {
+            let parts = Incoming::parts(piece.loan.span());
+            piece.from = INCOMING_BYTES;
+            piece.extra = Extra {
+                name: (Incoming::NAME_OFFSET, parts.name_length),
+                control: (Incoming::CONTROL_OFFSET, parts.control_length),
+                flags: parts.flags,
+            };
         }
+        socket.account.add(piece.left());
+        socket.counters.count_received(piece.left());
+        self.bytes += piece.left();
+        self.pieces.push_back(piece);
     }
 
-    pub fn readiness(&self) -> Readiness {
-        let bytes = self.bytes;
-        let error = self.error.filter(|_| bytes == 0);
-        Readiness { bytes, end: self.end && !self.finished && error.is_none(), error }
+    pub fn readiness(&self, socket: &Socket) -> Readiness {
+        let is_empty = self.pieces.is_empty();
+        let error = self.error.filter(|_| is_empty);
+        let message = !is_empty && !socket.is_stream();
+        let bytes = match self.pieces.front() {
+            Some(piece) if message => piece.left(),
+            _ => self.bytes,
+        };
+        Readiness { bytes, message, end: self.end && !self.finished && error.is_none(), error }
     }
 
     /// Takes the first piece, or as much of it as was asked for.
     pub fn receive(&mut self, ask: &Ask, socket: &Socket) -> Result<Received> {
-        let Some(piece) = self.pieces.front_mut() else {
-            if self.watched && self.armed.is_none() && !system::is_connected(socket.fd) {
-                return Err(Errno::ENOTCONN);
-            }
-            if let Some(errno) = self.error.take() {
-                self.end = true;
-                return Err(errno);
-            }
-            if self.end {
-                self.finished = true;
-                return Ok(Received::End);
-            }
-            return Err(Errno::EAGAIN);
-        };
-        let left = piece.loan.len() - piece.from;
+        let Some(piece) = self.pieces.front_mut() else { return self.receive_nothing(socket) };
+        let left = piece.left();
         let count = if ask.form == Form::Message { left } else { ask.size.min(left) };
         let account = &socket.account;
         let address = match ask.form {
             Form::Message => {
-                Message::wrap(&piece.loan, piece.from, count, account).ok_or(Errno::ENOBUFS)?
+                let Piece { loan, from, extra } = piece;
+                Message::wrap(loan, *from, count, extra, account).ok_or(Errno::ENOBUFS)?
             }
             _ => piece.loan.hand_out(piece.from, count, Some(account.clone())),
         };
+        let (name_from, name_bytes) = piece.extra.name;
+        let name = (ask.form == Form::Name && name_bytes > 0)
+            .then(|| Address::from_span(piece.loan.part(name_from, name_bytes)))
+            .transpose()?;
         piece.from += count;
         self.bytes -= count;
-        if count == left {
+        let mut told = count;
+        if socket.is_stream() {
+            if count == left {
+                self.pieces.pop_front();
+            }
+        } else {
+            // The rest of a message that the program wanted less of is lost, as with recv(2).
+            account.subtract(left - count);
+            self.bytes -= left - count;
             self.pieces.pop_front();
+            if ask.flags & system::TRUNC != 0 {
+                told = left;
+            }
         }
-        Ok(Received::Block { address, count, name: None })
+        Ok(Received::Block { address, count: told, name })
+    }
+
+    fn receive_nothing(&mut self, socket: &Socket) -> Result<Received> {
+        if self.watched && self.armed.is_none() && !system::is_connected(socket.fd) {
+            return Err(Errno::ENOTCONN);
+        }
+        if let Some(errno) = self.error.take() {
+            // A connection is over; a datagram socket goes on.
+            self.end = socket.is_stream();
+            return Err(errno);
+        }
+        if self.end {
+            self.finished = true;
+            return Ok(Received::End);
+        }
+        Err(Errno::EAGAIN)
     }
 
     /// Whether there is nothing that the program has not been told.

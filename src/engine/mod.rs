@@ -55,8 +55,22 @@ pub enum Received {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Readiness {
     pub bytes: usize,
+    /// A message waits, which may be empty.
+    pub message: bool,
     pub end: bool,
     pub error: Option<Errno>,
+}
+
+impl Readiness {
+    /// Whether something would be received.
+    pub fn is_data(&self) -> bool {
+        self.bytes > 0 || self.message
+    }
+
+    /// Whether there is anything to tell.
+    pub fn is_some(&self) -> bool {
+        self.is_data() || self.end || self.error.is_some()
+    }
 }
 
 /// What an engine has to tell its channel.

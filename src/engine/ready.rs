@@ -141,13 +141,14 @@ impl Ready {
         if let Some(errno) = self.error
             && bytes == 0
         {
-            return Some(Readiness { bytes: 0, end: false, error: Some(errno) });
+            return Some(Readiness { error: Some(errno), ..Readiness::default() });
         }
         let readable = events & poll::IN != 0;
         let connected = self.socket.kind == libc::SOCK_DGRAM || readable;
         let end = hung_up && connected && self.socket.kind != libc::SOCK_DGRAM;
         let message = readable && !self.socket.is_stream();
-        (bytes > 0 || end || message).then_some(Readiness { bytes, end, error: None })
+        let found = Readiness { bytes, message, end, error: None };
+        found.is_some().then_some(found)
     }
 
     pub fn receive(&mut self, ask: &Ask, poll: &mut PollSet) -> Result<Received> {

@@ -256,6 +256,11 @@ impl Loan {
         self.region.blocks().trim(self.chunk, bytes);
     }
 
+    /// Part of the bytes.
+    pub fn part(&self, from: usize, bytes: usize) -> Span {
+        self.span().skip(from).first(bytes)
+    }
+
     /// Makes the program the holder of `bytes` of the chunk that begin at `from`, and returns
     /// their address. `account` already knows of them.
     pub fn hand_out(&self, from: usize, bytes: usize, account: Option<Arc<Account>>) -> usize {
@@ -271,6 +276,14 @@ impl Drop for Loan {
             self.region.announce_space();
         }
     }
+}
+
+/// What came with a message besides its data: where it lies in the buffer, and how long it is.
+#[derive(Clone, Copy, Default)]
+pub struct Extra {
+    pub name: (usize, usize),
+    pub control: (usize, usize),
+    pub flags: i32,
 }
 
 /// Room for a message that is received with its header: one chunk for the header, the sender's
@@ -304,21 +317,33 @@ impl Message {
         }
     }
 
-    /// A header for bytes that have arrived already: part of a stream, without name or control
-    /// data. `None` when the area has no room. `account` knows of the bytes.
-    pub fn wrap(data: &Loan, from: usize, bytes: usize, account: &Arc<Account>) -> Option<usize> {
+    /// A header for bytes that have arrived already. `None` when the area has no room. `account`
+    /// knows of the bytes.
+    pub fn wrap(
+        data: &Loan,
+        from: usize,
+        bytes: usize,
+        extra: &Extra,
+        account: &Arc<Account>,
+    ) -> Option<usize> {
         let region = &data.region;
-        let header = region.take(MESSAGE_HEADER_BYTES)?;
+        let (name_bytes, control_bytes) = (extra.name.1, extra.control.1);
+        // Control data is aligned as a cmsghdr is.
+        let control_from = MESSAGE_HEADER_BYTES + name_bytes.next_multiple_of(16);
+        let header = region.take(control_from + control_bytes)?;
         let offset = data.offset + from;
-        let none = header.span().first(0);
+        let name_from = header.offset + MESSAGE_HEADER_BYTES;
+        region.mapping.copy_within(data.offset + extra.name.0, name_from, name_bytes);
+        let control_from = header.offset + control_from;
+        region.mapping.copy_within(data.offset + extra.control.0, control_from, control_bytes);
         region.mapping.write_header(
             header.offset,
             &MessageParts {
                 data: region.mapping.span(offset, bytes),
-                name: none,
-                name_length: 0,
-                control: none,
-                flags: 0,
+                name: region.mapping.span(name_from, name_bytes),
+                name_length: name_bytes,
+                control: region.mapping.span(control_from, control_bytes),
+                flags: extra.flags,
             },
         );
         region.blocks().hand_out_message(

@@ -15,4 +15,4 @@ mod blocks;
 pub mod map;
 
 pub use account::Account;
-pub use area::{Loan, Message, Patron, Region};
+pub use area::{Extra, Loan, Message, Patron, Region};

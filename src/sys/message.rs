@@ -29,6 +29,11 @@ impl Address {
         Ok(address)
     }
 
+    /// An address that lies in DMA memory.
+    pub fn from_span(span: Span) -> Result<Self> {
+        Self::new(&span.to_vec())
+    }
+
     pub fn bytes(&self) -> &[u8] {
         &self.bytes[..self.length]
     }
@@ -39,6 +44,63 @@ impl Address {
 
     pub(super) fn set_length(&mut self, length: usize) {
         self.length = length.min(ADDRESS_BYTES_MAX);
+    }
+}
+
+/// How the kernel lays out messages that a multishot receive puts into provided buffers: a
+/// header of its own, then room for the sender's address and for control data, then the payload.
+/// struct io_uring_recvmsg_out; io_uring_prep_recvmsg_multishot(3).
+pub struct Incoming {
+    header: libc::msghdr,
+}
+
+// SAFETY: the header's pointers are null; only its lengths matter.
+unsafe impl Send for Incoming {}
+
+/// Room for an address of the Internet families, kept a multiple of 16.
+const INCOMING_NAME_BYTES: usize = 32;
+/// Room for control data: packet information, time stamps and the like.
+const INCOMING_CONTROL_BYTES: usize = 256;
+/// Bytes before the payload.
+pub const INCOMING_BYTES: usize = 16 + INCOMING_NAME_BYTES + INCOMING_CONTROL_BYTES;
+
+/// Where the parts of one such message lie, from the start of the buffer.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct IncomingParts {
+    pub name_length: usize,
+    pub control_length: usize,
+    pub flags: i32,
+}
+
+impl Incoming {
+    pub const NAME_OFFSET: usize = 16;
+    pub const CONTROL_OFFSET: usize = 16 + INCOMING_NAME_BYTES;
+
+    /// Stays where it is, because operations point to it.
+    pub fn new() -> Box<Self> {
+        let mut header = empty_header();
+        header.msg_namelen = INCOMING_NAME_BYTES as libc::socklen_t;
+        header.msg_controllen = INCOMING_CONTROL_BYTES as _;
+        Box::new(Self { header })
+    }
+
+    pub fn header(&self) -> *const libc::msghdr {
+        &raw const self.header
+    }
+
+    /// Reads the kernel's header at the start of a filled buffer.
+    pub fn parts(buffer: Span) -> IncomingParts {
+        assert!(buffer.len() >= INCOMING_BYTES);
+        let words = buffer.address().cast::<u32>();
+        // SAFETY: the buffer is at least so long, aligned to a cache line, and the kernel has
+        // filled in the four words: namelen, controllen, payloadlen, flags.
+        let [name, control, flags] =
+            unsafe { [words.read(), words.add(1).read(), words.add(3).read()] };
+        IncomingParts {
+            name_length: (name as usize).min(INCOMING_NAME_BYTES),
+            control_length: (control as usize).min(INCOMING_CONTROL_BYTES),
+            flags: flags as i32,
+        }
     }
 }
 

@@ -7,12 +7,18 @@
 
 use std::sync::Arc;
 
-use crate::error::Result;
+use crate::error::{Errno, Result};
+use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::region::{Loan, Region};
+use crate::sys::message::INCOMING_BYTES;
 use crate::sys::ring::{BufferRing, Ring};
 
 const BUFFER_BYTES_MAX: usize = 16 * 1024;
 const BUFFER_BYTES_MIN: usize = 2 * 1024;
+/// A buffer for messages holds the longest datagram and what the kernel puts before it.
+const MESSAGE_BUFFER_BYTES: usize = DATAGRAM_BYTES_MAX + INCOMING_BYTES;
+/// An area in which fewer of those find room is better used by readiness.
+const MESSAGE_BUFFERS_MIN: usize = 16;
 /// Buffers that the kernel is given in advance take at most this part of the area, or this much.
 const ADVANCE_DIVISOR: usize = 4;
 const ADVANCE_BYTES_MAX: usize = 4 << 20;
@@ -20,6 +26,8 @@ const ADVANCE_BYTES_MAX: usize = 4 << 20;
 pub struct Group {
     pub id: u16,
     pub area: u64,
+    /// For datagrams, not for streams.
+    pub for_messages: bool,
     region: Arc<Region>,
     ring: BufferRing,
     buffers: Vec<Option<Loan>>,
@@ -32,15 +40,22 @@ pub struct Group {
 }
 
 impl Group {
-    pub fn new(ring: &Ring, id: u16, region: &Arc<Region>) -> Result<Self> {
+    pub fn new(ring: &Ring, id: u16, region: &Arc<Region>, for_messages: bool) -> Result<Self> {
         let area_bytes = region.mapping().len();
-        let buffer_bytes =
-            (area_bytes / 64).next_power_of_two().clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX);
+        let buffer_bytes = if for_messages {
+            MESSAGE_BUFFER_BYTES
+        } else {
+            (area_bytes / 64).next_power_of_two().clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX)
+        };
+        if for_messages && area_bytes / buffer_bytes < MESSAGE_BUFFERS_MIN {
+            return Err(Errno::ENOBUFS);
+        }
         let advance_bytes = (area_bytes / ADVANCE_DIVISOR).min(ADVANCE_BYTES_MAX);
         let count = (advance_bytes / buffer_bytes).max(1).next_power_of_two() as u16;
         Ok(Self {
             id,
             area: region.handle(),
+            for_messages,
             region: region.clone(),
             ring: ring.buffer_ring(id, count)?,
             buffers: (0..count).map(|_| None).collect(),

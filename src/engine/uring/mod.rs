@@ -1,6 +1,6 @@
 //! The io_uring engine: one ring per channel.
 //!
-//! Streams of the Internet families receive by one multishot operation each into buffers of their
+//! Sockets of the Internet families receive by one multishot operation each into buffers of their
 //! area; other sockets, and kernels without it, by readiness (`ready.rs`). Sends are operations,
 //! batched into one system call, zero-copy where size and path make it pay (`send.rs`).
 //! Every operation has an entry in `operations` that owns what the kernel may still touch, until
@@ -24,6 +24,7 @@ use super::{Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Requ
 use crate::error::{Errno, Result};
 use crate::limits::SOURCE_SLOT_BITS;
 use crate::log::{self, Level};
+use crate::sys::message::Incoming;
 use crate::sys::poll;
 use crate::sys::ring::{Features, Ring};
 use crate::sys::wait::Sleep;
@@ -52,10 +53,12 @@ pub struct Uring {
     starved: Vec<Key>,
     is_poll_armed: bool,
     completions: Vec<(u64, i32, u32)>,
+    /// What receives of messages point to.
+    incoming: Box<Incoming>,
 }
 
 enum Operation {
-    Receive { key: Key, area: u64 },
+    Receive { key: Key, group: u16 },
     Send(SendOperation),
 }
 
@@ -70,8 +73,8 @@ struct Connection {
 }
 
 enum Receiving {
-    /// By operations, into buffers of the area.
-    Ring(Inbox),
+    /// By operations, into buffers of a group.
+    Ring(Inbox, u16),
     /// By readiness.
     Ready(Ready),
 }
@@ -92,6 +95,7 @@ impl Uring {
             starved: Vec::new(),
             is_poll_armed: false,
             completions: Vec::new(),
+            incoming: Incoming::new(),
         })
     }
 
@@ -191,15 +195,12 @@ impl Engine for Uring {
         poll: &mut PollSet,
     ) -> Result<()> {
         self.register(&socket.region);
-        let by_ring = self.features.receive_multishot
-            && socket.is_stream()
-            && socket.is_internet()
-            && self.group_of(&socket.region).map(|group| group.users += 1).is_ok();
-        let receiving = if by_ring {
-            self.to_arm.push(key);
-            Receiving::Ring(socket.take_backlog())
-        } else {
-            Receiving::Ready(Ready::new(socket, key, edge, poll)?)
+        let receiving = match self.join_group(socket) {
+            Ok(group) => {
+                self.to_arm.push(key);
+                Receiving::Ring(socket.take_backlog(), group)
+            }
+            Err(_) => Receiving::Ready(Ready::new(socket, key, edge, poll)?),
         };
         let registered = self.registered.has(socket.region.handle());
         socket.counters.registered.store(registered, std::sync::atomic::Ordering::Relaxed);
@@ -224,7 +225,7 @@ impl Engine for Uring {
         connection.is_leaving = true;
         match &mut connection.receiving {
             Receiving::Ready(ready) => ready.close(poll),
-            Receiving::Ring(inbox) => {
+            Receiving::Ring(inbox, _) => {
                 if std::mem::take(&mut inbox.watched) {
                     poll.remove(connection.socket.fd, key as u64);
                 }
@@ -244,10 +245,9 @@ impl Engine for Uring {
         }
         let Some(connection) = self.connections[Self::slot(key)].take() else { return };
         let Connection { socket, mut receiving, outbox, .. } = *connection;
-        let area = socket.region.handle();
-        if let Receiving::Ring(inbox) = &mut receiving {
+        if let Receiving::Ring(inbox, group) = &mut receiving {
             socket.leave_backlog(std::mem::take(inbox));
-            self.leave_group(area, poll, notices);
+            self.leave_group(*group, poll, notices);
         }
         let kept = outbox.cancel(key, &socket, notices);
         self.adopt(key, kept);
@@ -256,7 +256,7 @@ impl Engine for Uring {
     fn set_edge(&mut self, key: Key, edge: bool, poll: &mut PollSet) -> Result<()> {
         match &mut self.connection_mut(key).ok_or(Errno::ENOENT)?.receiving {
             Receiving::Ready(ready) => ready.set_edge(edge, poll),
-            Receiving::Ring(_) => Ok(()),
+            Receiving::Ring(..) => Ok(()),
         }
     }
 
@@ -273,7 +273,15 @@ impl Engine for Uring {
         let connection = self.connection_mut(key).ok_or(Errno::EINVAL)?;
         let socket = connection.socket.clone();
         match &mut connection.receiving {
-            Receiving::Ring(inbox) => inbox.receive(ask, &socket),
+            Receiving::Ring(inbox, _) => {
+                let answer = inbox.receive(ask, &socket);
+                let has_failed = !matches!(answer, Ok(_) | Err(Errno::EAGAIN | Errno::ENOBUFS));
+                if has_failed && !socket.is_stream() {
+                    // The error has been told: a datagram socket goes on receiving.
+                    self.to_arm.push(key);
+                }
+                answer
+            }
             Receiving::Ready(ready) => {
                 let answer = ready.receive(ask, poll);
                 if matches!(answer, Err(Errno::ENOBUFS)) {
@@ -285,10 +293,10 @@ impl Engine for Uring {
     }
 
     fn waiting(&self, key: Key) -> Readiness {
-        match self.connection(key).map(|connection| &connection.receiving) {
-            Some(Receiving::Ring(inbox)) => inbox.readiness(),
-            Some(Receiving::Ready(ready)) => ready.waiting(),
-            None => Readiness::default(),
+        let Some(connection) = self.connection(key) else { return Readiness::default() };
+        match &connection.receiving {
+            Receiving::Ring(inbox, _) => inbox.readiness(&connection.socket),
+            Receiving::Ready(ready) => ready.waiting(),
         }
     }
 
@@ -309,7 +317,7 @@ impl Engine for Uring {
         let connection = self.connection_mut(key)?;
         match &mut connection.receiving {
             Receiving::Ready(ready) => ready.readiness(events, poll),
-            Receiving::Ring(inbox) => {
+            Receiving::Ring(inbox, _) => {
                 // It may be connected now: the receive that was refused is tried again.
                 if inbox.watched && inbox.armed.is_none() {
                     self.to_arm.push(key);
@@ -367,7 +375,10 @@ impl Engine for Uring {
     }
 
     fn reclaim(&mut self, area: u64, poll: &mut PollSet, notices: &mut Vec<Notice>) {
-        self.take_back_buffers(area, poll, notices);
+        let groups = self.groups.iter().filter(|group| group.area == area);
+        for id in groups.map(|group| group.id).collect::<Vec<_>>() {
+            self.take_back_buffers(id, poll, notices);
+        }
     }
 
     fn retire(&mut self, area: u64) {

@@ -4,14 +4,11 @@
 //! has single ones, each no larger than what is left of the share: it can never be exceeded.
 #![forbid(unsafe_code)]
 
-use std::sync::Arc;
-
 use io_uring::{cqueue, opcode, squeue, types};
 
 use super::{CONNECT_EVENTS, Connection, Group, Operation, Receiving, Uring};
-use crate::engine::{Key, Notice, PollSet};
+use crate::engine::{Key, Notice, PollSet, Socket};
 use crate::error::{Errno, Result};
-use crate::region::Region;
 
 /// Wait for data before looking for a buffer; io_uring_enter(2), since 5.19.
 const RECVSEND_POLL_FIRST: u16 = 1 << 0;
@@ -19,39 +16,52 @@ const RECVSEND_POLL_FIRST: u16 = 1 << 0;
 const RECV_MULTISHOT: u16 = 1 << 1;
 
 impl Uring {
-    /// The group of buffers of an area, made when its first socket comes.
-    pub(super) fn group_of(&mut self, region: &Arc<Region>) -> Result<&mut Group> {
-        let area = region.handle();
-        if let Some(index) = self.groups.iter().position(|group| group.area == area) {
-            return Ok(&mut self.groups[index]);
+    /// Joins the group of buffers of the area, made when its first socket comes: its id. An
+    /// error means that the socket had better receive by readiness.
+    pub(super) fn join_group(&mut self, socket: &Socket) -> Result<u16> {
+        let for_messages = !socket.is_stream();
+        let wanted = socket.is_internet() && self.features.receive_multishot;
+        // A message cannot be stopped at a share's limit without being cut.
+        if !wanted || (for_messages && !socket.account.is_whole_area()) {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        let area = socket.region.handle();
+        let known = self
+            .groups
+            .iter_mut()
+            .find(|group| group.area == area && group.for_messages == for_messages);
+        if let Some(group) = known {
+            group.users += 1;
+            return Ok(group.id);
         }
         let id = (0..u16::MAX)
             .find(|id| self.groups.iter().all(|group| group.id != *id))
             .ok_or(Errno::ENOMEM)?;
-        self.groups.push(Group::new(&self.ring, id, region)?);
-        self.groups.last_mut().ok_or(Errno::ENOMEM)
+        let mut group = Group::new(&self.ring, id, &socket.region, for_messages)?;
+        group.users = 1;
+        self.groups.push(group);
+        Ok(id)
     }
 
-    fn group(&mut self, area: u64) -> Option<&mut Group> {
-        self.groups.iter_mut().find(|group| group.area == area)
+    fn group(&mut self, id: u16) -> Option<&mut Group> {
+        self.groups.iter_mut().find(|group| group.id == id)
     }
 
+    /// An area goes: its groups with it, once the kernel has let go of the buffers.
     pub(super) fn retire_groups(&mut self, area: u64) {
-        if let Some(index) = self.groups.iter().position(|group| group.area == area) {
-            // Only when the kernel has let go of the buffers may they be dropped.
-            if self.ring.unregister_buffer_ring(self.groups[index].id).is_ok() {
-                self.groups.swap_remove(index);
-            }
-        }
+        let ring = &self.ring;
+        self.groups.retain(|group| {
+            group.area != area || ring.unregister_buffer_ring(group.id).is_err()
+        });
     }
 
-    /// A socket stops receiving into buffers of the area. With the last one, what was kept for
+    /// A socket stops receiving into buffers of a group. With the last one, what was kept for
     /// receiving is all the program's again.
-    pub(super) fn leave_group(&mut self, area: u64, poll: &mut PollSet, notices: &mut Vec<Notice>) {
-        let Some(group) = self.group(area) else { return };
+    pub(super) fn leave_group(&mut self, id: u16, poll: &mut PollSet, notices: &mut Vec<Notice>) {
+        let Some(group) = self.group(id) else { return };
         group.users -= 1;
         if group.users == 0 {
-            self.take_back_buffers(area, poll, notices);
+            self.take_back_buffers(id, poll, notices);
         }
     }
 
@@ -59,18 +69,21 @@ impl Uring {
     /// start over as they did at first.
     pub(super) fn take_back_buffers(
         &mut self,
-        area: u64,
+        id: u16,
         poll: &mut PollSet,
         notices: &mut Vec<Notice>,
     ) {
-        let Some(index) = self.groups.iter().position(|group| group.area == area) else { return };
-        let id = self.groups[index].id;
-        if !self.groups[index].has_buffers() || self.ring.unregister_buffer_ring(id).is_err() {
+        let Some(group) = self.group(id) else { return };
+        if !group.has_buffers() {
+            return;
+        }
+        group.deactivate();
+        if self.ring.unregister_buffer_ring(id).is_err() {
             return;
         }
         // From here on nothing is filled; completions that tell of filled ones come first.
-        self.groups[index].deactivate();
         self.reap(poll, notices);
+        let Some(index) = self.groups.iter().position(|group| group.id == id) else { return };
         if self.groups[index].start_over(&self.ring).is_err() {
             self.groups.swap_remove(index);
         }
@@ -85,13 +98,13 @@ impl Uring {
 
     fn arm(&mut self, key: Key) -> Result<()> {
         let Some(connection) = self.connection(key) else { return Ok(()) };
-        let Receiving::Ring(inbox) = &connection.receiving else { return Ok(()) };
+        let Receiving::Ring(inbox, id) = &connection.receiving else { return Ok(()) };
+        let id = *id;
         if inbox.armed.is_some() || inbox.end || inbox.error.is_some() || connection.is_leaving {
             return Ok(());
         }
         let socket = connection.socket.clone();
-        let area = socket.region.handle();
-        let Some(group) = self.group(area) else { return Ok(()) };
+        let Some(group) = self.group(id) else { return Ok(()) };
         let mut how = 0;
         let mut bytes = 0;
         // Without a buffer the operation would fail at once instead of waiting for data.
@@ -108,13 +121,18 @@ impl Uring {
                 return Ok(());
             }
         }
-        let entry = opcode::Recv::new(types::Fd(socket.fd), std::ptr::null_mut(), bytes as u32)
-            .ioprio(how)
-            .buf_group(group.id)
-            .build()
-            .flags(squeue::Flags::BUFFER_SELECT);
-        let index = self.operations.insert(Operation::Receive { key, area });
-        if let Some(Connection { receiving: Receiving::Ring(inbox), .. }) = self.connection_mut(key)
+        let fd = types::Fd(socket.fd);
+        let entry = if socket.is_stream() {
+            opcode::Recv::new(fd, std::ptr::null_mut(), bytes as u32)
+                .ioprio(how)
+                .buf_group(id)
+                .build()
+                .flags(squeue::Flags::BUFFER_SELECT)
+        } else {
+            opcode::RecvMsgMulti::new(fd, self.incoming.header(), id).ioprio(how).build()
+        };
+        let index = self.operations.insert(Operation::Receive { key, group: id });
+        if let Some(Connection { receiving: Receiving::Ring(inbox, _), .. }) = self.connection_mut(key)
         {
             inbox.armed = Some(index);
         }
@@ -130,9 +148,9 @@ impl Uring {
         poll: &mut PollSet,
         notices: &mut Vec<Notice>,
     ) {
-        let Some(&Operation::Receive { key, area }) = self.operations.get(index) else { return };
+        let Some(&Operation::Receive { key, group: id }) = self.operations.get(index) else { return };
         let loan = cqueue::buffer_select(flags)
-            .and_then(|id| self.group(area).and_then(|group| group.take(id)));
+            .and_then(|buffer| self.group(id).and_then(|group| group.take(buffer)));
         let more = cqueue::more(flags);
         if !more {
             self.operations.remove(index);
@@ -140,7 +158,7 @@ impl Uring {
         let Some(connection) = self.connection_mut(key) else { return };
         let socket = connection.socket.clone();
         let is_leaving = connection.is_leaving;
-        let Receiving::Ring(inbox) = &mut connection.receiving else { return };
+        let Receiving::Ring(inbox, _) = &mut connection.receiving else { return };
         if !more {
             inbox.armed = None;
         }
@@ -188,12 +206,11 @@ impl Uring {
         }
         for key in std::mem::take(&mut self.starved) {
             let Some(connection) = self.connection(key) else { continue };
-            if matches!(connection.receiving, Receiving::Ready(_)) {
+            let Receiving::Ring(_, id) = connection.receiving else {
                 self.starved.push(key);
                 continue;
-            }
-            let socket = connection.socket.clone();
-            let Some(group) = self.group(socket.region.handle()) else { continue };
+            };
+            let Some(group) = self.group(id) else { continue };
             group.activate();
             if !group.has_buffers() {
                 // Said first, looked at again afterwards: nothing that comes back is missed.
