@@ -52,15 +52,15 @@ pub unsafe extern "C" fn dma_base(
 /// `memp` is null or points to room for a pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sio_reserve(dma: dma_mem_t, memp: *mut *mut c_void, size: usize) -> c_int {
-    guard::nothing(|| {
+    guard::fast(|| {
         convert::not_null(memp)?;
         // SAFETY: by the contract of this function.
-        unsafe { convert::write(memp, region::reserve(dma, size)? as *mut c_void) }
+        unsafe { convert::write(memp, region::reserve(dma, size)? as *mut c_void) }.map(|()| 0)
     })
 }
 
 /// Gives a block back. See sio_release(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn sio_release(dma: dma_mem_t, mem: *mut c_void, size: usize) -> c_int {
-    guard::nothing(|| region::release(dma, mem as usize, size))
+    guard::fast(|| region::release(dma, mem as usize, size).map(|()| 0))
 }

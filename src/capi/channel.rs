@@ -36,7 +36,7 @@ pub extern "C" fn ec_destroy(ec: ec_t) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ec_next_event(ec: ec_t, d: *mut event_data_t) -> c_int {
     // SAFETY: by the contract of this function.
-    guard::nothing(|| channel::next_events(ec, unsafe { convert::events(d, 1) }?).map(drop))
+    guard::fast(|| channel::next_events(ec, unsafe { convert::events(d, 1) }?).map(|_| 0))
 }
 
 /// The descriptor that is readable while an event is queued. See ec_to_fd(3).
@@ -65,7 +65,7 @@ pub unsafe extern "C-unwind" fn ec_delay(ec: ec_t, tout: *mut libc::timespec) ->
 /// `d` is null or points to room for `n` events.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ec_next_events(ec: ec_t, d: *mut event_data_t, n: c_int) -> c_int {
-    guard::number(|| {
+    guard::fast(|| {
         // SAFETY: by the contract of this function.
         channel::next_events(ec, unsafe { convert::events(d, n) }?).map(|count| count as c_int)
     })
@@ -97,10 +97,10 @@ pub unsafe extern "C-unwind" fn ec_wait_events(
 /// `d` is null or points to an event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn ec_post(ec: ec_t, d: *const event_data_t) -> c_int {
-    guard::nothing(|| {
+    guard::fast(|| {
         convert::not_null(d)?;
         // SAFETY: not null, and of the same layout by assertion.
-        channel::post(ec, unsafe { d.cast::<Event>().read() })
+        channel::post(ec, unsafe { d.cast::<Event>().read() }).map(|()| 0)
     })
 }
 

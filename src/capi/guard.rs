@@ -15,7 +15,6 @@ thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
 /// Runs the body of an exported function; nothing unwinds out of it.
 fn protect<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     silence_panics();
-    let _uncancellable = wait::Uncancellable::begin();
     DEPTH.set(DEPTH.get() + 1);
     let answer = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let text = panic
@@ -70,6 +69,13 @@ fn finish(answer: Result<i32>, before: i32) -> i32 {
 
 /// For functions that return a number that is not negative.
 pub fn number(body: impl FnOnce() -> Result<i32>) -> i32 {
+    let _uncancellable = wait::Uncancellable::begin();
+    fast(body)
+}
+
+/// For functions in which every microsecond counts: they must make no call of the C library that
+/// is a cancellation point, as close(2) is.
+pub fn fast(body: impl FnOnce() -> Result<i32>) -> i32 {
     let before = errno();
     finish(protect(body), before)
 }

@@ -98,7 +98,8 @@ impl State {
         let engine = self.attachment(id)?.engine;
         let mut answer = self.engines[engine].receive(id, ask, &mut self.poll);
         if matches!(answer, Err(Errno::EAGAIN)) && !self.engines[engine].is_polled(id) {
-            self.turn()?;
+            self.engines[engine].look(&mut self.poll, &mut self.notices)?;
+            self.take_notices();
             answer = self.engines[engine].receive(id, ask, &mut self.poll);
         }
         self.refresh(id);

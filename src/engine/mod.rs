@@ -144,6 +144,12 @@ pub trait Engine: Send {
     /// Rings the doorbell once if there is something to submit, and reaps.
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()>;
 
+    /// Takes in what has come back, without sending out what waits to be: a program that receives
+    /// until there is nothing more must not break up its batch of sends.
+    fn look(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        self.turn(poll, notices)
+    }
+
     /// Blocks have come back to areas: whoever stopped receiving may go on.
     fn replenish(&mut self, poll: &mut PollSet);
 

@@ -88,7 +88,11 @@ impl Kind {
                 let multishot = if features.receive_multishot { Native } else { Emulated };
                 vec![
                     line("batched system calls", Native, ""),
-                    line("receive into the area", multishot, "Internet sockets; Unix sockets by readiness"),
+                    line(
+                        "receive into the area",
+                        multishot,
+                        "Internet sockets; Unix sockets by readiness",
+                    ),
                     line("zero-copy send", native(features.send_zero_copy), "Linux 6.2"),
                     line("zero-copy messages", native(features.sendmsg_zero_copy), "Linux 6.2"),
                     line("registered memory", native(features.sparse_buffers), "Linux 5.19"),

@@ -30,6 +30,9 @@ pub struct Features {
     pub defer_taskrun: bool,
 }
 
+/// io_uring_enter(2), `IORING_ENTER_GETEVENTS`.
+const ENTER_GETEVENTS: u32 = 1;
+
 /// One submission and one completion queue shared with the kernel.
 pub struct Ring {
     inner: IoUring,
@@ -112,6 +115,25 @@ impl Ring {
             // The completion queue is full, or memory is short: what is reaped makes room.
             Err(error) if matches!(errno(&error), Errno::EBUSY | Errno::EAGAIN | Errno::EINTR) => {
                 Ok(true)
+            }
+            Err(error) => Err(errno(&error)),
+        }
+    }
+
+    /// Lets the kernel bring forth what it has put off, if it has; submits nothing.
+    pub fn run_deferred(&mut self) -> Result<()> {
+        let queue = self.inner.submission();
+        if !queue.taskrun() && !queue.cq_overflow() {
+            return Ok(());
+        }
+        drop(queue);
+        // SAFETY: no argument is passed.
+        let answer =
+            unsafe { self.inner.submitter().enter::<libc::sigset_t>(0, 0, ENTER_GETEVENTS, None) };
+        match answer {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(errno(&error), Errno::EBUSY | Errno::EAGAIN | Errno::EINTR) => {
+                Ok(())
             }
             Err(error) => Err(errno(&error)),
         }

@@ -338,6 +338,14 @@ impl Engine for Uring {
         Ok(())
     }
 
+    fn look(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        self.ring.run_deferred()?;
+        if self.reap(poll, notices) > 0 {
+            self.feed();
+        }
+        Ok(())
+    }
+
     fn replenish(&mut self, poll: &mut PollSet) {
         for key in self.starved.clone() {
             if let Some(connection) = self.connection_mut(key)

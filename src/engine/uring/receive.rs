@@ -50,9 +50,8 @@ impl Uring {
     /// An area goes: its groups with it, once the kernel has let go of the buffers.
     pub(super) fn retire_groups(&mut self, area: u64) {
         let ring = &self.ring;
-        self.groups.retain(|group| {
-            group.area != area || ring.unregister_buffer_ring(group.id).is_err()
-        });
+        self.groups
+            .retain(|group| group.area != area || ring.unregister_buffer_ring(group.id).is_err());
     }
 
     /// A socket stops receiving into buffers of a group. With the last one, what was kept for
@@ -132,7 +131,8 @@ impl Uring {
             opcode::RecvMsgMulti::new(fd, self.incoming.header(), id).ioprio(how).build()
         };
         let index = self.operations.insert(Operation::Receive { key, group: id });
-        if let Some(Connection { receiving: Receiving::Ring(inbox, _), .. }) = self.connection_mut(key)
+        if let Some(Connection { receiving: Receiving::Ring(inbox, _), .. }) =
+            self.connection_mut(key)
         {
             inbox.armed = Some(index);
         }
@@ -148,7 +148,9 @@ impl Uring {
         poll: &mut PollSet,
         notices: &mut Vec<Notice>,
     ) {
-        let Some(&Operation::Receive { key, group: id }) = self.operations.get(index) else { return };
+        let Some(&Operation::Receive { key, group: id }) = self.operations.get(index) else {
+            return;
+        };
         let loan = cqueue::buffer_select(flags)
             .and_then(|buffer| self.group(id).and_then(|group| group.take(buffer)));
         let more = cqueue::more(flags);
