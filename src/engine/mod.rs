@@ -4,6 +4,7 @@
 //! take the list of engines from there. `epoll.rs` is the small one to read first.
 #![forbid(unsafe_code)]
 
+mod checked;
 mod direct;
 mod epoll;
 mod inbox;

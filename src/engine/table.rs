@@ -7,6 +7,7 @@
 use std::sync::OnceLock;
 
 use super::Engine;
+use super::checked::Checked;
 use super::epoll::Epoll;
 use super::uring::Uring;
 use crate::error::{Errno, Result};
@@ -222,13 +223,18 @@ pub fn choose(insist: u32) -> Result<Choice> {
 pub fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Built> {
     log::write(Level::Info, format_args!("engine {} {}", choice.kind.name(), choice.reason));
     match choice.kind {
-        Kind::Epoll => Ok(Built { engine: Box::new(Epoll::default()), ring: None }),
+        Kind::Epoll => Ok(Built { engine: watched(Box::new(Epoll::default())), ring: None }),
         Kind::Uring => {
             let uring = Uring::new(features()?, capacity, single)?;
             let ring = Some(uring.fd());
-            Ok(Built { engine: Box::new(uring), ring })
+            Ok(Built { engine: watched(Box::new(uring)), ring })
         }
     }
+}
+
+/// In debug builds somebody looks over the engine's shoulder.
+fn watched(engine: Box<dyn Engine>) -> Box<dyn Engine> {
+    if cfg!(debug_assertions) { Box::new(Checked::new(engine)) } else { engine }
 }
 
 /// See [`build`].
