@@ -27,9 +27,8 @@ pub fn assoc(fd: RawFd, handle: u64, limit_bytes: usize, insist: u32) -> Result<
     let choice = table::choose(insist)?;
     let socket = Arc::new(Socket::new(fd, region, limit_bytes)?);
     let association = new_association(socket, choice, insist, limit_bytes);
-    match enter(&association)? {
-        Some(Attached { channel, key }) => channel.abandon(key),
-        None => {}
+    if let Some(Attached { channel, key }) = enter(&association)? {
+        channel.abandon(key);
     }
     Ok(())
 }

@@ -87,12 +87,11 @@ fn room_for<T>(
     }
     // A message is never cut for want of room, only because the program asked for less.
     let usual = size.min(DATAGRAM_BYTES_MAX);
-    if size <= DATAGRAM_BYTES_MAX || socket.is_internet() {
-        if usual <= left
-            && let Some(found) = take(usual)
-        {
-            return Ok(found);
-        }
+    if (size <= DATAGRAM_BYTES_MAX || socket.is_internet())
+        && usual <= left
+        && let Some(found) = take(usual)
+    {
+        return Ok(found);
     }
     let bytes = size.min(system::next_message_bytes(socket.fd)?).max(1);
     // One that is larger than the socket's whole share would stop it for ever: that is cut.

@@ -4,13 +4,9 @@
 //! what the program holds: it refers to a chunk, and so does every send of it and every buffer
 //! that the kernel may still fill ([`Loan`]). Source: the talk, "DMA Memory Handling".
 
-#[forbid(unsafe_code)]
 pub mod account;
-#[forbid(unsafe_code)]
 mod allocator;
-#[forbid(unsafe_code)]
 pub mod area;
-#[forbid(unsafe_code)]
 mod blocks;
 pub mod map;
 

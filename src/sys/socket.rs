@@ -137,7 +137,7 @@ pub fn receive_message(fd: RawFd, room: &MessageRoom, flags: i32) -> Result<Mess
     Ok(MessageFacts {
         bytes,
         name_length: header.msg_namelen as usize,
-        control_length: header.msg_controllen as usize,
+        control_length: header.msg_controllen as _,
         flags: header.msg_flags,
     })
 }
