@@ -182,7 +182,8 @@ impl Region {
 
     fn announce_space(&self) {
         if self.hungry.swap(false, Ordering::SeqCst) {
-            for patron in self.patrons().iter().filter_map(Weak::upgrade) {
+            // Not under the lock: a patron that goes meanwhile gives back blocks of its own.
+            for patron in self.living_patrons() {
                 patron.space();
             }
         }

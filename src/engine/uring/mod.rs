@@ -67,6 +67,8 @@ struct Connection {
     socket: Arc<Socket>,
     receiving: Receiving,
     outbox: Outbox,
+    /// Send operations whose result has not come.
+    sending: Vec<usize>,
     path: Path,
     is_leaving: bool,
     is_to_send: bool,
@@ -213,6 +215,7 @@ impl Engine for Uring {
             socket: socket.clone(),
             receiving,
             outbox: Outbox::default(),
+            sending: Vec::new(),
             path: Path::default(),
             is_leaving: false,
             is_to_send: false,

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 
 use io_uring::{cqueue, opcode, squeue, types};
 
-use super::{Connection, Operation, Uring};
+use super::{Connection, Operation, Receiving, Uring};
 use crate::engine::{Key, Notice, Piece, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::REGISTERED_BUFFER_BYTES_MAX;
@@ -266,6 +266,9 @@ impl Uring {
             _message: plan.message,
             kept: None,
         }));
+        if let Some(connection) = self.connection_mut(key) {
+            connection.sending.push(index);
+        }
         self.ring.push(&entry.flags(link).user_data(index as u64))
     }
 
@@ -294,6 +297,7 @@ impl Uring {
         let is_notified_later = operation.is_notified_later;
         let numbers = match self.connection_mut(key) {
             Some(connection) => {
+                connection.sending.retain(|&busy| busy != index);
                 let numbers = connection.result(result, zero_copy);
                 if is_notified_later {
                     for number in numbers.clone() {
@@ -321,14 +325,12 @@ impl Uring {
 
     /// Operations of a socket whose result has not come.
     pub(super) fn busy(&self, key: Key) -> Vec<usize> {
-        self.operations
-            .iter()
-            .filter(|(_, operation)| match operation {
-                Operation::Receive { key: owner, .. } => *owner == key,
-                Operation::Send(operation) => operation.key == key && !operation.is_notified_later,
-            })
-            .map(|(index, _)| index)
-            .collect()
+        let Some(connection) = self.connection(key) else { return Vec::new() };
+        let mut busy = connection.sending.clone();
+        if let Receiving::Ring(inbox, _) = &connection.receiving {
+            busy.extend(inbox.armed);
+        }
+        busy
     }
 
     /// Keeps memory of a socket that has left until the kernel has let go of it.
