@@ -23,8 +23,16 @@ pub fn create(options: Options) -> Result<RawFd> {
 /// `ec_destroy`.
 pub fn destroy(fd: RawFd) -> Result<()> {
     let channel = context().channel(fd)?;
-    channel.destroy()?;
+    let sockets = channel.destroy()?;
     context().remove_channel(fd);
+    // They stay associated, but must not keep the channel's descriptors open.
+    for socket in sockets {
+        if let Ok(association) = context().socket(socket.fd)
+            && Arc::ptr_eq(&association.socket, &socket)
+        {
+            association.attachment.store(None);
+        }
+    }
     Ok(())
 }
 

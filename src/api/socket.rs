@@ -15,6 +15,7 @@ use crate::channel::source::Heir;
 use crate::engine::table::{self, Choice};
 use crate::engine::{Counters, Key, Socket};
 use crate::error::{Errno, Result};
+use crate::limits::DESCRIPTOR_MAX;
 
 /// `dma_assoc`: the socket's data goes to and comes from the area. `insist` has the bits of the
 /// engines that flags ask for.
@@ -52,6 +53,9 @@ fn new_association(
 /// Enters an association into the table. One that is there already and whose socket was closed
 /// without `sio_detach` gives way; where it was attached is returned.
 fn enter(association: &Arc<Association>) -> Result<Option<Attached>> {
+    if association.socket.fd as usize >= DESCRIPTOR_MAX {
+        return Err(Errno::EMFILE);
+    }
     let Err(old) = context().add_socket(association) else { return Ok(None) };
     if old.socket.is_current() {
         return Err(Errno::EBUSY);
@@ -163,6 +167,10 @@ pub struct Info {
 pub fn info(fd: RawFd) -> Result<Info> {
     let association = context().current_socket(fd)?;
     let attached = association.attached();
+    if let Some(attached) = &attached {
+        // Of a channel of one thread nothing is told to another.
+        drop(attached.channel.enter()?);
+    }
     // The channel's engine serves a socket that insists on none.
     let choice = match &attached {
         Some(attached) if association.insist == 0 => attached.channel.choice(),

@@ -65,4 +65,23 @@ impl Event {
         pad: 0,
         reserved: 0,
     };
+
+    /// Whether it tells of the same source as `other` what one event can tell for both.
+    pub fn repeats(&self, other: &Self) -> bool {
+        self.source == other.source
+            && self.kind == other.kind
+            && matches!(self.kind, FD | TIMER | RECV)
+            && self.errno == 0
+            && other.errno == 0
+    }
+
+    /// Takes in a later event that repeats it.
+    pub fn merge(&mut self, later: &Self) {
+        self.flags |= later.flags;
+        match self.kind {
+            FD => self.result |= later.result,
+            TIMER => self.result = self.result.saturating_add(later.result),
+            _ => self.result = later.result,
+        }
+    }
 }

@@ -20,12 +20,13 @@ pub use state::State;
 pub use wait::{Interest, Step, Waiting};
 
 use crate::engine::table::{self, Choice, Kind};
-use crate::engine::{Key, PollSet};
+use crate::engine::{Key, PollSet, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::{CAPACITY_LOG2_DEFAULT, CAPACITY_LOG2_MAX};
 use crate::region::Patron;
 use crate::sys::cell::{Entered, Guarded};
 use crate::sys::descriptor::Counter;
+use crate::sys::wait::Uncancellable;
 use crate::sys::{fork, poll};
 
 /// What `ec_create` was asked for.
@@ -137,8 +138,13 @@ impl Channel {
         Ok(state)
     }
 
-    fn answer_bell(&self, state: &mut State) {
-        if self.bell.rung.swap(false, Ordering::AcqRel) {
+    /// Does what others have asked for; `false` when they have not. Whoever rings raises the
+    /// token afterwards, so nothing is missed if this is looked at last before sleeping.
+    fn answer_bell(&self, state: &mut State) -> bool {
+        let has_rung = self.bell.rung.swap(false, Ordering::AcqRel);
+        if has_rung {
+            // Descriptors may be closed here, which is a cancellation point.
+            let _uncancellable = Uncancellable::begin();
             state.replenish();
             let mut retired = self.bell.retired.lock().unwrap_or_else(PoisonError::into_inner);
             for area in retired.drain(..) {
@@ -150,10 +156,12 @@ impl Channel {
                 let _ = state.remove(key);
             }
         }
+        has_rung
     }
 
     /// Ends a change: the descriptor says what is so, and whoever should wake is woken.
     pub fn settle(&self, state: &mut State) -> Result<()> {
+        self.answer_bell(state);
         state.settle()
     }
 
@@ -170,11 +178,12 @@ impl Channel {
     }
 
     /// Destroys it: nothing touches the program's memory any more, every waiter gets `EBADF`.
-    pub fn destroy(&self) -> Result<()> {
+    /// Returns the sockets that were attached.
+    pub fn destroy(&self) -> Result<Vec<Arc<Socket>>> {
         let mut state = self.enter()?;
-        state.close()?;
+        let sockets = state.close()?;
         self.is_dead.store(true, Ordering::Release);
-        Ok(())
+        Ok(sockets)
     }
 }
 

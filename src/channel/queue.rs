@@ -12,8 +12,8 @@ use crate::error::{Errno, Result};
 
 /// What stands in the queue.
 pub enum Item {
-    /// An event that is complete. `counted`: it occupies a slot.
-    Event { event: Event, counted: bool },
+    /// An event that is complete; it occupies a slot.
+    Event(Event),
     /// A socket has something: what exactly is found out when it is fetched.
     Receivable(Key),
 }
@@ -58,16 +58,11 @@ impl Queue {
 
     /// The event that a slot was reserved for.
     pub fn push_reserved(&mut self, event: Event) {
-        self.items.push_back(Item::Event { event, counted: true });
+        self.items.push_back(Item::Event(event));
         self.live += 1;
     }
 
-    /// An event of a source that repeats, and sees to it that it stands here only once.
-    pub fn push_source(&mut self, event: Event) {
-        self.items.push_back(Item::Event { event, counted: false });
-        self.live += 1;
-    }
-
+    /// A socket that repeats what it has to tell, and sees to it that it stands here only once.
     pub fn push_receivable(&mut self, key: Key) {
         self.items.push_back(Item::Receivable(key));
         self.live += 1;
@@ -81,17 +76,16 @@ impl Queue {
     /// The next item. For a socket the caller says with [`Queue::set_live`] what it was.
     pub fn pop(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
-        if let Item::Event { counted, .. } = &item {
+        if let Item::Event(_) = &item {
             self.live -= 1;
-            self.taken -= usize::from(*counted);
+            self.taken -= 1;
         }
         Some(item)
     }
 
-    /// Removes every event of a source and returns them. Items of sockets become dead by
-    /// themselves.
-    pub fn purge(&mut self, source: Key) -> Vec<Event> {
-        self.remove(|event| event.source == source)
+    /// Removes every event of a source. Items of sockets become dead by themselves.
+    pub fn purge(&mut self, source: Key) {
+        self.remove(|event| event.source == source);
     }
 
     /// Removes every event.
@@ -99,18 +93,15 @@ impl Queue {
         self.remove(|_| true);
     }
 
-    fn remove(&mut self, is_unwanted: impl Fn(&Event) -> bool) -> Vec<Event> {
+    fn remove(&mut self, is_unwanted: impl Fn(&Event) -> bool) {
         let Self { items, live, taken, .. } = self;
-        let mut removed = Vec::new();
         items.retain(|item| match item {
-            Item::Event { event, counted } if is_unwanted(event) => {
+            Item::Event(event) if is_unwanted(event) => {
                 *live -= 1;
-                *taken -= usize::from(*counted);
-                removed.push(*event);
+                *taken -= 1;
                 false
             }
             _ => true,
         });
-        removed
     }
 }

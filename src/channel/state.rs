@@ -4,6 +4,7 @@
 //! with `settle`, which makes the descriptor tell the truth and wakes who should wake.
 #![forbid(unsafe_code)]
 
+use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
@@ -13,7 +14,7 @@ use super::queue::{Item, Queue};
 use super::source::{self, Accept, Kind as SourceKind, Source, Sources, timer_event};
 use super::wait::Sleepers;
 use crate::engine::table::Kind;
-use crate::engine::{Engine, Key, Notice, PollSet, TOKEN};
+use crate::engine::{Engine, Key, Notice, PollSet, Socket, TOKEN};
 use crate::error::{Errno, Result};
 use crate::sys::wait::Sleep;
 use crate::sys::{descriptor, poll};
@@ -30,10 +31,8 @@ pub struct State {
     pub(super) sleepers: Sleepers,
     /// Which of queue and poll set is looked at first: they take turns.
     poll_first: bool,
-    /// Counts fetches: a source is fetched at most once in each.
-    serial: u64,
-    /// Events that a look without a fetch has taken from the poll set, by source.
-    pending: Vec<Key>,
+    /// Events that a look without a fetch has taken from the poll set.
+    stash: VecDeque<Event>,
 }
 
 impl State {
@@ -47,8 +46,7 @@ impl State {
             notices: Vec::new(),
             sleepers: Sleepers::default(),
             poll_first: false,
-            serial: 0,
-            pending: Vec::new(),
+            stash: VecDeque::new(),
         }
     }
 
@@ -74,13 +72,18 @@ impl State {
 
     /// Fetches at most as many events as there is room for.
     pub fn fetch(&mut self, room: &mut [Event]) -> Result<usize> {
-        self.serial += 1;
         self.poll_first = !self.poll_first;
         let mut again = Vec::new();
         let mut count = 0;
+        while count < room.len()
+            && let Some(event) = self.stash.pop_front()
+        {
+            room[count] = event;
+            count += 1;
+        }
         for poll_now in [self.poll_first, !self.poll_first] {
             if poll_now {
-                count += self.fetch_polled(&mut room[count..])?;
+                count = self.fetch_polled(room, count)?;
             } else {
                 count += self.fetch_queued(&mut room[count..], &mut again);
             }
@@ -97,10 +100,7 @@ impl State {
         while count < room.len() && self.queue.live() > 0 {
             let found = match self.queue.pop() {
                 None => break,
-                Some(Item::Event { event, .. }) => {
-                    self.pending.retain(|&key| key != event.source);
-                    Some(event)
-                }
+                Some(Item::Event(event)) => Some(event),
                 Some(Item::Receivable(key)) => self.fetch_receivable(key, again),
             };
             if let Some(event) = found {
@@ -111,26 +111,26 @@ impl State {
         count
     }
 
-    fn fetch_polled(&mut self, room: &mut [Event]) -> Result<usize> {
-        let mut count = 0;
-        if room.is_empty() || !self.poll.hot {
-            return Ok(0);
+    /// Adds what is ready to the first `count` events; how many there are then. What a source has
+    /// told in this fetch already is not told again, but nothing new of it is lost.
+    fn fetch_polled(&mut self, room: &mut [Event], count: usize) -> Result<usize> {
+        let told = count;
+        let mut count = count;
+        if count == room.len() || !self.poll.hot {
+            return Ok(count);
         }
-        for (key, events) in self.poll.ready(room.len())? {
+        for (key, events) in self.poll.ready(room.len() - count)? {
             if key == TOKEN {
                 self.poll.lower_token();
                 continue;
             }
-            let key = key as Key;
-            if self.pending.contains(&key) {
-                // It stands in the queue already; what is level-triggered comes again.
-                continue;
-            }
-            if let Some(event) = self.polled(key, events)
-                && count < room.len()
-            {
-                room[count] = event;
-                count += 1;
+            let Some(event) = self.polled(key as Key, events) else { continue };
+            match room[..told].iter_mut().find(|earlier| earlier.repeats(&event)) {
+                Some(earlier) => earlier.merge(&event),
+                None => {
+                    room[count] = event;
+                    count += 1;
+                }
             }
         }
         self.take_notices();
@@ -163,14 +163,18 @@ impl State {
 
     /// Whether something could be fetched. What only a fetch can tell is fetched and queued.
     pub fn look(&mut self) -> Result<bool> {
-        if self.queue.live() == 0 {
+        if self.live() == 0 {
             let mut one = [Event::EMPTY];
-            if self.fetch_polled(&mut one)? > 0 {
-                self.pending.push(one[0].source);
-                self.queue.push_source(one[0]);
+            if self.fetch_polled(&mut one, 0)? > 0 {
+                self.stash.push_back(one[0]);
             }
         }
-        Ok(self.queue.live() > 0)
+        Ok(self.live() > 0)
+    }
+
+    /// Events that can be fetched without asking the kernel.
+    fn live(&self) -> usize {
+        self.queue.live() + self.stash.len()
     }
 
     /// `ec_post`.
@@ -203,8 +207,7 @@ impl State {
                 }
                 self.poll.modify(fd, wanted, id as u64)?;
                 // What was seen under the old terms is looked at again under the new ones.
-                self.queue.purge(id);
-                self.pending.retain(|&key| key != id);
+                self.stash.retain(|event| event.source != id);
                 Ok(())
             }
             SourceKind::Timer { .. } => Err(Errno::EINVAL),
@@ -258,14 +261,19 @@ impl State {
         if let Some(fd) = source.polled_fd() {
             self.poll.remove(fd, id as u64);
         }
-        self.pending.retain(|&key| key != id);
-        for event in self.queue.purge(id) {
-            if let SourceKind::Accept(accept) = &source.kind
-                && event.result >= 0
-            {
-                self.refuse(accept, event.result as RawFd);
+        self.queue.purge(id);
+        if let SourceKind::Accept(accept) = &source.kind {
+            let unseen: Vec<i64> = self
+                .stash
+                .iter()
+                .filter(|event| event.source == id && event.result >= 0)
+                .map(|event| event.result)
+                .collect();
+            for connection in unseen {
+                self.refuse(accept, connection as RawFd);
             }
         }
+        self.stash.retain(|event| event.source != id);
         Ok(source)
     }
 
@@ -279,20 +287,24 @@ impl State {
     }
 
     /// Ends everything: `ec_destroy`.
-    pub fn close(&mut self) -> Result<()> {
+    pub fn close(&mut self) -> Result<Vec<Arc<Socket>>> {
+        let mut sockets = Vec::new();
         for id in self.sources.ids() {
             match self.remove(id) {
+                Ok(Source { kind: SourceKind::Socket(attachment), .. }) => {
+                    sockets.push(attachment.socket);
+                }
                 // Gone together with the listening socket that it came from.
-                Err(Errno::ENOENT) => {}
-                other => drop(other?),
+                Ok(_) | Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(errno),
             }
         }
         self.queue.clear();
-        if !self.sleepers.is_anyone_waiting() {
-            return Ok(());
+        if self.sleepers.is_anyone_waiting() {
+            self.sleepers.wake_all();
+            self.kick()?;
         }
-        self.sleepers.wake_all();
-        self.kick()
+        Ok(sockets)
     }
 
     /// Whether what was accepted should go out without waiting for the next fetch.
@@ -323,7 +335,7 @@ impl State {
     /// thread if there is and somebody waits for it.
     pub(super) fn settle(&mut self) -> Result<()> {
         self.engines[0].arm()?;
-        if self.queue.live() > 0 {
+        if self.live() > 0 {
             let held = self.engines[0].hold(true);
             if !self.sleepers.wake_one_for_events() && self.sleepers.is_kernel_waiting() && !held {
                 return self.kick();

@@ -180,7 +180,10 @@ impl<'a> Waiting<'a> {
         let channel = self.channel.clone();
         let mut state = channel.enter()?;
         self.leave(&mut state);
-        let found = self.look(&mut state);
+        let mut found = self.look(&mut state);
+        while matches!(found, Ok(None)) && channel.answer_bell(&mut state) {
+            found = self.look(&mut state);
+        }
         // Settled before anybody sleeps: what the ring holds is what the sleeper counts on.
         channel.settle(&mut state)?;
         let answer = match found {
