@@ -29,8 +29,11 @@ pub fn destroy(fd: RawFd) -> Result<()> {
     for socket in sockets {
         if let Ok(association) = context().socket(socket.fd)
             && Arc::ptr_eq(&association.socket, &socket)
+            && let attached = association.attachment.load_full()
+            && attached.as_ref().is_some_and(|found| Arc::ptr_eq(&found.channel, &channel))
         {
-            association.attachment.store(None);
+            // Not if it has come into another channel meanwhile.
+            association.attachment.compare_and_swap(&attached, None);
         }
     }
     Ok(())

@@ -141,7 +141,9 @@ impl Channel {
     /// Does what others have asked for; `false` when they have not. Whoever rings raises the
     /// token afterwards, so nothing is missed if this is looked at last before sleeping.
     fn answer_bell(&self, state: &mut State) -> bool {
-        let has_rung = self.bell.rung.swap(false, Ordering::AcqRel);
+        // Looked at first: most of the time nobody has, and a locked operation is not cheap.
+        let has_rung =
+            self.bell.rung.load(Ordering::Acquire) && self.bell.rung.swap(false, Ordering::AcqRel);
         if has_rung {
             // Descriptors may be closed here, which is a cancellation point.
             let _uncancellable = Uncancellable::begin();

@@ -95,7 +95,11 @@ impl State {
 
     /// `sio_recv`, without waiting.
     pub fn receive(&mut self, id: Key, ask: &Ask) -> Result<Received> {
-        let engine = self.attachment(id)?.engine;
+        let &mut Attachment { engine, edge, .. } = self.attachment(id)?;
+        if !edge {
+            // What a look has found is old now: what is left of it is told again.
+            self.stash.retain(|event| event.source != id || event.kind != event::RECV);
+        }
         let mut answer = self.engines[engine].receive(id, ask, &mut self.poll);
         if matches!(answer, Err(Errno::EAGAIN)) && !self.engines[engine].is_polled(id) {
             self.engines[engine].look(&mut self.poll, &mut self.notices)?;

@@ -32,7 +32,7 @@ pub struct State {
     /// Which of queue and poll set is looked at first: they take turns.
     poll_first: bool,
     /// Events that a look without a fetch has taken from the poll set.
-    stash: VecDeque<Event>,
+    pub(super) stash: VecDeque<Event>,
 }
 
 impl State {

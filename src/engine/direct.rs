@@ -38,7 +38,7 @@ fn receive_data(socket: &Socket, ask: &Ask) -> Result<Received> {
     loan.trim(stored);
     socket.account.add(stored);
     socket.counters.count_received(stored);
-    let address = loan.hand_out(0, stored, Some(socket.account.clone()));
+    let address = loan.hand_out(0, stored, socket.account.booked());
     let count = if ask.flags & system::TRUNC != 0 { count } else { stored };
     Ok(Received::Block { address, count, name })
 }

@@ -4,9 +4,9 @@
 //! turned; what the kernel does not take at once goes on when the socket is writable again.
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::connections::Connections;
 use super::ready::Ready;
 use super::{
     Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, direct,
@@ -17,7 +17,7 @@ use crate::sys::wait::Sleep;
 
 #[derive(Default)]
 pub struct Epoll {
-    connections: HashMap<Key, Connection>,
+    connections: Connections<Connection>,
     /// Sockets with requests that have not been tried yet.
     dirty: Vec<Key>,
     /// Sockets that had no room to receive into.
@@ -89,19 +89,19 @@ impl Engine for Epoll {
     }
 
     fn detach(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) {
-        if let Some(mut connection) = self.connections.remove(&key) {
+        if let Some(mut connection) = self.connections.remove(key) {
             connection.ready.close(poll);
             connection.outbox.cancel(key, &connection.socket, notices);
         }
     }
 
     fn set_edge(&mut self, key: Key, edge: bool, poll: &mut PollSet) -> Result<()> {
-        let connection = self.connections.get_mut(&key).ok_or(Errno::ENOENT)?;
+        let connection = self.connections.get_mut(key).ok_or(Errno::ENOENT)?;
         connection.ready.set_edge(edge, poll)
     }
 
     fn send(&mut self, key: Key, request: Request) -> Result<()> {
-        let connection = self.connections.get_mut(&key).ok_or(Errno::EINVAL)?;
+        let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
         connection.outbox.push(request);
         if !connection.is_dirty && !connection.is_full {
             connection.is_dirty = true;
@@ -111,7 +111,7 @@ impl Engine for Epoll {
     }
 
     fn receive(&mut self, key: Key, ask: &Ask, poll: &mut PollSet) -> Result<Received> {
-        let connection = self.connections.get_mut(&key).ok_or(Errno::EINVAL)?;
+        let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
         let answer = connection.ready.receive(ask, poll);
         if matches!(answer, Err(Errno::ENOBUFS)) {
             self.starved.push(key);
@@ -120,7 +120,7 @@ impl Engine for Epoll {
     }
 
     fn waiting(&self, key: Key) -> Readiness {
-        self.connections.get(&key).map_or(Readiness::default(), |found| found.ready.waiting())
+        self.connections.get(key).map_or(Readiness::default(), |found| found.ready.waiting())
     }
 
     fn is_polled(&self, _key: Key) -> bool {
@@ -134,7 +134,7 @@ impl Engine for Epoll {
         poll: &mut PollSet,
         notices: &mut Vec<Notice>,
     ) -> Option<Readiness> {
-        let connection = self.connections.get_mut(&key)?;
+        let connection = self.connections.get_mut(key)?;
         if events & (poll::OUT | poll::ERR | poll::HUP) != 0 && connection.is_full {
             // What cannot be told now is told by the send's own event.
             let _ = connection.flush(key, poll, notices);
@@ -144,7 +144,7 @@ impl Engine for Epoll {
 
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         for key in std::mem::take(&mut self.dirty) {
-            if let Some(connection) = self.connections.get_mut(&key) {
+            if let Some(connection) = self.connections.get_mut(key) {
                 connection.is_dirty = false;
                 connection.flush(key, poll, notices)?;
             }
@@ -154,14 +154,14 @@ impl Engine for Epoll {
 
     fn replenish(&mut self, poll: &mut PollSet) {
         for key in std::mem::take(&mut self.starved) {
-            if let Some(connection) = self.connections.get_mut(&key) {
+            if let Some(connection) = self.connections.get_mut(key) {
                 connection.ready.replenish(poll);
             }
         }
     }
 
     fn push_on(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
-        for (&key, connection) in &mut self.connections {
+        for (key, connection) in self.connections.iter_mut() {
             if connection.is_full {
                 connection.flush(key, poll, notices)?;
             }

@@ -41,10 +41,7 @@ pub struct Inbox {
 impl Inbox {
     /// Adds what the kernel has put into the first `bytes` of a buffer.
     pub fn push(&mut self, mut loan: Loan, bytes: usize, socket: &Socket) {
-        if bytes * 2 <= loan.len() {
-            loan.trim(bytes);
-        }
-        loan.set_len(bytes);
+        loan.cut(bytes);
         let mut piece = Piece { loan, from: 0, extra: Extra::default() };
         if !socket.is_stream() {
             let parts = Incoming::parts(piece.loan.span());
@@ -83,7 +80,7 @@ impl Inbox {
                 let Piece { loan, from, extra } = piece;
                 Message::wrap(loan, *from, count, extra, account).ok_or(Errno::ENOBUFS)?
             }
-            _ => piece.loan.hand_out(piece.from, count, Some(account.clone())),
+            _ => piece.loan.hand_out(piece.from, count, account.booked()),
         };
         let (name_from, name_bytes) = piece.extra.name;
         let name = (ask.form == Form::Name && name_bytes > 0)

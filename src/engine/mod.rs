@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod checked;
+mod connections;
 mod direct;
 mod epoll;
 mod inbox;

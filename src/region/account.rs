@@ -1,6 +1,7 @@
 //! How much of an area the data of one socket occupies: the `size` of `dma_assoc`.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Bytes received and not given back yet, against a limit.
@@ -20,6 +21,11 @@ impl Account {
         }
     }
 
+    /// The account if anything has to be booked: the area itself bounds who may use all of it.
+    pub fn booked(self: &Arc<Self>) -> Option<Arc<Self>> {
+        (!self.shared).then(|| self.clone())
+    }
+
     /// Whether the socket has no limit of its own.
     pub fn is_whole_area(&self) -> bool {
         self.shared
@@ -34,10 +40,16 @@ impl Account {
     }
 
     pub fn add(&self, bytes: usize) {
+        if self.shared {
+            return;
+        }
         self.used_bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
     pub fn subtract(&self, bytes: usize) {
+        if self.shared {
+            return;
+        }
         self.used_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }

@@ -245,16 +245,16 @@ impl Loan {
         self.offset
     }
 
-    /// Only the first `bytes` mean anything; the chunk stays as it is.
-    pub fn set_len(&mut self, bytes: usize) {
-        debug_assert!(bytes <= self.length);
-        self.length = bytes;
-    }
-
     /// Keeps only the first `bytes`: the rest of the chunk is free at once.
     pub fn trim(&mut self, bytes: usize) {
         self.length = bytes;
         self.region.blocks().trim(self.chunk, bytes);
+    }
+
+    /// Keeps only the first `bytes`, and gives the rest of the chunk back if room is short.
+    pub fn cut(&mut self, bytes: usize) {
+        self.length = bytes;
+        self.region.blocks().trim_if_tight(self.chunk, bytes);
     }
 
     /// Part of the bytes.
@@ -350,7 +350,7 @@ impl Message {
         region.blocks().hand_out_message(
             (header.chunk, header.offset, MSGHDR_BYTES),
             (data.chunk, offset, bytes),
-            account.clone(),
+            account.booked(),
         );
         Some(header.span().address() as usize)
     }
@@ -375,7 +375,7 @@ impl Message {
         region.blocks().hand_out_message(
             (self.header.chunk, self.header.offset, MSGHDR_BYTES),
             (self.data.chunk, self.data.offset, stored),
-            account.clone(),
+            account.booked(),
         );
         self.header.span().address() as usize
     }

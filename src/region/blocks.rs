@@ -27,6 +27,8 @@ enum Role {
 }
 
 pub struct Blocks {
+    /// All of the area.
+    granules: u32,
     allocator: Allocator,
     held: BTreeMap<usize, Held>,
     /// Empty datagrams handed out: they occupy nothing, but may be given back.
@@ -44,6 +46,7 @@ impl Blocks {
     pub fn new(area_bytes: usize) -> Result<Self> {
         let size = u32::try_from(area_bytes / GRANULE_BYTES).map_err(|_| Errno::ENOMEM)?;
         Ok(Self {
+            granules: size,
             allocator: Allocator::new(size),
             held: BTreeMap::new(),
             empties: 0,
@@ -63,6 +66,13 @@ impl Blocks {
     pub fn take(&mut self, bytes: usize) -> Option<(Chunk, usize)> {
         let chunk = self.allocator.allocate(granules(bytes)?.max(1))?;
         Some((chunk, self.allocator.offset(chunk) as usize * GRANULE_BYTES))
+    }
+
+    /// Cuts a chunk to what it holds if room is short; otherwise that is not worth the while.
+    pub fn trim_if_tight(&mut self, chunk: Chunk, bytes: usize) {
+        if self.allocator.free_granules() < self.granules / 2 {
+            self.trim(chunk, bytes);
+        }
     }
 
     pub fn trim(&mut self, chunk: Chunk, bytes: usize) {
@@ -104,14 +114,13 @@ impl Blocks {
         &mut self,
         header: (Chunk, usize, usize),
         data: (Chunk, usize, usize),
-        account: Arc<Account>,
+        account: Option<Arc<Account>>,
     ) {
         let role = Role::Header { data: data.1 };
         self.allocator.add_reference(header.0);
         self.held.insert(header.1, Held { length: header.2, chunk: header.0, account: None, role });
         if data.2 > 0 {
             self.allocator.add_reference(data.0);
-            let account = Some(account);
             let data_block = Held { length: data.2, chunk: data.0, account, role: Role::Data };
             self.held.insert(data.1, data_block);
         }

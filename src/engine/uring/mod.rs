@@ -18,11 +18,11 @@ use slab::Slab;
 
 use self::group::Group;
 use self::send::{Path, Registered, SendOperation};
+use super::connections::Connections;
 use super::inbox::{CONNECT_EVENTS, Inbox};
 use super::ready::Ready;
 use super::{Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket};
 use crate::error::{Errno, Result};
-use crate::limits::SOURCE_SLOT_BITS;
 use crate::log::{self, Level};
 use crate::sys::message::Incoming;
 use crate::sys::poll;
@@ -43,8 +43,7 @@ pub struct Uring {
     ring: Ring,
     features: Features,
     operations: Slab<Operation>,
-    /// By slot of the source id.
-    connections: Vec<Option<Box<Connection>>>,
+    connections: Connections<Connection>,
     groups: Vec<Group>,
     registered: Registered,
     /// Sockets with requests to start, to arm, and without room to receive into.
@@ -89,7 +88,7 @@ impl Uring {
             ring: Ring::new(SUBMISSIONS, capacity.max(SUBMISSIONS) * 2, single)?,
             features,
             operations: Slab::new(),
-            connections: Vec::new(),
+            connections: Connections::default(),
             groups: Vec::new(),
             registered: Registered::default(),
             to_send: Vec::new(),
@@ -105,18 +104,12 @@ impl Uring {
         self.ring.fd()
     }
 
-    fn slot(key: Key) -> usize {
-        key as usize & ((1 << SOURCE_SLOT_BITS) - 1)
-    }
-
     fn connection(&self, key: Key) -> Option<&Connection> {
-        let connection = self.connections.get(Self::slot(key))?.as_deref()?;
-        (connection.key == key).then_some(connection)
+        self.connections.get(key)
     }
 
     fn connection_mut(&mut self, key: Key) -> Option<&mut Connection> {
-        let connection = self.connections.get_mut(Self::slot(key))?.as_deref_mut()?;
-        (connection.key == key).then_some(connection)
+        self.connections.get_mut(key)
     }
 
     /// Submits and reaps once; `true` when something has come back.
@@ -206,11 +199,7 @@ impl Engine for Uring {
         };
         let registered = self.registered.has(socket.region.handle());
         socket.counters.registered.store(registered, std::sync::atomic::Ordering::Relaxed);
-        let slot = Self::slot(key);
-        if self.connections.len() <= slot {
-            self.connections.resize_with(slot + 1, || None);
-        }
-        self.connections[slot] = Some(Box::new(Connection {
+        let connection = Connection {
             key,
             socket: socket.clone(),
             receiving,
@@ -219,7 +208,8 @@ impl Engine for Uring {
             path: Path::default(),
             is_leaving: false,
             is_to_send: false,
-        }));
+        };
+        self.connections.insert(key, connection);
         Ok(())
     }
 
@@ -246,8 +236,8 @@ impl Engine for Uring {
                 break;
             }
         }
-        let Some(connection) = self.connections[Self::slot(key)].take() else { return };
-        let Connection { socket, mut receiving, outbox, .. } = *connection;
+        let Some(connection) = self.connections.remove(key) else { return };
+        let Connection { socket, mut receiving, outbox, .. } = connection;
         if let Receiving::Ring(inbox, group) = &mut receiving {
             socket.leave_backlog(std::mem::take(inbox));
             self.leave_group(*group, poll, notices);

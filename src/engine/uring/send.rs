@@ -187,9 +187,7 @@ impl Uring {
 
     fn start_stream(&mut self, key: Key) -> Result<()> {
         let features = self.features;
-        let Some(connection) = self.connections[Self::slot(key)].as_deref_mut() else {
-            return Ok(());
-        };
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let Some(plan) = plan_stream(connection, &features) else { return Ok(()) };
         connection.outbox.started = 1;
         let fd = types::Fd(connection.socket.fd);
@@ -198,9 +196,7 @@ impl Uring {
 
     fn start_messages(&mut self, key: Key) -> Result<()> {
         let features = self.features;
-        let Some(connection) = self.connections[Self::slot(key)].as_deref_mut() else {
-            return Ok(());
-        };
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let fd = types::Fd(connection.socket.fd);
         let (path, socket) = (&mut connection.path, &connection.socket);
         let plans: Vec<Plan> = connection
