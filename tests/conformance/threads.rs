@@ -337,12 +337,40 @@ fn removed_while_others_wait<F: Face>() {
     });
 }
 
+/// A socket whose channel goes can be attached to another as soon as that has begun to go, and is
+/// then in that one.
+fn attached_elsewhere_at_once<F: Face>() {
+    let area = Area::<F>::new(AREA);
+    let other = Channel::<F>::new(0);
+    let (socket, _peer) = Family::Tcp4.pair();
+    let end = Endpoint::new(&area, socket);
+    for _ in 0..200 {
+        let ec = F::create(0).expect("ec_create");
+        F::add_socket(ec, end.fd(), 0, 1).expect("ec_add_socket");
+        let source = thread::scope(|scope| {
+            let mover = scope.spawn(|| {
+                loop {
+                    match F::add_socket(other.fd, end.fd(), 0, 2) {
+                        Ok(source) => return source,
+                        Err(errno) => assert_eq!(errno, Errno::EBUSY),
+                    }
+                }
+            });
+            assert_eq!(F::destroy(ec), Ok(()));
+            mover.join().expect("the mover")
+        });
+        assert_eq!(F::add_socket(other.fd, end.fd(), 0, 3), Err(Errno::EBUSY));
+        assert_eq!(F::remove(other.fd, source), Ok(()));
+    }
+}
+
 behaviours!(
     each_event_once,
     each_send_once,
     each_message_once,
     woken_without_an_event,
     destroyed_under_waiters,
+    attached_elsewhere_at_once,
     single_thread_only,
     removed_while_others_wait,
 );
