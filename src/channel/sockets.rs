@@ -88,11 +88,6 @@ impl State {
         Ok(())
     }
 
-    /// Whether a request would be accepted.
-    pub fn has_room(&self) -> bool {
-        self.queue.has_room()
-    }
-
     /// `sio_recv`, without waiting.
     pub fn receive(&mut self, id: Key, ask: &Ask) -> Result<Received> {
         let &mut Attachment { engine, edge, .. } = self.attachment(id)?;

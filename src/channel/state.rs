@@ -347,6 +347,11 @@ impl State {
             self.engines[0].hold(false);
             self.poll.set_token(false);
         }
+        if self.poll.hot && self.sleepers.is_anyone_waiting() {
+            // Whoever is about to sleep counts on a completion that may just have been taken: the
+            // ring has another one if there still is something.
+            self.engines[0].sleep(&mut self.poll)?;
+        }
         Ok(())
     }
 

@@ -147,10 +147,6 @@ impl Region {
         Some(Loan { region: self.clone(), chunk, offset, length: bytes })
     }
 
-    pub fn free_bytes(&self) -> usize {
-        self.blocks().free_bytes()
-    }
-
     /// `patron` keeps parts of this area, and is told when it goes.
     pub fn add_patron(&self, patron: &Arc<dyn Patron>) {
         let mut patrons = self.patrons();

@@ -58,10 +58,6 @@ impl Blocks {
         !self.held.is_empty()
     }
 
-    pub fn free_bytes(&self) -> usize {
-        self.allocator.free_granules() as usize * GRANULE_BYTES
-    }
-
     /// Claims a chunk; the caller has the only reference. Offset in bytes.
     pub fn take(&mut self, bytes: usize) -> Option<(Chunk, usize)> {
         let chunk = self.allocator.allocate(granules(bytes)?.max(1))?;

@@ -89,10 +89,6 @@ impl<T> Guarded<T> {
         })
     }
 
-    pub fn is_single(&self) -> bool {
-        matches!(self, Self::Single(_))
-    }
-
     /// `EPERM` from a thread that is not the owner, `ENOTRECOVERABLE` after a panic inside.
     pub fn enter(&self) -> Result<Entered<'_, T>> {
         match self {

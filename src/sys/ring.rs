@@ -30,6 +30,8 @@ pub struct Features {
     pub defer_taskrun: bool,
 }
 
+/// How often a full submission queue is offered to the kernel.
+const PUSH_TRIES_MAX: usize = 16;
 /// io_uring_enter(2), `IORING_ENTER_GETEVENTS`.
 const ENTER_GETEVENTS: u32 = 1;
 
@@ -86,7 +88,7 @@ impl Ring {
     /// Queues an entry; the kernel sees it with the next [`Ring::submit`], or now if the queue
     /// is full. The caller keeps the memory that the entry names alive until its completion.
     pub fn push(&mut self, entry: &squeue::Entry) -> Result<()> {
-        loop {
+        for _ in 0..PUSH_TRIES_MAX {
             // SAFETY: the engine keeps what an entry points to in its table of operations until
             // the final completion has come.
             if unsafe { self.inner.submission().push(entry) }.is_ok() {
@@ -94,11 +96,8 @@ impl Ring {
             }
             self.submit()?;
         }
-    }
-
-    /// Whether entries wait to be submitted.
-    pub fn has_submissions(&mut self) -> bool {
-        !self.inner.submission().is_empty()
+        // The kernel takes nothing more before completions are reaped.
+        Err(Errno::EBUSY)
     }
 
     /// Rings the doorbell if there is something to submit, or something that only an entry to

@@ -344,7 +344,7 @@ fn attached_elsewhere_at_once<F: Face>() {
     let other = Channel::<F>::new(0);
     let (socket, _peer) = Family::Tcp4.pair();
     let end = Endpoint::new(&area, socket);
-    for _ in 0..200 {
+    for _ in 0..100 {
         let ec = F::create(0).expect("ec_create");
         F::add_socket(ec, end.fd(), 0, 1).expect("ec_add_socket");
         let source = thread::scope(|scope| {
