@@ -127,6 +127,12 @@ pub fn control_with_right(fd: RawFd) -> Vec<u8> {
     control
 }
 
+/// This process ends with the one that has started it, whatever becomes of that.
+pub fn end_with_parent() {
+    // SAFETY: no pointers.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+}
+
 /// Runs `body` in a child of this process, and insists that it comes to its end. Meanwhile the
 /// parent does `beside`.
 pub fn fork(body: impl FnOnce(), beside: impl FnOnce()) {
@@ -134,6 +140,7 @@ pub fn fork(body: impl FnOnce(), beside: impl FnOnce()) {
     let child = unsafe { libc::fork() };
     assert!(child >= 0, "fork");
     if child == 0 {
+        end_with_parent();
         let ended = catch_unwind(AssertUnwindSafe(body)).is_ok();
         // SAFETY: ends the child without anything of the parent's being undone there.
         unsafe { libc::_exit(if ended { 0 } else { 1 }) };

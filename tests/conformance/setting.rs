@@ -111,6 +111,7 @@ pub fn run(setting: Setting, name: &str, body: fn()) {
 }
 
 fn run_here(setting: Setting, body: fn()) {
+    super::memory::end_with_parent();
     if let Err(reason) = setting.prepare() {
         common::say(&reason);
         std::process::exit(SKIPPED);
