@@ -11,9 +11,9 @@
 //!
 //! A process chooses its engine once, so each test runs in a process of its own: `#[test]` starts
 //! this program again, with the variables of its setting and for its own name alone, and that
-//! process, told by [`setting::INNER`], runs the body. A behaviour therefore begins without threads,
-//! descriptors, mappings or channels of others; it may fork, be denied system calls, or hang, and
-//! nobody else is disturbed.
+//! process, told by [`setting::INNER`], runs the body. A behaviour therefore begins without
+//! threads, descriptors, mappings or channels of others; it may fork, be denied system calls, or
+//! hang, and nobody else is disturbed.
 //!
 //! To add a behaviour: write the function into the file of its subject, and its name into the
 //! list at the end of that file.

@@ -265,6 +265,28 @@ fn ping_pong_within_an_area<F: Face>() {
     }
 }
 
+/// What an engine keeps for receiving is no reason to refuse the program a block: neither while a
+/// socket is idle, nor when the last has left.
+fn all_free_without_data<F: Face>() {
+    for family in each(ALL) {
+        let rig = Rig::<F>::new(family, AREA, true);
+        for round in 0..10 {
+            sockets::write(&rig.peer, &Pattern(round).bytes(0, 5000));
+            let mut left = 5000;
+            while left > 0 {
+                let block = rig.end.take(5000);
+                left -= block.size;
+                rig.area.release(block);
+            }
+        }
+        assert!(rig.area.is_all_free());
+        let Rig { area, channel, end, peer: _peer } = rig;
+        drop(end);
+        assert!(area.is_all_free());
+        channel.check_empty();
+    }
+}
+
 behaviours!(
     echo_without_a_copy,
     one_block_for_many,
@@ -275,4 +297,5 @@ behaviours!(
     stale_handles,
     area_in_use,
     ping_pong_within_an_area,
+    all_free_without_data,
 );

@@ -304,7 +304,7 @@ fn single_thread_only<F: Face>() {
 /// Sources come and go while threads wait: who begins to wait after `ec_remove` has returned sees
 /// no event of the source.
 fn removed_while_others_wait<F: Face>() {
-    const COUNT: u64 = 500;
+    const COUNT: u64 = 5000;
     let ec = F::create(0).expect("ec_create");
     let removed = AtomicU64::new(0);
     let seen = AtomicUsize::new(0);
@@ -327,6 +327,7 @@ fn removed_while_others_wait<F: Face>() {
             let source = F::add_fd(ec, one.as_raw_fd(), libc::POLLOUT, 0, cookie);
             let source = source.expect("ec_add_fd");
             if cookie % 50 == 0 {
+                // Whoever waits at this moment is woken by it.
                 let before = seen.load(Ordering::SeqCst);
                 yield_until(|| seen.load(Ordering::SeqCst) > before);
             }
