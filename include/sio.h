@@ -5,7 +5,9 @@
 #ifndef SIO_H
 #define SIO_H
 
+#include <mqueue.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -51,6 +53,11 @@ struct itimerspec;
  * ec_add_accept: accepted sockets do not block.
  */
 #define EC_NONBLOCK 128
+
+/**
+ * ec_add_fd: an eventfd or a timerfd, which the channel reads: the count is in ev_len.
+ */
+#define EC_COUNTER 512
 
 #define EC_EV_FD 1
 
@@ -317,6 +324,37 @@ int ec_add_timer(ec_t ec,
                  const struct itimerspec *when,
                  unsigned int flags,
                  uint64_t cookie);
+
+/**
+ * A message queue as a source. See ec_add_mq(3).
+ */
+int ec_add_mq(ec_t ec, mqd_t mq, unsigned int flags, uint64_t cookie);
+
+/**
+ * Signals as a source. See ec_add_signal(3).
+ *
+ * `set` is null or points to a set of signals.
+ */
+int ec_add_signal(ec_t ec, const sigset_t *set, unsigned int flags, uint64_t cookie);
+
+/**
+ * A word of memory as a source. See ec_add_futex(3).
+ *
+ * `word` is null or points to a word that stays valid until the source is removed.
+ */
+int ec_add_futex(ec_t ec, uint32_t *word, uint32_t expected, unsigned int flags, uint64_t cookie);
+
+/**
+ * A semaphore as a source. See ec_add_sem(3).
+ *
+ * `sem` is null or points to a semaphore that is not destroyed before the source is removed.
+ */
+int ec_add_sem(ec_t ec, sem_t *sem, unsigned int flags, uint64_t cookie);
+
+/**
+ * The end of a process as a source. See ec_add_process(3).
+ */
+int ec_add_process(ec_t ec, int pidfd, unsigned int flags, uint64_t cookie);
 
 /**
  * A listening socket as a source of connections. See ec_add_accept(3).

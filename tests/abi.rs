@@ -86,7 +86,7 @@ fn header_is_generated_from_the_source() {
     let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
     // The C interface alone: constants of the rest of the library are none of the program's.
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["types", "channel", "area", "socket"] {
+    for file in ["types", "channel", "source", "area", "socket"] {
         builder = builder.with_src(root().join("src/capi").join(file).with_extension("rs"));
     }
     let bindings = builder.generate().expect("cbindgen makes a header");

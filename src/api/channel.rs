@@ -1,17 +1,12 @@
-//! Event channels and their sources: the `ec_` calls that do not block.
+//! Event channels: the `ec_` calls that do not block, but for those on sources (`source.rs`).
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsRawFd, RawFd};
-use std::sync::{Arc, Weak};
+use std::os::fd::RawFd;
+use std::sync::Arc;
 
-use super::context::{Attached, context};
-use super::socket;
-use crate::channel::source::{Accept, Kind as SourceKind, Source, interest};
-use crate::channel::state::Modify;
+use super::context::context;
 use crate::channel::{Channel, Event, Options, event};
-use crate::engine::Key;
 use crate::error::{Errno, Result};
-use crate::sys::{descriptor, poll, socket as system};
 
 /// `ec_create`: the descriptor of a new channel.
 pub fn create(options: Options) -> Result<RawFd> {
@@ -84,146 +79,4 @@ pub fn flush(fd: RawFd) -> Result<()> {
     let mut state = channel.enter()?;
     state.flush()?;
     channel.settle(&mut state)
-}
-
-/// Makes one change to a channel.
-fn change<T>(
-    fd: RawFd,
-    change: impl FnOnce(&Arc<Channel>, &mut crate::channel::State) -> Result<T>,
-) -> Result<T> {
-    let channel = context().channel(fd)?;
-    let mut state = channel.enter()?;
-    let changed = change(&channel, &mut state)?;
-    if state.is_anyone_waiting() {
-        state.turn()?;
-    }
-    channel.settle(&mut state)?;
-    Ok(changed)
-}
-
-/// `ec_add_fd`.
-pub fn add_fd(
-    fd: RawFd,
-    target: RawFd,
-    poll_events: u32,
-    flags: Modify,
-    cookie: u64,
-) -> Result<Key> {
-    drop(context().channel(fd)?);
-    let events = interest(poll_events, flags.edge, flags.oneshot)?;
-    if flags.attach || flags.nonblocking || target == fd {
-        return Err(Errno::EINVAL);
-    }
-    if descriptor::is_always_ready(target)? {
-        return Err(Errno::EPERM);
-    }
-    let source = Source { cookie, kind: SourceKind::Descriptor { fd: target } };
-    change(fd, |_, state| state.add_polled(source, events))
-}
-
-/// `ec_add_timer`; `flags` as timerfd_settime(2).
-pub fn add_timer(
-    fd: RawFd,
-    clock: i32,
-    when: &libc::itimerspec,
-    flags: i32,
-    cookie: u64,
-) -> Result<Key> {
-    drop(context().channel(fd)?.enter()?);
-    let timer = descriptor::timer_create(clock)?;
-    descriptor::timer_set(timer.as_raw_fd(), flags, when)?;
-    let source = Source { cookie, kind: SourceKind::Timer { timer } };
-    change(fd, |_, state| state.add_polled(source, poll::IN))
-}
-
-/// `ec_add_accept`.
-pub fn add_accept(fd: RawFd, listener: RawFd, flags: Modify, cookie: u64) -> Result<Key> {
-    if flags.edge || flags.oneshot {
-        return Err(Errno::EINVAL);
-    }
-    drop(context().channel(fd)?);
-    if !descriptor::is_open(listener) {
-        return Err(Errno::EBADF);
-    }
-    if !system::is_listening(listener)? {
-        return Err(Errno::EINVAL);
-    }
-    if flags.attach {
-        context().current_socket(listener)?;
-    }
-    change(fd, |channel, state| {
-        let weak: Weak<Channel> = Arc::downgrade(channel);
-        let accept = Accept {
-            fd: listener,
-            attach: flags.attach,
-            nonblocking: flags.nonblocking,
-            blocks: !descriptor::is_nonblocking(listener)?,
-            inherit: Box::new({
-                let weak = weak.clone();
-                move |connection| socket::inherit(listener, connection, &weak)
-            }),
-            disown: Box::new(socket::disown),
-            attached: Box::new(move |socket, key| {
-                if let Some(channel) = weak.upgrade()
-                    && let Ok(association) = context().socket(socket.fd)
-                {
-                    if let Some(patron) = channel.patron() {
-                        socket.region.add_patron(&patron);
-                    }
-                    association.attachment.store(Some(Arc::new(Attached { channel, key })));
-                }
-            }),
-        };
-        let source = Source { cookie, kind: SourceKind::Accept(accept) };
-        state.add_polled(source, poll::IN)
-    })
-}
-
-/// `ec_add_socket`: an associated socket reports to the channel.
-pub fn add_socket(fd: RawFd, target: RawFd, flags: Modify, cookie: u64) -> Result<Key> {
-    if flags.oneshot || flags.attach || flags.nonblocking {
-        return Err(Errno::EINVAL);
-    }
-    drop(context().channel(fd)?);
-    let association = context().current_socket(target)?;
-    if association.socket.listening {
-        return Err(Errno::EINVAL);
-    }
-    change(fd, |channel, state| {
-        if association.attached().is_some() {
-            return Err(Errno::EBUSY);
-        }
-        if let Some(patron) = channel.patron() {
-            association.socket.region.add_patron(&patron);
-        }
-        let key = state.attach(&association.socket, flags.edge, cookie, association.insist)?;
-        let attached = Attached { channel: channel.clone(), key };
-        association.attachment.store(Some(Arc::new(attached)));
-        Ok(key)
-    })
-}
-
-/// `ec_modify`.
-pub fn modify(fd: RawFd, source: Key, poll_events: u32, flags: Modify) -> Result<()> {
-    change(fd, |_, state| {
-        // Accepted sockets can only be attached if they inherit an area.
-        if flags.attach
-            && let Some(listener) = state.listener(source)
-        {
-            context().current_socket(listener)?;
-        }
-        state.modify(source, poll_events, flags)
-    })
-}
-
-/// `ec_remove`.
-pub fn remove(fd: RawFd, source: Key) -> Result<()> {
-    let removed = change(fd, |_, state| state.remove(source))?;
-    if let SourceKind::Socket(attachment) = &removed.kind
-        && let Ok(association) = context().socket(attachment.socket.fd)
-        && Arc::ptr_eq(&association.socket, &attachment.socket)
-    {
-        association.attachment.store(None);
-    }
-    Ok(())
 }

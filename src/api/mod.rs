@@ -8,6 +8,7 @@ pub mod channel;
 mod context;
 pub mod region;
 pub mod socket;
+pub mod source;
 mod table;
 mod tail;
 

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_int, c_uint};
 
-use super::types::{EC_ABSTIME, EC_CANCEL_ON_SET, EC_SINGLE, ec_t, event_data_t};
+use super::types::{EC_SINGLE, ec_t, event_data_t};
 use super::{convert, guard};
 use crate::api::blocking::Wait;
 use crate::api::channel;
@@ -114,61 +114,4 @@ pub extern "C" fn ec_wake(ec: ec_t, n: c_int) -> c_int {
 #[unsafe(no_mangle)]
 pub extern "C" fn ec_flush(ec: ec_t) -> c_int {
     guard::nothing(|| channel::flush(ec))
-}
-
-/// A descriptor as a source. See ec_add_fd(3).
-#[unsafe(no_mangle)]
-pub extern "C" fn ec_add_fd(
-    ec: ec_t,
-    fd: c_int,
-    poll_events: c_uint,
-    flags: c_uint,
-    cookie: u64,
-) -> c_int {
-    guard::number(|| channel::add_fd(ec, fd, poll_events, convert::source_flags(flags)?, cookie))
-}
-
-/// A timer as a source. See ec_add_timer(3).
-///
-/// `when` is null or points to an itimerspec.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn ec_add_timer(
-    ec: ec_t,
-    clock: libc::clockid_t,
-    when: *const libc::itimerspec,
-    flags: c_uint,
-    cookie: u64,
-) -> c_int {
-    guard::number(|| {
-        if flags & !(EC_ABSTIME | EC_CANCEL_ON_SET) != 0 {
-            return Err(Errno::EINVAL);
-        }
-        // SAFETY: by the contract of this function.
-        let when = unsafe { when.as_ref() }.ok_or(Errno::EFAULT)?;
-        channel::add_timer(ec, clock, when, flags as i32, cookie)
-    })
-}
-
-/// A listening socket as a source of connections. See ec_add_accept(3).
-#[unsafe(no_mangle)]
-pub extern "C" fn ec_add_accept(ec: ec_t, listen_fd: c_int, flags: c_uint, cookie: u64) -> c_int {
-    guard::number(|| channel::add_accept(ec, listen_fd, convert::source_flags(flags)?, cookie))
-}
-
-/// An associated socket as a source. See ec_add_socket(3).
-#[unsafe(no_mangle)]
-pub extern "C" fn ec_add_socket(ec: ec_t, sock: c_int, flags: c_uint, cookie: u64) -> c_int {
-    guard::number(|| channel::add_socket(ec, sock, convert::source_flags(flags)?, cookie))
-}
-
-/// Changes what a source waits for, and arms it again. See ec_modify(3).
-#[unsafe(no_mangle)]
-pub extern "C" fn ec_modify(ec: ec_t, source: c_int, poll_events: c_uint, flags: c_uint) -> c_int {
-    guard::nothing(|| channel::modify(ec, source, poll_events, convert::source_flags(flags)?))
-}
-
-/// Removes a source and its events. See ec_remove(3).
-#[unsafe(no_mangle)]
-pub extern "C" fn ec_remove(ec: ec_t, source: c_int) -> c_int {
-    guard::nothing(|| channel::remove(ec, source))
 }

@@ -69,9 +69,14 @@ pub unsafe fn terms(timeout: *const libc::timespec, mask: *const libc::sigset_t)
     Ok(Terms { deadline: deadline(limit), mask: mask.copied() })
 }
 
+/// Where no flag has a meaning.
+pub fn no_flags(flags: u32) -> Result<()> {
+    if flags == 0 { Ok(()) } else { Err(Errno::EINVAL) }
+}
+
 /// The flags of sources.
 pub fn source_flags(flags: u32) -> Result<Modify> {
-    if flags & !(EC_EDGE | EC_ONESHOT | EC_ATTACH | EC_NONBLOCK) != 0 {
+    if flags & !(EC_EDGE | EC_ONESHOT | EC_ATTACH | EC_NONBLOCK | EC_COUNTER) != 0 {
         return Err(Errno::EINVAL);
     }
     Ok(Modify {
@@ -79,6 +84,7 @@ pub fn source_flags(flags: u32) -> Result<Modify> {
         oneshot: flags & EC_ONESHOT != 0,
         attach: flags & EC_ATTACH != 0,
         nonblocking: flags & EC_NONBLOCK != 0,
+        counter: flags & EC_COUNTER != 0,
     })
 }
 

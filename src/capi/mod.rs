@@ -10,4 +10,5 @@ mod channel;
 mod convert;
 mod guard;
 mod socket;
+mod source;
 pub mod types;

@@ -93,6 +93,8 @@ pub const EC_ONESHOT: u32 = 0x20;
 pub const EC_ATTACH: u32 = 0x40;
 /// ec_add_accept: accepted sockets do not block.
 pub const EC_NONBLOCK: u32 = 0x80;
+/// ec_add_fd: an eventfd or a timerfd, which the channel reads: the count is in ev_len.
+pub const EC_COUNTER: u32 = 0x200;
 
 pub const EC_EV_FD: i32 = 1;
 pub const EC_EV_MQ: i32 = 2;

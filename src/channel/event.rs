@@ -66,11 +66,17 @@ impl Event {
         reserved: 0,
     };
 
+    /// Makes it tell of a failure.
+    pub fn fail(&mut self, errno: crate::error::Errno) {
+        self.result = -1;
+        self.errno = errno as i32;
+    }
+
     /// Whether it tells of the same source as `other` what one event can tell for both.
     pub fn repeats(&self, other: &Self) -> bool {
         self.source == other.source
             && self.kind == other.kind
-            && matches!(self.kind, FD | TIMER | RECV)
+            && matches!(self.kind, FD | MQ | TIMER | RECV)
             && self.errno == 0
             && other.errno == 0
     }
@@ -79,7 +85,11 @@ impl Event {
     pub fn merge(&mut self, later: &Self) {
         self.flags |= later.flags;
         match self.kind {
-            FD => self.result |= later.result,
+            FD | MQ => {
+                self.result |= later.result;
+                // What has been read of a counter; 0 otherwise.
+                self.length = self.length.saturating_add(later.length);
+            }
             TIMER => self.result = self.result.saturating_add(later.result),
             _ => self.result = later.result,
         }

@@ -4,17 +4,22 @@
 //! sockets. `state.rs` is what one thread at a time does with it; `wait.rs` how threads sleep.
 #![forbid(unsafe_code)]
 
+mod bell;
 pub mod event;
+mod fetch;
 mod queue;
 mod sockets;
 pub mod source;
 pub mod state;
 mod wait;
+mod watched;
+mod words;
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
+use bell::{Bell, Errand};
 pub use event::Event;
 pub use state::State;
 pub use wait::{Interest, Step, Waiting};
@@ -25,7 +30,6 @@ use crate::error::{Errno, Result};
 use crate::limits::{CAPACITY_LOG2_DEFAULT, CAPACITY_LOG2_MAX};
 use crate::region::Patron;
 use crate::sys::cell::{Entered, Guarded};
-use crate::sys::descriptor::Counter;
 use crate::sys::wait::Uncancellable;
 use crate::sys::{fork, poll};
 
@@ -46,18 +50,8 @@ pub struct Channel {
     choice: Choice,
     state: Guarded<State>,
     is_dead: AtomicBool,
-    bell: Bell,
+    bell: Arc<Bell>,
     me: Weak<Channel>,
-}
-
-/// How an area tells a channel that blocks have come back, without taking any lock.
-struct Bell {
-    rung: AtomicBool,
-    token: Arc<Counter>,
-    /// Areas that went while only another thread could have given up its part of them.
-    retired: Mutex<Vec<u64>>,
-    /// Sources whose sockets were closed without a word and have been found out.
-    abandoned: Mutex<Vec<Key>>,
 }
 
 impl Channel {
@@ -90,13 +84,8 @@ impl Channel {
         let outer_fd = outer.as_ref().map(AsRawFd::as_raw_fd);
         let poll = PollSet::new(outer_fd)?;
         let fd = outer_fd.unwrap_or(poll.fd());
-        let bell = Bell {
-            rung: AtomicBool::new(false),
-            token: poll.token(),
-            retired: Mutex::default(),
-            abandoned: Mutex::default(),
-        };
-        let state = State::new(capacity as usize, choice.kind, built.engine, poll);
+        let bell = Arc::new(Bell::new(poll.token()));
+        let state = State::new(capacity as usize, choice.kind, built.engine, poll, bell.clone());
         Ok(Arc::new_cyclic(|me| Self {
             fd,
             _outer: outer,
@@ -138,27 +127,21 @@ impl Channel {
         Ok(state)
     }
 
-    /// Does what others have asked for; `false` when they have not. Whoever rings raises the
-    /// token afterwards, so nothing is missed if this is looked at last before sleeping.
+    /// Does what others have asked for; `false` when they have not.
     fn answer_bell(&self, state: &mut State) -> bool {
-        // Looked at first: most of the time nobody has, and a locked operation is not cheap.
-        let has_rung =
-            self.bell.rung.load(Ordering::Acquire) && self.bell.rung.swap(false, Ordering::AcqRel);
-        if has_rung {
-            // Descriptors may be closed here, which is a cancellation point.
-            let _uncancellable = Uncancellable::begin();
-            state.replenish();
-            let mut retired = self.bell.retired.lock().unwrap_or_else(PoisonError::into_inner);
-            for area in retired.drain(..) {
-                state.retire(area);
-            }
-            let mut abandoned = self.bell.abandoned.lock().unwrap_or_else(PoisonError::into_inner);
-            for key in abandoned.drain(..) {
+        let Some(errands) = self.bell.answer() else { return false };
+        // Descriptors may be closed here, which is a cancellation point.
+        let _uncancellable = Uncancellable::begin();
+        state.replenish();
+        for errand in errands {
+            match errand {
+                Errand::Retire(area) => state.retire(area),
                 // It may have been removed meanwhile.
-                let _ = state.remove(key);
+                Errand::Abandon(key) => drop(state.remove(key)),
+                Errand::Woken(key) => state.woken(key),
             }
         }
-        has_rung
+        true
     }
 
     /// Ends a change: the descriptor says what is so, and whoever should wake is woken.
@@ -175,8 +158,7 @@ impl Channel {
 
     /// The socket of a source is gone: the source goes with whoever enters the channel next.
     pub fn abandon(&self, key: Key) {
-        self.bell.abandoned.lock().unwrap_or_else(PoisonError::into_inner).push(key);
-        self.space();
+        self.bell.ring_for(Errand::Abandon(key));
     }
 
     /// Destroys it: nothing touches the program's memory any more, every waiter gets `EBADF`.
@@ -191,8 +173,7 @@ impl Channel {
 
 impl Patron for Channel {
     fn space(&self) {
-        self.bell.rung.store(true, Ordering::Release);
-        self.bell.token.raise();
+        self.bell.ring();
     }
 
     fn reclaim(&self, area: u64) {
@@ -207,12 +188,7 @@ impl Patron for Channel {
         match self.enter() {
             Ok(mut state) => state.retire(area),
             // The owner's thread will do it with its next call.
-            Err(Errno::EPERM) => {
-                let mut retired = self.bell.retired.lock().unwrap_or_else(PoisonError::into_inner);
-                retired.push(area);
-                drop(retired);
-                self.space();
-            }
+            Err(Errno::EPERM) => self.bell.ring_for(Errand::Retire(area)),
             Err(_) => {}
         }
     }

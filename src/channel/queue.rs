@@ -14,14 +14,19 @@ use crate::error::{Errno, Result};
 pub enum Item {
     /// An event that is complete; it occupies a slot.
     Event(Event),
-    /// A socket has something: what exactly is found out when it is fetched.
-    Receivable(Key),
+    /// A source has something: what exactly is found out when it is fetched.
+    Source(Key),
 }
+
+/// Items of sources that are gone are removed when there are more of them than this.
+const ORPHANS_MAX: usize = 64;
 
 pub struct Queue {
     items: VecDeque<Item>,
-    /// Items that would be fetched: not those of sockets that have been emptied meanwhile.
+    /// Items that would be fetched: not those of sources that have been emptied meanwhile.
     live: usize,
+    /// Items of sources that have been removed.
+    orphans: usize,
     /// Slots that are taken: by events in the queue, and by requests under way.
     taken: usize,
     capacity: usize,
@@ -29,7 +34,7 @@ pub struct Queue {
 
 impl Queue {
     pub fn new(capacity: usize) -> Self {
-        Self { items: VecDeque::new(), live: 0, taken: 0, capacity }
+        Self { items: VecDeque::new(), live: 0, orphans: 0, taken: 0, capacity }
     }
 
     /// Events that can be fetched now.
@@ -62,18 +67,38 @@ impl Queue {
         self.live += 1;
     }
 
-    /// A socket that repeats what it has to tell, and sees to it that it stands here only once.
-    pub fn push_receivable(&mut self, key: Key) {
-        self.items.push_back(Item::Receivable(key));
+    /// A source that repeats what it has to tell, and sees to it that it stands here only once.
+    pub fn push_source(&mut self, key: Key) {
+        self.items.push_back(Item::Source(key));
         self.live += 1;
     }
 
-    /// A socket whose item is in the queue has become worth fetching, or not any more.
+    /// A source whose item is in the queue has gone; `true`: there are too many of them.
+    pub fn orphan(&mut self) -> bool {
+        self.orphans += 1;
+        self.orphans > ORPHANS_MAX && self.orphans * 2 > self.items.len()
+    }
+
+    /// An item was popped whose source has gone.
+    pub fn bury(&mut self) {
+        self.orphans -= 1;
+    }
+
+    /// Removes the items of sources that have gone.
+    pub fn sweep(&mut self, mut is_there: impl FnMut(Key) -> bool) {
+        self.items.retain(|item| match item {
+            Item::Event(_) => true,
+            Item::Source(key) => is_there(*key),
+        });
+        self.orphans = 0;
+    }
+
+    /// A source whose item is in the queue has become worth fetching, or not any more.
     pub fn set_live(&mut self, is_live: bool) {
         if is_live { self.live += 1 } else { self.live -= 1 }
     }
 
-    /// The next item. For a socket the caller says with [`Queue::set_live`] what it was.
+    /// The next item. For a source the caller says with [`Queue::set_live`] what it was.
     pub fn pop(&mut self) -> Option<Item> {
         let item = self.items.pop_front()?;
         if let Item::Event(_) = &item {
@@ -83,7 +108,7 @@ impl Queue {
         Some(item)
     }
 
-    /// Removes every event of a source. Items of sockets become dead by themselves.
+    /// Removes every event of a source. Items of sources become dead by themselves.
     pub fn purge(&mut self, source: Key) {
         self.remove(|event| event.source == source);
     }

@@ -20,9 +20,8 @@ impl State {
         insist: u32,
     ) -> Result<Key> {
         let engine = self.engine_for(insist)?;
-        let attachment =
-            Attachment { socket: socket.clone(), edge, engine, is_queued: false, is_live: false };
-        let id = self.sources.add(Source { cookie, kind: SourceKind::Socket(attachment) })?;
+        let attachment = Attachment { socket: socket.clone(), edge, engine };
+        let id = self.sources.add(Source::new(cookie, SourceKind::Socket(attachment)))?;
         if let Err(errno) = self.engines[engine].attach(id, socket, edge, &mut self.poll) {
             self.sources.remove(id);
             return Err(errno);
@@ -56,15 +55,15 @@ impl State {
         let engine = self.attachment(id)?.engine;
         self.engines[engine].detach(id, &mut self.poll, &mut self.notices);
         self.take_notices();
-        if std::mem::take(&mut self.attachment(id)?.is_live) {
-            self.queue.set_live(false);
-        }
+        self.quiet(id);
         Ok(())
     }
 
     /// Removes the source of a socket that was let go, but leaves what it has to tell.
     pub fn forget(&mut self, id: Key) {
-        self.sources.remove(id);
+        if self.sources.remove(id).is_some_and(|source| source.is_queued) {
+            self.queue.orphan();
+        }
     }
 
     pub(super) fn attachment(&mut self, id: Key) -> Result<&mut Attachment> {
@@ -119,27 +118,17 @@ impl State {
 
     /// The socket has something new: its item belongs into the queue.
     pub(super) fn receivable(&mut self, id: Key) {
-        let Ok(attachment) = self.attachment(id) else { return };
-        let (was_queued, was_live) = (attachment.is_queued, attachment.is_live);
-        attachment.is_queued = true;
-        attachment.is_live = true;
-        if !was_queued {
-            self.queue.push_receivable(id);
-        } else if !was_live {
-            self.queue.set_live(true);
-        }
+        self.stand(id);
         self.sleepers.wake_for_socket(id);
     }
 
     /// Brings an item in the queue in line with what the engine has.
     pub(super) fn refresh(&mut self, id: Key) {
-        let Ok(attachment) = self.attachment(id) else { return };
-        let (engine, is_live) = (attachment.engine, attachment.is_live);
-        if is_live && !self.has_waiting(id, engine) {
-            if let Ok(attachment) = self.attachment(id) {
-                attachment.is_live = false;
-            }
-            self.queue.set_live(false);
+        if let Ok(attachment) = self.attachment(id)
+            && let engine = attachment.engine
+            && !self.has_waiting(id, engine)
+        {
+            self.quiet(id);
         }
     }
 
@@ -148,11 +137,6 @@ impl State {
         let source = self.sources.get(id)?;
         let cookie = source.cookie;
         let SourceKind::Socket(attachment) = &mut source.kind else { return None };
-        attachment.is_queued = false;
-        if !std::mem::take(&mut attachment.is_live) {
-            return None;
-        }
-        self.queue.set_live(false);
         let (engine, edge, fd) = (attachment.engine, attachment.edge, attachment.socket.fd);
         if !self.has_waiting(id, engine) {
             return None;
@@ -182,8 +166,7 @@ impl State {
         match sent.outcome {
             Ok(bytes) => event.result = bytes as i64,
             Err(errno) => {
-                event.result = -1;
-                event.errno = errno as i32;
+                event.fail(errno);
                 if matches!(errno, Errno::EPIPE | Errno::ECONNRESET) {
                     event.flags |= event::F_HUP;
                 }
@@ -201,8 +184,7 @@ impl State {
         let fd = match accept.take()? {
             Ok(fd) => fd,
             Err(errno) => {
-                event.result = -1;
-                event.errno = errno as i32;
+                event.fail(errno);
                 return Some(event);
             }
         };

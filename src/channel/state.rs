@@ -9,15 +9,16 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
-use super::event::{self, Event};
-use super::queue::{Item, Queue};
-use super::source::{self, Accept, Kind as SourceKind, Source, Sources, timer_event};
+use super::bell::Bell;
+use super::event::Event;
+use super::queue::Queue;
+use super::source::{self, Accept, Kind as SourceKind, Source, Sources};
 use super::wait::Sleepers;
 use crate::engine::table::Kind;
-use crate::engine::{Engine, Key, Notice, PollSet, Socket, TOKEN};
+use crate::engine::{Engine, Key, Notice, PollSet, Socket};
 use crate::error::{Errno, Result};
+use crate::sys::descriptor;
 use crate::sys::wait::Sleep;
-use crate::sys::{descriptor, poll};
 
 pub struct State {
     pub(super) queue: Queue,
@@ -30,13 +31,20 @@ pub struct State {
     pub(super) notices: Vec<Notice>,
     pub(super) sleepers: Sleepers,
     /// Which of queue and poll set is looked at first: they take turns.
-    poll_first: bool,
+    pub(super) poll_first: bool,
     /// Events that a look without a fetch has taken from the poll set.
     pub(super) stash: VecDeque<Event>,
+    pub(super) bell: Arc<Bell>,
 }
 
 impl State {
-    pub fn new(capacity: usize, kind: Kind, engine: Box<dyn Engine>, poll: PollSet) -> Self {
+    pub fn new(
+        capacity: usize,
+        kind: Kind,
+        engine: Box<dyn Engine>,
+        poll: PollSet,
+        bell: Arc<Bell>,
+    ) -> Self {
         Self {
             queue: Queue::new(capacity),
             sources: Sources::default(),
@@ -47,6 +55,7 @@ impl State {
             sleepers: Sleepers::default(),
             poll_first: false,
             stash: VecDeque::new(),
+            bell,
         }
     }
 
@@ -65,116 +74,10 @@ impl State {
             match notice {
                 Notice::Receivable(key) => self.receivable(key),
                 Notice::Sent(key, sent) => self.sent(key, &sent),
+                Notice::Watched(key, news) => self.watched(key, news),
             }
         }
         self.notices = notices;
-    }
-
-    /// Fetches at most as many events as there is room for.
-    pub fn fetch(&mut self, room: &mut [Event]) -> Result<usize> {
-        self.poll_first = !self.poll_first;
-        let mut again = Vec::new();
-        let mut count = 0;
-        while count < room.len()
-            && let Some(event) = self.stash.pop_front()
-        {
-            room[count] = event;
-            count += 1;
-        }
-        for poll_now in [self.poll_first, !self.poll_first] {
-            if poll_now {
-                count = self.fetch_polled(room, count)?;
-            } else {
-                count += self.fetch_queued(&mut room[count..], &mut again);
-            }
-        }
-        // Level-triggered: they stand in the queue until they have been emptied.
-        for key in again {
-            self.receivable(key);
-        }
-        Ok(count)
-    }
-
-    fn fetch_queued(&mut self, room: &mut [Event], again: &mut Vec<Key>) -> usize {
-        let mut count = 0;
-        while count < room.len() && self.queue.live() > 0 {
-            let found = match self.queue.pop() {
-                None => break,
-                Some(Item::Event(event)) => Some(event),
-                Some(Item::Receivable(key)) => self.fetch_receivable(key, again),
-            };
-            if let Some(event) = found {
-                room[count] = event;
-                count += 1;
-            }
-        }
-        count
-    }
-
-    /// Adds what is ready to the first `count` events; how many there are then. What a source has
-    /// told in this fetch already is not told again, but nothing new of it is lost.
-    fn fetch_polled(&mut self, room: &mut [Event], count: usize) -> Result<usize> {
-        let told = count;
-        let mut count = count;
-        if count == room.len() || !self.poll.hot {
-            return Ok(count);
-        }
-        for (key, events) in self.poll.ready(room.len() - count)? {
-            if key == TOKEN {
-                self.poll.lower_token();
-                continue;
-            }
-            let Some(event) = self.polled(key as Key, events) else { continue };
-            match room[..told].iter_mut().find(|earlier| earlier.repeats(&event)) {
-                Some(earlier) => earlier.merge(&event),
-                None => {
-                    room[count] = event;
-                    count += 1;
-                }
-            }
-        }
-        self.take_notices();
-        Ok(count)
-    }
-
-    /// The event of a source whose descriptor is ready, if it has one to tell.
-    fn polled(&mut self, key: Key, events: u32) -> Option<Event> {
-        let source = self.sources.get(key)?;
-        let cookie = source.cookie;
-        match &mut source.kind {
-            SourceKind::Descriptor { fd } => {
-                let mut event = Event::new(event::FD, *fd, key, cookie);
-                event.result = i64::from(events);
-                if events & poll::HUP != 0 {
-                    event.flags |= event::F_HUP;
-                }
-                Some(event)
-            }
-            SourceKind::Timer { timer } => timer_event(timer, key, cookie),
-            SourceKind::Accept(_) => self.accepted(key),
-            SourceKind::Socket(attachment) => {
-                let (engine, fd) = (attachment.engine, attachment.socket.fd);
-                let readiness =
-                    self.engines[engine].ready(key, events, &mut self.poll, &mut self.notices)?;
-                Some(source::receive_event(readiness, fd, key, cookie))
-            }
-        }
-    }
-
-    /// Whether something could be fetched. What only a fetch can tell is fetched and queued.
-    pub fn look(&mut self) -> Result<bool> {
-        if self.live() == 0 {
-            let mut one = [Event::EMPTY];
-            if self.fetch_polled(&mut one, 0)? > 0 {
-                self.stash.push_back(one[0]);
-            }
-        }
-        Ok(self.live() > 0)
-    }
-
-    /// Events that can be fetched without asking the kernel.
-    fn live(&self) -> usize {
-        self.queue.live() + self.stash.len()
     }
 
     /// `ec_post`.
@@ -185,8 +88,9 @@ impl State {
     }
 
     /// Adds a source that is waited for through the poll set.
-    pub fn add_polled(&mut self, source: Source, events: u32) -> Result<Key> {
+    pub fn add_polled(&mut self, source: Source) -> Result<Key> {
         let fd = source.polled_fd().ok_or(Errno::EINVAL)?;
+        let events = source.polled_events();
         let id = self.sources.add(source)?;
         if let Err(errno) = self.poll.add(fd, events, id as u64) {
             self.sources.remove(id);
@@ -199,20 +103,34 @@ impl State {
     pub fn modify(&mut self, id: Key, events: u32, flags: Modify) -> Result<()> {
         let source = self.sources.get(id).ok_or(Errno::ENOENT)?;
         match &mut source.kind {
-            SourceKind::Descriptor { fd } => {
-                let fd = *fd;
+            SourceKind::Descriptor(descriptor) => {
+                let events = if events == 0 { descriptor.default_events } else { events };
                 let wanted = source::interest(events, flags.edge, flags.oneshot)?;
-                if flags.attach || flags.nonblocking {
+                if flags.attach || flags.nonblocking || flags.counter {
                     return Err(Errno::EINVAL);
                 }
-                self.poll.modify(fd, wanted, id as u64)?;
-                // What was seen under the old terms is looked at again under the new ones.
-                self.stash.retain(|event| event.source != id);
-                Ok(())
+                self.modify_descriptor(id, wanted)
             }
-            SourceKind::Timer { .. } => Err(Errno::EINVAL),
+            SourceKind::Counter(_)
+            | SourceKind::Timer(_)
+            | SourceKind::Signals(_)
+            | SourceKind::Process(_) => Err(Errno::EINVAL),
+            SourceKind::Word(word) => {
+                if flags != Modify::default() && flags != Modify::ONESHOT {
+                    return Err(Errno::EINVAL);
+                }
+                word.expected = events;
+                self.rearm_word(id)
+            }
+            SourceKind::Semaphore(semaphore) => {
+                if events != 0 || (flags != Modify::default() && flags != Modify::ONESHOT) {
+                    return Err(Errno::EINVAL);
+                }
+                semaphore.oneshot = flags.oneshot;
+                self.claim(id)
+            }
             SourceKind::Accept(accept) => {
-                if events != 0 || flags.edge || flags.oneshot {
+                if events != 0 || flags.edge || flags.oneshot || flags.counter {
                     return Err(Errno::EINVAL);
                 }
                 accept.attach = flags.attach;
@@ -220,7 +138,7 @@ impl State {
                 Ok(())
             }
             SourceKind::Socket(attachment) => {
-                if events != 0 || flags.oneshot || flags.attach || flags.nonblocking {
+                if events != 0 || (Modify { edge: false, ..flags }) != Modify::default() {
                     return Err(Errno::EINVAL);
                 }
                 attachment.edge = flags.edge;
@@ -253,15 +171,33 @@ impl State {
     /// `ec_remove`: afterwards nobody receives an event of the source any more.
     pub fn remove(&mut self, id: Key) -> Result<Source> {
         let source = self.sources.get(id).ok_or(Errno::ENOENT)?;
-        let is_socket = matches!(source.kind, SourceKind::Socket(_));
-        if is_socket {
-            self.detach(id)?;
+        let mut has_fired = false;
+        match &source.kind {
+            SourceKind::Socket(_) => {
+                self.detach(id)?;
+                self.queue.purge(id);
+            }
+            _ if source.is_watched() => has_fired = self.unwatch(id)?,
+            _ => {}
         }
-        let source = self.sources.remove(id).ok_or(Errno::ENOENT)?;
+        let mut source = self.sources.remove(id).ok_or(Errno::ENOENT)?;
         if let Some(fd) = source.polled_fd() {
             self.poll.remove(fd, id as u64);
         }
-        self.queue.purge(id);
+        if source.is_live {
+            self.queue.set_live(false);
+            source.hand_back();
+        }
+        if let SourceKind::Semaphore(semaphore) = &mut source.kind {
+            semaphore.give_up();
+        }
+        if has_fired {
+            source.pass_on();
+        }
+        if source.is_queued && self.queue.orphan() {
+            let sources = &mut self.sources;
+            self.queue.sweep(|key| sources.get(key).is_some());
+        }
         if let SourceKind::Accept(accept) = &source.kind {
             let unseen: Vec<i64> = self
                 .stash
@@ -375,10 +311,17 @@ impl State {
 }
 
 /// The flags of `ec_modify`, taken apart.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub struct Modify {
     pub edge: bool,
     pub oneshot: bool,
     pub attach: bool,
     pub nonblocking: bool,
+    pub counter: bool,
+}
+
+impl Modify {
+    /// Nothing but `EC_ONESHOT`.
+    pub const ONESHOT: Self =
+        Self { oneshot: true, edge: false, attach: false, nonblocking: false, counter: false };
 }

@@ -2,13 +2,14 @@
 //! tests, put it around every engine.
 //!
 //! Checked: every accepted request gets exactly one [`Sent`], in order for each socket, with its
-//! own address and length; there is no notice for a socket that is not attached.
+//! own address and length; there is no notice for a socket that is not attached, or for what is
+//! not watched.
 #![forbid(unsafe_code)]
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::{Ask, Engine, Key, Notice, PollSet, Readiness, Received, Request, Sent, Socket};
+use super::{Ask, Engine, Key, Notice, PollSet, Readiness, Received, Request, Sent, Socket, Watch};
 use crate::error::Result;
 use crate::sys::wait::Sleep;
 
@@ -16,11 +17,12 @@ pub struct Checked {
     inner: Box<dyn Engine>,
     /// Address and length of what each attached socket has been asked to send.
     accepted: HashMap<Key, VecDeque<(usize, usize)>>,
+    watched: HashSet<Key>,
 }
 
 impl Checked {
     pub fn new(inner: Box<dyn Engine>) -> Self {
-        Self { inner, accepted: HashMap::new() }
+        Self { inner, accepted: HashMap::new(), watched: HashSet::new() }
     }
 
     /// Looks at what a call has added to the notices.
@@ -29,6 +31,9 @@ impl Checked {
             match notice {
                 Notice::Receivable(key) => {
                     assert!(self.accepted.contains_key(key), "news of {key}, which is detached");
+                }
+                Notice::Watched(key, _) => {
+                    assert!(self.watched.contains(key), "news of {key}, which is not watched");
                 }
                 Notice::Sent(key, Sent { address, length, .. }) => {
                     let expected = self.accepted.get_mut(key).and_then(VecDeque::pop_front);
@@ -97,6 +102,20 @@ impl Engine for Checked {
     ) -> Option<Readiness> {
         let before = notices.len();
         let answer = self.inner.ready(key, events, poll, notices);
+        self.check(&notices[before..]);
+        answer
+    }
+
+    fn watch(&mut self, key: Key, watch: Watch) -> Result<()> {
+        self.inner.watch(key, watch)?;
+        self.watched.insert(key);
+        Ok(())
+    }
+
+    fn unwatch(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<bool> {
+        self.watched.remove(&key);
+        let before = notices.len();
+        let answer = self.inner.unwatch(key, poll, notices);
         self.check(&notices[before..]);
         answer
     }

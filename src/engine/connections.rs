@@ -1,12 +1,12 @@
-//! What an engine knows of each of its sockets, found by the source's id without hashing: the id
-//! holds the slot.
+//! What an engine knows of each of its sockets and watches, found by the source's id without
+//! hashing: the id holds the slot.
 #![forbid(unsafe_code)]
 
 use super::Key;
 use crate::limits::SOURCE_SLOT_BITS;
 
 pub struct Connections<T> {
-    slots: Vec<Option<(Key, Box<T>)>>,
+    slots: Vec<Option<(Key, T)>>,
 }
 
 impl<T> Default for Connections<T> {
@@ -35,15 +35,15 @@ impl<T> Connections<T> {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
-        self.slots[slot] = Some((key, Box::new(connection)));
+        self.slots[slot] = Some((key, connection));
     }
 
     pub fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
-        self.slots[slot(key)].take().map(|(_, connection)| *connection)
+        self.slots[slot(key)].take().map(|(_, connection)| connection)
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {
-        self.slots.iter_mut().flatten().map(|(key, connection)| (*key, &mut **connection))
+        self.slots.iter_mut().flatten().map(|(key, connection)| (*key, connection))
     }
 }

@@ -17,7 +17,7 @@ use crate::sys::wait::Sleep;
 
 #[derive(Default)]
 pub struct Epoll {
-    connections: Connections<Connection>,
+    connections: Connections<Box<Connection>>,
     /// Sockets with requests that have not been tried yet.
     dirty: Vec<Key>,
     /// Sockets that had no room to receive into.
@@ -84,7 +84,7 @@ impl Engine for Epoll {
             is_dirty: false,
             is_full: false,
         };
-        self.connections.insert(key, connection);
+        self.connections.insert(key, Box::new(connection));
         Ok(())
     }
 

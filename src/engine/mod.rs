@@ -16,6 +16,7 @@ mod socket;
 pub mod table;
 mod uring;
 
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 pub use direct::{receive as receive_directly, send as send_directly};
@@ -26,6 +27,7 @@ pub use socket::{Counters, Socket};
 use crate::error::{Errno, Result};
 use crate::sys::message::Address;
 use crate::sys::wait::Sleep;
+use crate::sys::word::Word;
 
 /// Names a socket within its channel: the id of its source.
 pub type Key = i32;
@@ -81,6 +83,20 @@ pub enum Notice {
     Receivable(Key),
     /// A send has come to its end: nobody reads its memory any more.
     Sent(Key, Sent),
+    /// A watched source: the events of a descriptor, the value of a counter, 0 for a word; or
+    /// why it cannot be watched any more.
+    Watched(Key, Result<u64>),
+}
+
+/// What an engine may be able to wait for without the poll set.
+#[derive(Clone, Copy, Debug)]
+pub enum Watch {
+    /// Every change of a descriptor's readiness; `events` as poll(2).
+    Edge { fd: RawFd, events: u32 },
+    /// A counter of eight bytes, which is read.
+    Counter { fd: RawFd },
+    /// That a word is not what is expected, or is woken: once.
+    Word { word: Word, expected: u32 },
 }
 
 /// The end of one accepted send.
@@ -142,6 +158,22 @@ pub trait Engine: Send {
         poll: &mut PollSet,
         notices: &mut Vec<Notice>,
     ) -> Option<Readiness>;
+
+    /// Waits for something other than a socket from now on. `EOPNOTSUPP`: not in this engine.
+    fn watch(&mut self, _key: Key, _watch: Watch) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Gives a watch up: afterwards there is no notice for it, and the kernel has let go of its
+    /// descriptor or word. `true`: it has fired, and nobody will be told.
+    fn unwatch(
+        &mut self,
+        _key: Key,
+        _poll: &mut PollSet,
+        _notices: &mut Vec<Notice>,
+    ) -> Result<bool> {
+        Ok(false)
+    }
 
     /// Rings the doorbell once if there is something to submit, and reaps.
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()>;

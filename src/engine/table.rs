@@ -82,22 +82,40 @@ impl Kind {
                 line("receive into the area", Native, "one copy by the kernel"),
                 line("zero-copy send", No, "the kernel copies"),
                 line("registered memory", No, "not needed"),
+                line("edge-triggered descriptors", Native, ""),
+                line("counters", Emulated, "one read(2) for each event"),
+                line("futexes and semaphores", Emulated, "a thread of the library waits for all"),
             ],
             Self::Uring => {
                 let features = features().unwrap_or_default();
                 let native = |yes| if yes { Native } else { No };
-                let multishot = if features.receive_multishot { Native } else { Emulated };
+                let emulated = |yes| if yes { Native } else { Emulated };
                 vec![
                     line("batched system calls", Native, ""),
                     line(
                         "receive into the area",
-                        multishot,
+                        emulated(features.receive_multishot),
                         "Internet sockets; Unix sockets by readiness",
                     ),
                     line("zero-copy send", native(features.send_zero_copy), "Linux 6.2"),
                     line("zero-copy messages", native(features.sendmsg_zero_copy), "Linux 6.2"),
                     line("registered memory", native(features.sparse_buffers), "Linux 5.19"),
                     line("deferred task work", native(features.defer_taskrun), "EC_SINGLE only"),
+                    line(
+                        "edge-triggered descriptors",
+                        emulated(features.poll_multishot),
+                        "on the ring since Linux 5.13, in an epoll set before",
+                    ),
+                    line(
+                        "counters",
+                        emulated(features.read_multishot),
+                        "read by the ring since Linux 6.7, by read(2) before",
+                    ),
+                    line(
+                        "futexes and semaphores",
+                        emulated(features.futex),
+                        "on the ring since Linux 6.7, by a thread of the library before",
+                    ),
                 ]
             }
         }
@@ -142,6 +160,9 @@ fn features() -> Result<Features> {
         sendmsg_zero_copy: found.sendmsg_zero_copy && send_zero_copy && may("sendmsg_zero_copy"),
         sparse_buffers: found.sparse_buffers && may("sparse_buffers"),
         defer_taskrun: found.defer_taskrun && may("defer_taskrun"),
+        poll_multishot: found.poll_multishot && may("poll_multishot"),
+        read_multishot: found.read_multishot && may("read_multishot"),
+        futex: found.futex && may("futex"),
     })
 }
 

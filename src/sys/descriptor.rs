@@ -88,13 +88,51 @@ pub fn timer_set(fd: RawFd, flags: i32, when: &libc::itimerspec) -> Result<()> {
     check(unsafe { libc::timerfd_settime(fd, flags, when, std::ptr::null_mut()) }).map(drop)
 }
 
-/// Expirations since the last read; `EAGAIN` when there is none, `ECANCELED` when the clock was set.
-pub fn timer_read(fd: RawFd) -> Result<u64> {
-    let mut count = MaybeUninit::<u64>::uninit();
-    // SAFETY: eight bytes of room for a read of eight bytes.
-    let read = check(unsafe { libc::syscall(libc::SYS_read, fd, count.as_mut_ptr(), 8usize) })?;
-    // SAFETY: timerfd reads are all eight bytes or an error.
-    if read == 8 { Ok(unsafe { count.assume_init() }) } else { Err(Errno::EIO) }
+/// Reads a counter of eight bytes and thereby resets it: an eventfd, or the expirations of a
+/// timer. `EAGAIN` when it is zero, even if the descriptor blocks; `ECANCELED` when the clock of a
+/// timer was set.
+pub fn counter_read(fd: RawFd) -> Result<u64> {
+    let mut count = 0u64;
+    let piece = libc::iovec { iov_base: (&raw mut count).cast(), iov_len: 8 };
+    // SAFETY: one piece with eight bytes of room; offset -1 means that the file has none.
+    let mut read = check(unsafe {
+        libc::syscall(libc::SYS_preadv2, fd, &raw const piece, 1, -1i64, -1i64, libc::RWF_NOWAIT)
+    });
+    if matches!(read, Err(Errno::EOPNOTSUPP | Errno::ENOSYS)) {
+        // An older kernel: ask first, although somebody else may be faster.
+        if super::poll::now(fd, libc::POLLIN)? & libc::POLLIN == 0 {
+            return Err(Errno::EAGAIN);
+        }
+        // SAFETY: eight bytes of room in a local.
+        read = check(unsafe { libc::syscall(libc::SYS_read, fd, &raw mut count, 8usize) });
+    }
+    if read? == 8 { Ok(count) } else { Err(Errno::EIO) }
+}
+
+/// Whether the descriptor is a counter of eight bytes. Where /proc(5) is not mounted, the first
+/// read tells.
+pub fn is_counter(fd: RawFd) -> Result<bool> {
+    if !is_open(fd) {
+        return Err(Errno::EBADF);
+    }
+    let Ok(name) = std::fs::read_link(format!("/proc/self/fd/{fd}")) else { return Ok(true) };
+    let name = name.to_string_lossy();
+    Ok(name.ends_with("[eventfd]") || name.ends_with("[timerfd]"))
+}
+
+/// How a message queue was opened: `O_RDONLY`, `O_WRONLY` or `O_RDWR`. `EBADF`: it is none.
+pub fn queue_access(fd: RawFd) -> Result<i32> {
+    let mut attributes = MaybeUninit::<libc::mq_attr>::uninit();
+    // SAFETY: nothing is set, and there is room for what is asked for.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_mq_getsetattr,
+            fd,
+            std::ptr::null::<libc::mq_attr>(),
+            attributes.as_mut_ptr(),
+        )
+    })?;
+    Ok(status_flags(fd)? & libc::O_ACCMODE)
 }
 
 /// Takes ownership of a descriptor that a system call has just returned.

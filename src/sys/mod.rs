@@ -8,16 +8,21 @@
 //! own calls out of the hooks of whatever is preloaded.
 
 pub mod cell;
+pub mod counters;
 pub mod descriptor;
 pub mod fork;
 pub mod futex;
 pub mod message;
 pub mod poll;
+pub mod process;
 pub mod ring;
+pub mod semaphore;
+pub mod signal;
 pub mod socket;
 pub mod span;
 pub mod thread;
 pub mod wait;
+pub mod word;
 
 use crate::error::{Errno, Result};
 

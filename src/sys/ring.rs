@@ -28,6 +28,12 @@ pub struct Features {
     pub sparse_buffers: bool,
     /// Deferred task work for rings of one thread (6.1).
     pub defer_taskrun: bool,
+    /// One poll that tells of every change (5.13).
+    pub poll_multishot: bool,
+    /// One read for everything that comes (6.7).
+    pub read_multishot: bool,
+    /// Waiting on words of memory (6.7).
+    pub futex: bool,
 }
 
 /// How often a full submission queue is offered to the kernel.
@@ -136,6 +142,19 @@ impl Ring {
             }
             Err(error) => Err(errno(&error)),
         }
+    }
+
+    /// Submits, and lets the kernel bring forth at once what that leads to.
+    pub fn submit_and_run(&mut self) -> Result<()> {
+        self.submit()?;
+        if self.inner.params().is_setup_single_issuer() {
+            // SAFETY: no argument is passed.
+            let answer = unsafe {
+                self.inner.submitter().enter::<libc::sigset_t>(0, 0, ENTER_GETEVENTS, None)
+            };
+            drop(answer);
+        }
+        Ok(())
     }
 
     /// Passes every new completion to `sink`. The last one stays in the ring until
@@ -330,6 +349,10 @@ fn probe() -> Result<Features> {
         sparse_buffers: ring.register_buffer_table(1).is_ok(),
         defer_taskrun: Ring::new(4, 8, true)
             .is_ok_and(|ring| ring.inner.params().is_setup_single_issuer()),
+        // Both came in 5.13.
+        poll_multishot: ring.inner.params().is_feature_resource_tagging(),
+        read_multishot: probe.is_supported(opcode::ReadMulti::CODE),
+        futex: probe.is_supported(opcode::FutexWaitV::CODE),
     })
 }
 

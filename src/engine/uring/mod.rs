@@ -10,6 +10,7 @@
 mod group;
 mod receive;
 mod send;
+mod watch;
 
 use std::sync::Arc;
 
@@ -18,12 +19,16 @@ use slab::Slab;
 
 use self::group::Group;
 use self::send::{Path, Registered, SendOperation};
+use self::watch::{WATCH, Watched};
 use super::connections::Connections;
 use super::inbox::{CONNECT_EVENTS, Inbox};
 use super::ready::Ready;
-use super::{Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket};
+use super::{
+    Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, Watch,
+};
 use crate::error::{Errno, Result};
 use crate::log::{self, Level};
+use crate::sys::counters::Counters;
 use crate::sys::message::Incoming;
 use crate::sys::poll;
 use crate::sys::ring::{Features, Ring};
@@ -43,9 +48,13 @@ pub struct Uring {
     ring: Ring,
     features: Features,
     operations: Slab<Operation>,
-    connections: Connections<Connection>,
+    connections: Connections<Box<Connection>>,
     groups: Vec<Group>,
     registered: Registered,
+    /// What is watched for sources, and what of it is to be armed.
+    watches: Connections<Watched>,
+    to_watch: Vec<Key>,
+    counters: Option<Counters>,
     /// Sockets with requests to start, to arm, and without room to receive into.
     to_send: Vec<Key>,
     to_arm: Vec<Key>,
@@ -91,6 +100,9 @@ impl Uring {
             connections: Connections::default(),
             groups: Vec::new(),
             registered: Registered::default(),
+            watches: Connections::default(),
+            to_watch: Vec::new(),
+            counters: None,
             to_send: Vec::new(),
             to_arm: Vec::new(),
             starved: Vec::new(),
@@ -105,15 +117,16 @@ impl Uring {
     }
 
     fn connection(&self, key: Key) -> Option<&Connection> {
-        self.connections.get(key)
+        self.connections.get(key).map(|found| &**found)
     }
 
     fn connection_mut(&mut self, key: Key) -> Option<&mut Connection> {
-        self.connections.get_mut(key)
+        self.connections.get_mut(key).map(|found| &mut **found)
     }
 
     /// Submits and reaps once; `true` when something has come back.
     fn round(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<bool> {
+        self.start_watches()?;
         self.start_receives()?;
         self.start_sends()?;
         if !poll.hot {
@@ -150,6 +163,9 @@ impl Uring {
                 poll.hot = true;
             }
             CANCEL => {}
+            watch if watch & WATCH != 0 => {
+                self.watch_completed((watch & !WATCH) as Key, result, flags, notices);
+            }
             index => match self.operations.get(index as usize) {
                 Some(Operation::Receive { .. }) => {
                     self.received(index as usize, result, flags, poll, notices);
@@ -171,8 +187,8 @@ impl Uring {
         Ok(())
     }
 
-    fn cancel(&mut self, operation: usize) -> Result<()> {
-        let entry = opcode::AsyncCancel::new(operation as u64).build().user_data(CANCEL);
+    fn cancel(&mut self, user_data: u64) -> Result<()> {
+        let entry = opcode::AsyncCancel::new(user_data).build().user_data(CANCEL);
         self.ring.push(&entry)
     }
 }
@@ -209,7 +225,7 @@ impl Engine for Uring {
             is_leaving: false,
             is_to_send: false,
         };
-        self.connections.insert(key, connection);
+        self.connections.insert(key, Box::new(connection));
         Ok(())
     }
 
@@ -231,13 +247,13 @@ impl Engine for Uring {
                 break;
             }
             if !asked || step % 50 == 49 {
-                asked = self.busy(key).into_iter().all(|index| self.cancel(index).is_ok());
+                asked = self.busy(key).into_iter().all(|index| self.cancel(index as u64).is_ok());
             } else if self.ring.wait_briefly(10).is_err() {
                 break;
             }
         }
         let Some(connection) = self.connections.remove(key) else { return };
-        let Connection { socket, mut receiving, outbox, .. } = connection;
+        let Connection { socket, mut receiving, outbox, .. } = *connection;
         if let Receiving::Ring(inbox, group) = &mut receiving {
             socket.leave_backlog(std::mem::take(inbox));
             self.leave_group(*group, poll, notices);
@@ -320,6 +336,14 @@ impl Engine for Uring {
         }
     }
 
+    fn watch(&mut self, key: Key, watch: Watch) -> Result<()> {
+        self.start_watch(key, watch)
+    }
+
+    fn unwatch(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<bool> {
+        self.end_watch(key, poll, notices)
+    }
+
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         for _ in 0..ROUNDS_MAX {
             let reaped = self.round(poll, notices)?;
@@ -352,7 +376,8 @@ impl Engine for Uring {
     }
 
     fn arm(&mut self) -> Result<()> {
-        if !self.to_arm.is_empty() {
+        if !self.to_arm.is_empty() || !self.to_watch.is_empty() {
+            self.start_watches()?;
             self.start_receives()?;
             self.ring.submit()?;
         }
@@ -367,6 +392,7 @@ impl Engine for Uring {
     }
 
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
+        self.start_watches()?;
         self.start_receives()?;
         self.start_sends()?;
         self.watch_poll_set(poll)?;

@@ -1,0 +1,59 @@
+//! How others get a channel's attention without taking its lock: areas whose blocks have come
+//! back, sockets that were found closed, threads that wait on words for it.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::words::Listener;
+use crate::engine::Key;
+use crate::sys::descriptor::Counter;
+
+pub struct Bell {
+    rung: AtomicBool,
+    token: Arc<Counter>,
+    errands: Mutex<Vec<Errand>>,
+}
+
+/// What there is to do for whoever enters the channel next.
+pub enum Errand {
+    /// An area went while only another thread could have given up the channel's part of it.
+    Retire(u64),
+    /// The socket of a source was closed without a word and has been found out.
+    Abandon(Key),
+    /// The word that a source waits for.
+    Woken(Key),
+}
+
+impl Bell {
+    pub fn new(token: Arc<Counter>) -> Self {
+        Self { rung: AtomicBool::new(false), token, errands: Mutex::default() }
+    }
+
+    /// Somebody may go on: the channel is to look.
+    pub fn ring(&self) {
+        self.rung.store(true, Ordering::Release);
+        self.token.raise();
+    }
+
+    pub fn ring_for(&self, errand: Errand) {
+        self.errands.lock().unwrap_or_else(PoisonError::into_inner).push(errand);
+        self.ring();
+    }
+
+    /// What others have asked for; `None` when nobody has rung. Whoever rings raises the token
+    /// afterwards, so nothing is missed if this is looked at last before sleeping.
+    pub fn answer(&self) -> Option<Vec<Errand>> {
+        // Looked at first: most of the time nobody has, and a locked operation is not cheap.
+        let has_rung = self.rung.load(Ordering::Acquire) && self.rung.swap(false, Ordering::AcqRel);
+        has_rung.then(|| {
+            std::mem::take(&mut *self.errands.lock().unwrap_or_else(PoisonError::into_inner))
+        })
+    }
+}
+
+impl Listener for Bell {
+    fn woken(&self, key: Key) {
+        self.ring_for(Errand::Woken(key));
+    }
+}

@@ -1,0 +1,211 @@
+//! Fetching: from the queue, and from the poll set, whose sources are asked what they have.
+#![forbid(unsafe_code)]
+
+use super::event::Event;
+use super::queue::Item;
+use super::source::{self, Kind as SourceKind, signal_event, timer_event};
+use super::state::State;
+use crate::engine::{Key, TOKEN};
+use crate::error::Result;
+
+/// Where fetched events go.
+struct Room<'a> {
+    events: &'a mut [Event],
+    count: usize,
+    /// Events of this fetch that came before the poll set was asked.
+    told: usize,
+}
+
+impl Room<'_> {
+    fn left(&self) -> usize {
+        self.events.len() - self.count
+    }
+
+    /// What a source has told in this fetch already is not told again, but nothing new is lost.
+    fn put(&mut self, event: Event) {
+        match self.events[..self.told].iter_mut().find(|earlier| earlier.repeats(&event)) {
+            Some(earlier) => earlier.merge(&event),
+            None => {
+                self.events[self.count] = event;
+                self.count += 1;
+            }
+        }
+    }
+
+    /// The same for a signal, which may have been told a moment ago.
+    fn put_signal(&mut self, event: Event, is_standard: bool) {
+        let same = |earlier: &&mut Event| {
+            (earlier.source, earlier.kind, earlier.fd) == (event.source, event.kind, event.fd)
+        };
+        match self.events[..self.count].iter_mut().find(same).filter(|_| is_standard) {
+            Some(earlier) => earlier.result += event.result,
+            None => {
+                self.events[self.count] = event;
+                self.count += 1;
+            }
+        }
+    }
+}
+
+impl State {
+    /// Fetches at most as many events as there is room for.
+    pub fn fetch(&mut self, events: &mut [Event]) -> Result<usize> {
+        self.poll_first = !self.poll_first;
+        let mut again = Vec::new();
+        let mut room = Room { events, count: 0, told: 0 };
+        while room.left() > 0
+            && let Some(event) = self.stash.pop_front()
+        {
+            room.events[room.count] = event;
+            room.count += 1;
+        }
+        for poll_now in [self.poll_first, !self.poll_first] {
+            if poll_now {
+                self.fetch_polled(&mut room)?;
+            } else {
+                self.fetch_queued(&mut room, &mut again);
+            }
+        }
+        // Level-triggered: they stand in the queue until they have been emptied.
+        for key in again {
+            self.stand_again(key)?;
+        }
+        Ok(room.count)
+    }
+
+    fn fetch_queued(&mut self, room: &mut Room<'_>, again: &mut Vec<Key>) {
+        while room.left() > 0 && self.queue.live() > 0 {
+            let found = match self.queue.pop() {
+                None => break,
+                Some(Item::Event(event)) => Some(event),
+                Some(Item::Source(key)) => self.fetch_source(key, again),
+            };
+            if let Some(event) = found {
+                room.events[room.count] = event;
+                room.count += 1;
+            }
+        }
+    }
+
+    /// What a source's item in the queue has come to.
+    fn fetch_source(&mut self, id: Key, again: &mut Vec<Key>) -> Option<Event> {
+        let Some(source) = self.sources.get(id) else {
+            self.queue.bury();
+            return None;
+        };
+        source.is_queued = false;
+        if !std::mem::take(&mut source.is_live) {
+            return None;
+        }
+        self.queue.set_live(false);
+        let cookie = source.cookie;
+        match &mut source.kind {
+            SourceKind::Socket(_) => self.fetch_receivable(id, again),
+            SourceKind::Descriptor(descriptor) => {
+                let ready = std::mem::take(&mut descriptor.pending);
+                Some(descriptor.event(ready, id, cookie))
+            }
+            SourceKind::Counter(counter) => Some(counter.event(id, cookie)),
+            SourceKind::Word(word) => Some(word.event(id, cookie)),
+            SourceKind::Semaphore(semaphore) => {
+                if !semaphore.oneshot {
+                    again.push(id);
+                }
+                Some(semaphore.event(id, cookie))
+            }
+            _ => None,
+        }
+    }
+
+    /// Asks the poll set, and the sources that are ready.
+    fn fetch_polled(&mut self, room: &mut Room<'_>) -> Result<()> {
+        room.told = room.count;
+        if room.left() == 0 || !self.poll.hot {
+            return Ok(());
+        }
+        for (key, events) in self.poll.ready(room.left())? {
+            if key == TOKEN {
+                self.poll.lower_token();
+            } else if room.left() == 0 {
+                // Signals have filled it. What is a state is told next time; what is a change
+                // would be lost.
+                if let Some(event) = self.polled(key as Key, events) {
+                    self.stash.push_back(event);
+                }
+            } else if let Some((taken, cookie)) = self.signals(key as Key, room.left()) {
+                for signal in taken {
+                    let event = signal_event(&signal, key as Key, cookie);
+                    room.put_signal(event, signal.is_standard());
+                }
+            } else if let Some(event) = self.polled(key as Key, events) {
+                room.put(event);
+            }
+        }
+        self.take_notices();
+        Ok(())
+    }
+
+    /// What a source of signals has, if it is one.
+    fn signals(&mut self, key: Key, most: usize) -> Option<(Vec<crate::sys::signal::Taken>, u64)> {
+        let source = self.sources.get(key)?;
+        match &source.kind {
+            SourceKind::Signals(signals) => Some((signals.take(most), source.cookie)),
+            _ => None,
+        }
+    }
+
+    /// The event of a source whose descriptor is ready, if it has one to tell.
+    fn polled(&mut self, key: Key, events: u32) -> Option<Event> {
+        let source = self.sources.get(key)?;
+        let cookie = source.cookie;
+        match &mut source.kind {
+            SourceKind::Descriptor(descriptor) => Some(descriptor.event(events, key, cookie)),
+            SourceKind::Counter(counter) => counter.take(key, cookie),
+            SourceKind::Timer(timer) => timer_event(timer, key, cookie),
+            SourceKind::Process(process) => {
+                let event = process.take(key, cookie)?;
+                self.poll.remove(process.fd, key as u64);
+                Some(event)
+            }
+            SourceKind::Accept(_) => self.accepted(key),
+            SourceKind::Socket(attachment) => {
+                let (engine, fd) = (attachment.engine, attachment.socket.fd);
+                let readiness =
+                    self.engines[engine].ready(key, events, &mut self.poll, &mut self.notices)?;
+                Some(source::receive_event(readiness, fd, key, cookie))
+            }
+            SourceKind::Signals(_) | SourceKind::Word(_) | SourceKind::Semaphore(_) => None,
+        }
+    }
+
+    /// Whether something could be fetched. What only a fetch can tell is fetched and queued; what
+    /// a removal of the source would lose then, a signal or the status of a child, is left.
+    pub fn look(&mut self) -> Result<bool> {
+        if self.live() > 0 || !self.poll.hot {
+            return Ok(self.live() > 0);
+        }
+        let mut is_left = false;
+        for (key, events) in self.poll.ready(1)? {
+            if key == TOKEN {
+                self.poll.lower_token();
+                continue;
+            }
+            let left = self.sources.get(key as Key).is_some_and(|source| match &source.kind {
+                SourceKind::Signals(_) => true,
+                SourceKind::Process(process) => process.has_ended(),
+                _ => false,
+            });
+            is_left |= left;
+            if !left && let Some(event) = self.polled(key as Key, events) {
+                self.stash.push_back(event);
+            }
+        }
+        self.take_notices();
+        Ok(is_left || self.live() > 0)
+    }
+
+    /// Events that can be fetched without asking the kernel.
+    pub(super) fn live(&self) -> usize {
+        self.queue.live() + self.stash.len()
+    }
+}

@@ -1,0 +1,99 @@
+//! Readiness of descriptors and message queues, and counters that the channel reads itself.
+#![forbid(unsafe_code)]
+
+use std::os::fd::RawFd;
+
+use super::super::event::{self, Event};
+use crate::engine::Key;
+use crate::error::{Errno, Result};
+use crate::sys::{descriptor, poll};
+
+/// A descriptor whose readiness is told.
+pub struct Descriptor {
+    pub fd: RawFd,
+    /// `EC_EV_FD` or `EC_EV_MQ`.
+    pub kind: i32,
+    /// What is waited for, as the poll set is told.
+    pub events: u32,
+    /// What `ec_modify` means by no events at all; 0 where that is an error.
+    pub default_events: u32,
+    /// The engine watches it, not the poll set.
+    pub is_watched: bool,
+    /// What the engine has told and nobody has fetched.
+    pub pending: u32,
+}
+
+impl Descriptor {
+    pub fn new(fd: RawFd, kind: i32, events: u32, default_events: u32) -> Self {
+        Self { fd, kind, events, default_events, is_watched: false, pending: 0 }
+    }
+
+    /// What the engine may watch: changes, for ever. States and single events are epoll's.
+    pub fn is_watchable(&self) -> bool {
+        self.events & poll::EDGE != 0 && self.events & poll::ONESHOT == 0
+    }
+
+    pub fn event(&self, ready: u32, id: Key, cookie: u64) -> Event {
+        let mut event = Event::new(self.kind, self.fd, id, cookie);
+        event.result = i64::from(ready);
+        if ready & poll::HUP != 0 {
+            event.flags |= event::F_HUP;
+        }
+        event
+    }
+}
+
+/// A counter of eight bytes: eventfd(2), timerfd_create(2).
+pub struct Counter {
+    pub fd: RawFd,
+    pub is_watched: bool,
+    /// What has been read and nobody has fetched.
+    pub pending: u64,
+}
+
+impl Counter {
+    /// Reads what is there now; `None` when somebody was faster.
+    pub fn take(&mut self, id: Key, cookie: u64) -> Option<Event> {
+        match descriptor::counter_read(self.fd) {
+            Ok(count) => {
+                self.pending = count;
+                Some(self.event(id, cookie))
+            }
+            Err(Errno::EAGAIN) => None,
+            Err(errno) => {
+                let mut event = Event::new(event::FD, self.fd, id, cookie);
+                event.fail(errno);
+                Some(event)
+            }
+        }
+    }
+
+    /// What has been read: from now on it is the program's.
+    pub fn event(&mut self, id: Key, cookie: u64) -> Event {
+        let mut event = Event::new(event::FD, self.fd, id, cookie);
+        event.result = i64::from(poll::IN);
+        event.length = usize::try_from(std::mem::take(&mut self.pending)).unwrap_or(usize::MAX);
+        event
+    }
+}
+
+/// poll(2) bits that a program may ask for, and how the poll set is told.
+pub fn interest(poll_events: u32, edge: bool, oneshot: bool) -> Result<u32> {
+    const KNOWN: u32 = (libc::POLLIN
+        | libc::POLLOUT
+        | libc::POLLPRI
+        | libc::POLLRDNORM
+        | libc::POLLRDBAND
+        | libc::POLLWRNORM
+        | libc::POLLWRBAND
+        | libc::POLLRDHUP
+        | libc::POLLERR
+        | libc::POLLHUP) as u32;
+    if poll_events == 0 || poll_events & !KNOWN != 0 {
+        return Err(Errno::EINVAL);
+    }
+    // The bits of epoll are those of poll.
+    let edge = if edge { poll::EDGE } else { 0 };
+    let oneshot = if oneshot { poll::ONESHOT } else { 0 };
+    Ok(poll_events | edge | oneshot)
+}

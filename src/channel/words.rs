@@ -1,0 +1,192 @@
+//! Waiting on words of memory where no ring can: one thread of the library for a hundred of them.
+//!
+//! Invariant: an entry is told of at most once, and not after its ticket has been dropped.
+#![forbid(unsafe_code)]
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
+
+use crate::engine::Key;
+use crate::error::{Errno, Result};
+use crate::sys::cell::Leaked;
+use crate::sys::word::{self, WORDS_MAX, Word};
+use crate::sys::{fork, thread};
+
+/// Who wants to know.
+pub trait Listener: Send + Sync {
+    /// The word of a source is not what was expected, or was woken. Called with no lock held.
+    fn woken(&self, key: Key);
+}
+
+/// One thread, and the words that it waits on.
+struct Crew {
+    work: Mutex<Work>,
+    /// It has taken note of a change.
+    noted: Condvar,
+    /// Changes whenever the list does: the thread waits on it too.
+    version: AtomicU32,
+}
+
+#[derive(Default)]
+struct Work {
+    entries: Vec<Entry>,
+    next_id: u64,
+    noted_version: u32,
+}
+
+#[derive(Clone)]
+struct Entry {
+    id: u64,
+    word: Word,
+    expected: u32,
+    key: Key,
+    listener: Weak<dyn Listener>,
+}
+
+/// Of one process: a child has none of the parent's threads.
+struct Crews {
+    epoch: u32,
+    crews: Mutex<Vec<&'static Crew>>,
+}
+
+static CREWS: Leaked<Crews> = Leaked::empty();
+
+fn crews() -> &'static Crews {
+    let present = CREWS.get();
+    if let Some(crews) = present
+        && crews.epoch == fork::epoch()
+    {
+        return crews;
+    }
+    CREWS.replace(present, Box::new(Crews { epoch: fork::epoch(), crews: Mutex::default() }))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A word takes up to two places in the kernel's list, and one is the crew's own.
+const ENTRIES_MAX: usize = (WORDS_MAX - 1) / 2;
+
+/// Somebody waits on a word until this is dropped or the listener is told. `ENOSYS` where the
+/// kernel cannot wait on several words (before 5.16).
+pub fn wait_on(
+    word: Word,
+    expected: u32,
+    key: Key,
+    listener: Weak<dyn Listener>,
+) -> Result<Ticket> {
+    let mut crews = lock(&crews().crews);
+    let free = crews.iter().find(|crew| lock(&crew.work).entries.len() < ENTRIES_MAX);
+    let crew = match free {
+        Some(crew) => *crew,
+        None => {
+            if !word::can_wait_any() {
+                return Err(Errno::ENOSYS);
+            }
+            // Never freed: its thread lives as long as the process.
+            let crew: &'static Crew = Box::leak(Box::new(Crew {
+                work: Mutex::default(),
+                noted: Condvar::new(),
+                version: AtomicU32::new(0),
+            }));
+            thread::spawn("sio-futex", || crew.run())?;
+            crews.push(crew);
+            crew
+        }
+    };
+    let mut work = lock(&crew.work);
+    work.next_id += 1;
+    let id = work.next_id;
+    work.entries.push(Entry { id, word, expected, key, listener });
+    crew.announce();
+    Ok(Ticket { crew, id, epoch: fork::epoch() })
+}
+
+/// Somebody waits on a word on its owner's behalf, until it is dropped.
+pub struct Ticket {
+    crew: &'static Crew,
+    id: u64,
+    epoch: u32,
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        self.take_back();
+    }
+}
+
+impl Ticket {
+    /// Nobody waits any more; `false`: the listener has been told, or is being told.
+    pub fn withdraw(self) -> bool {
+        self.take_back()
+    }
+
+    fn take_back(&self) -> bool {
+        if self.epoch != fork::epoch() {
+            // The thread is the parent's, and so may be the lock.
+            return false;
+        }
+        let mut work = lock(&self.crew.work);
+        let before = work.entries.len();
+        work.entries.retain(|entry| entry.id != self.id);
+        if work.entries.len() == before {
+            return false;
+        }
+        // The program may free the word then: wait until the thread has let go of it.
+        let version = self.crew.announce();
+        while (work.noted_version.wrapping_sub(version) as i32) < 0 {
+            work = self.crew.noted.wait(work).unwrap_or_else(PoisonError::into_inner);
+        }
+        true
+    }
+}
+
+impl Crew {
+    /// Gets the thread to look at its list again. The list is locked.
+    fn announce(&self) -> u32 {
+        let version = self.version.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
+        crate::sys::futex::wake(&self.version, 1);
+        version
+    }
+
+    fn run(&'static self) {
+        let version = Word::of_static(&self.version);
+        loop {
+            let (seen, entries) = {
+                let mut work = lock(&self.work);
+                work.noted_version = self.version.load(Ordering::SeqCst);
+                self.noted.notify_all();
+                (work.noted_version, work.entries.clone())
+            };
+            let mut list = vec![version.entries(seen).0[0]];
+            let mut owners = vec![None];
+            for (index, entry) in entries.iter().enumerate() {
+                let (places, count) = entry.word.entries(entry.expected);
+                list.extend(&places[..count]);
+                owners.extend(std::iter::repeat_n(Some(index), count));
+            }
+            // Refused, as when a word has become unreadable: each is looked at by itself.
+            let woken = word::wait_any(&list).unwrap_or(None).and_then(|place| owners[place]);
+            self.tell(&entries, woken);
+        }
+    }
+
+    /// Tells the listeners of every word that has changed, and of the one that was woken.
+    fn tell(&self, entries: &[Entry], woken: Option<usize>) {
+        for (index, entry) in entries.iter().enumerate() {
+            let mut work = lock(&self.work);
+            let Some(place) = work.entries.iter().position(|known| known.id == entry.id) else {
+                continue;
+            };
+            if woken != Some(index) && entry.word.load() == entry.expected {
+                continue;
+            }
+            work.entries.remove(place);
+            drop(work);
+            if let Some(listener) = entry.listener.upgrade() {
+                listener.woken(entry.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Watching descriptors, counters and words of memory on the ring, for sources of the channel.
+//!
+//! An edge-triggered descriptor is a multishot poll, a counter a multishot read into buffers of
+//! eight bytes, a word a futex wait. None has an entry in the table of operations: the user data
+//! is the source's key, and a watch is not given up before its last completion has come.
+#![forbid(unsafe_code)]
+
+use io_uring::{cqueue, opcode, types};
+
+use super::{CANCEL_STEPS_MAX, Uring};
+use crate::engine::{Key, Notice, PollSet, Watch};
+use crate::error::{Errno, Result};
+use crate::sys::counters::Counters;
+use crate::sys::word::{self, Entry};
+
+/// Marks the user data of a watch; the rest of it is the key.
+pub(super) const WATCH: u64 = 1 << 62;
+/// The events of poll(2), without the flags of epoll(7).
+const POLL_EVENTS: u32 = 0xffff;
+/// The group of buffers for counters: the others are numbered from 0.
+const COUNTERS: u16 = u16::MAX;
+
+pub(super) struct Watched {
+    what: What,
+    is_armed: bool,
+    is_leaving: bool,
+    /// It fired when nobody wanted to know any more.
+    has_fired: bool,
+}
+
+enum What {
+    Edge { fd: i32, events: u32 },
+    Counter { fd: i32 },
+    Word(Box<([Entry; 2], usize)>),
+}
+
+impl Uring {
+    pub(super) fn start_watch(&mut self, key: Key, watch: Watch) -> Result<()> {
+        let features = &self.features;
+        let what = match watch {
+            Watch::Edge { fd, events } if features.poll_multishot => {
+                What::Edge { fd, events: events & POLL_EVENTS }
+            }
+            Watch::Counter { fd } if features.read_multishot => {
+                if self.counters.is_none() {
+                    self.counters = Some(Counters::new(&self.ring, COUNTERS)?);
+                }
+                What::Counter { fd }
+            }
+            Watch::Word { word, expected } if features.futex => {
+                word::settle_table();
+                What::Word(Box::new(word.entries(expected)))
+            }
+            _ => return Err(Errno::EOPNOTSUPP),
+        };
+        let watched = Watched { what, is_armed: false, is_leaving: false, has_fired: false };
+        self.watches.insert(key, watched);
+        self.to_watch.push(key);
+        Ok(())
+    }
+
+    /// Arms what is to be armed; goes out with the next submission.
+    pub(super) fn start_watches(&mut self) -> Result<()> {
+        while let Some(key) = self.to_watch.pop() {
+            let Some(watched) = self.watches.get_mut(key) else { continue };
+            if watched.is_armed || watched.is_leaving {
+                continue;
+            }
+            let entry = match &watched.what {
+                What::Edge { fd, events } => {
+                    opcode::PollAdd::new(types::Fd(*fd), *events).multi(true).build()
+                }
+                What::Counter { fd } => {
+                    // Eight bytes at the current position: a counter has none.
+                    opcode::ReadMulti::new(types::Fd(*fd), 0, COUNTERS).offset(u64::MAX).build()
+                }
+                What::Word(entries) => {
+                    opcode::FutexWaitV::new(entries.0.as_ptr().cast(), entries.1 as u32).build()
+                }
+            };
+            watched.is_armed = true;
+            if let Err(errno) = self.ring.push(&entry.user_data(WATCH | key as u64)) {
+                if let Some(watched) = self.watches.get_mut(key) {
+                    watched.is_armed = false;
+                }
+                self.to_watch.push(key);
+                return Err(errno);
+            }
+        }
+        Ok(())
+    }
+
+    /// A completion of a watch.
+    pub(super) fn watch_completed(
+        &mut self,
+        key: Key,
+        result: i32,
+        flags: u32,
+        notices: &mut Vec<Notice>,
+    ) {
+        let value = match (&mut self.counters, cqueue::buffer_select(flags)) {
+            (Some(counters), Some(id)) => counters.take(id),
+            _ => 0,
+        };
+        let Some(watched) = self.watches.get_mut(key) else { return };
+        let has_ended = !cqueue::more(flags);
+        watched.is_armed &= !has_ended;
+        let failure = if result < 0 { Some(Errno::from_raw(-result)) } else { None };
+        if watched.is_leaving {
+            watched.has_fired |= failure != Some(Errno::ECANCELED);
+            return;
+        }
+        let news = match (&watched.what, failure) {
+            // The thread that submitted it has ended, or the buffers were all in use.
+            (_, Some(Errno::ECANCELED | Errno::ENOBUFS | Errno::EINTR)) => None,
+            // Not what was expected: that is what was waited for.
+            (What::Word(_), Some(Errno::EAGAIN)) => Some(Ok(0)),
+            (_, Some(Errno::EAGAIN)) => None,
+            (_, Some(errno)) => Some(Err(errno)),
+            (What::Edge { .. }, None) => Some(Ok(result as u64)),
+            (What::Counter { .. }, None) => Some(Ok(value)),
+            (What::Word(_), None) => Some(Ok(0)),
+        };
+        let is_over = matches!(news, Some(Err(_))) || matches!(watched.what, What::Word(_));
+        if has_ended && (!is_over || news.is_none()) {
+            self.to_watch.push(key);
+        } else if has_ended {
+            self.watches.remove(key);
+        }
+        notices.extend(news.map(|news| Notice::Watched(key, news)));
+    }
+
+    /// Gives a watch up, and waits until the kernel has: `true` if it has fired meanwhile.
+    pub(super) fn end_watch(
+        &mut self,
+        key: Key,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+    ) -> Result<bool> {
+        let is_armed = |uring: &Self| uring.watches.get(key).is_some_and(|found| found.is_armed);
+        if let Some(watched) = self.watches.get_mut(key) {
+            watched.is_leaving = true;
+        }
+        for step in 0..CANCEL_STEPS_MAX {
+            if !is_armed(self) {
+                break;
+            }
+            if step == 0 {
+                self.cancel(WATCH | key as u64)?;
+                self.ring.submit_and_run()?;
+            } else {
+                self.ring.wait_briefly(10)?;
+            }
+            self.reap(poll, notices);
+        }
+        Ok(self.watches.remove(key).is_some_and(|watched| watched.has_fired))
+    }
+}

@@ -1,0 +1,154 @@
+//! Words of the program's memory that it waits on. futex(2), futex_waitv(2).
+
+use std::ptr::NonNull;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use super::check;
+use crate::error::{Errno, Result};
+
+/// Who may wake it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// This process, with FUTEX_PRIVATE_FLAG.
+    Private,
+    /// Any process, without it.
+    Shared,
+    /// Whichever the program uses.
+    Any,
+}
+
+/// A word that its owner keeps alive until nobody waits on it any more.
+#[derive(Clone, Copy, Debug)]
+pub struct Word {
+    word: NonNull<AtomicU32>,
+    scope: Scope,
+}
+
+// SAFETY: all that is done with the pointer is atomic, or by the kernel.
+unsafe impl Send for Word {}
+// SAFETY: as above.
+unsafe impl Sync for Word {}
+
+/// struct futex_waitv of linux/futex.h.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Entry {
+    value: u64,
+    address: u64,
+    flags: u32,
+    reserved: u32,
+}
+
+const SIZE_U32: u32 = 2;
+const PRIVATE: u32 = 128;
+
+impl Word {
+    /// `EFAULT` for null, `EINVAL` where no futex can be.
+    ///
+    /// # Safety
+    /// The word stays valid until nobody waits on it any more.
+    pub unsafe fn new(word: *mut u32, scope: Scope) -> Result<Self> {
+        let word = NonNull::new(word.cast::<AtomicU32>()).ok_or(Errno::EFAULT)?;
+        if !word.is_aligned() {
+            return Err(Errno::EINVAL);
+        }
+        Ok(Self { word, scope })
+    }
+
+    /// A word of our own that lives as long as the process.
+    pub fn of_static(word: &'static AtomicU32) -> Self {
+        Self { word: NonNull::from(word), scope: Scope::Private }
+    }
+
+    pub fn address(&self) -> usize {
+        self.word.as_ptr() as usize
+    }
+
+    pub fn load(&self) -> u32 {
+        // SAFETY: valid by the contract of new().
+        unsafe { self.word.as_ref() }.load(Ordering::SeqCst)
+    }
+
+    /// Wakes up to `count` of those who wait, whichever way they do.
+    pub fn wake(&self, count: i32) {
+        let wake = |operation: i32| {
+            // SAFETY: FUTEX_WAKE takes the address as a key and reads nothing.
+            unsafe { libc::syscall(libc::SYS_futex, self.word.as_ptr(), operation, count) };
+        };
+        if self.scope != Scope::Shared {
+            wake(libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG);
+        }
+        if self.scope != Scope::Private {
+            wake(libc::FUTEX_WAKE);
+        }
+    }
+
+    /// What the kernel is to be told: it waits while the word is `expected`.
+    pub fn entries(&self, expected: u32) -> ([Entry; 2], usize) {
+        let entry = |flags| Entry {
+            value: u64::from(expected),
+            address: self.address() as u64,
+            flags,
+            reserved: 0,
+        };
+        match self.scope {
+            Scope::Private => ([entry(SIZE_U32 | PRIVATE), Entry::default()], 1),
+            Scope::Shared => ([entry(SIZE_U32), Entry::default()], 1),
+            Scope::Any => ([entry(SIZE_U32 | PRIVATE), entry(SIZE_U32)], 2),
+        }
+    }
+}
+
+/// linux/prctl.h, since 6.16.
+const PR_FUTEX_HASH: i32 = 78;
+const SET_SLOTS: usize = 1;
+const GET_SLOTS: usize = 2;
+const SLOTS: usize = 16;
+
+/// Since 6.16 private futexes of a process move to a table of its own when its first thread
+/// starts, and whoever waits already (only a ring can) is left behind. So the table is made
+/// before a ring waits.
+pub fn settle_table() {
+    static ONCE: OnceLock<()> = OnceLock::new();
+    ONCE.get_or_init(|| {
+        let control = |operation: usize, argument: usize| {
+            // SAFETY: no pointers. A kernel without the table does not know the call.
+            check(unsafe { libc::prctl(PR_FUTEX_HASH, operation, argument, 0usize, 0usize) })
+        };
+        if control(GET_SLOTS, 0) == Ok(0) {
+            // Refused: it exists by now.
+            let _ = control(SET_SLOTS, SLOTS);
+        }
+    });
+}
+
+/// The most words that one thread can wait on.
+pub const WORDS_MAX: usize = 128;
+
+/// Waits until one of the words is not what is expected, or is woken: its place in the list, if
+/// it was woken. For threads of the library's own.
+pub fn wait_any(entries: &[Entry]) -> Result<Option<usize>> {
+    // SAFETY: as many entries as the list has; no time limit.
+    let answer = check(unsafe {
+        libc::syscall(
+            libc::SYS_futex_waitv,
+            entries.as_ptr(),
+            entries.len(),
+            0,
+            std::ptr::null::<libc::timespec>(),
+            libc::CLOCK_MONOTONIC,
+        )
+    });
+    match answer {
+        Ok(index) => Ok(Some(index)),
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether this kernel can wait on several words (5.16).
+pub fn can_wait_any() -> bool {
+    // No words at all are refused as such by a kernel that knows the call.
+    wait_any(&[]) != Err(Errno::ENOSYS)
+}
