@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use sio::api::blocking::{Outgoing, Part, Receive, Send, Wait, deadline, run};
 use sio::api::engines::Kind;
-use sio::api::{Options, channel, region, socket};
+use sio::api::{Options, channel, region, socket, source};
 use sio::capi::types::{
-    DMA_ENGINE_EPOLL, DMA_ENGINE_IO_URING, DMA_HUGE, DMA_HUGE_ONLY, EC_ATTACH, EC_EDGE,
+    DMA_ENGINE_EPOLL, DMA_ENGINE_IO_URING, DMA_HUGE, DMA_HUGE_ONLY, EC_ATTACH, EC_COUNTER, EC_EDGE,
     EC_NONBLOCK, EC_ONESHOT, EC_SINGLE, SIO_QUIET, SIO_RELEASE,
 };
 use sio::channel::Event;
@@ -28,6 +28,7 @@ fn modify(flags: u32) -> Modify {
         oneshot: flags & EC_ONESHOT != 0,
         attach: flags & EC_ATTACH != 0,
         nonblocking: flags & EC_NONBLOCK != 0,
+        counter: flags & EC_COUNTER != 0,
     }
 }
 
@@ -105,7 +106,7 @@ impl Face for RustFace {
     }
 
     fn add_fd(ec: RawFd, fd: RawFd, events: i16, flags: u32, cookie: u64) -> Result<i32> {
-        channel::add_fd(ec, fd, events as u32, modify(flags), cookie)
+        source::add_fd(ec, fd, events as u32, modify(flags), cookie)
     }
 
     fn add_timer(
@@ -115,23 +116,23 @@ impl Face for RustFace {
         flags: u32,
         cookie: u64,
     ) -> Result<i32> {
-        channel::add_timer(ec, clock, when, flags as i32, cookie)
+        source::add_timer(ec, clock, when, flags as i32, cookie)
     }
 
     fn add_accept(ec: RawFd, listener: RawFd, flags: u32, cookie: u64) -> Result<i32> {
-        channel::add_accept(ec, listener, modify(flags), cookie)
+        source::add_accept(ec, listener, modify(flags), cookie)
     }
 
     fn add_socket(ec: RawFd, sock: RawFd, flags: u32, cookie: u64) -> Result<i32> {
-        channel::add_socket(ec, sock, modify(flags), cookie)
+        source::add_socket(ec, sock, modify(flags), cookie)
     }
 
     fn modify(ec: RawFd, source: i32, events: i16, flags: u32) -> Result<()> {
-        channel::modify(ec, source, events as u32, modify(flags))
+        source::modify(ec, source, events as u32, modify(flags))
     }
 
     fn remove(ec: RawFd, source: i32) -> Result<()> {
-        channel::remove(ec, source)
+        source::remove(ec, source)
     }
 
     fn alloc(size: usize, flags: u32) -> Result<u64> {
