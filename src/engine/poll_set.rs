@@ -20,6 +20,9 @@ pub struct PollSet {
     /// Nested in another set: somebody else says when it is worth asking.
     is_nested: bool,
     nested: HashMap<u64, OwnedFd>,
+    /// Whose each descriptor is: one that was closed leaves by itself, and its number may come
+    /// back as somebody else's before its source goes.
+    owners: HashMap<RawFd, u64>,
     /// Made at once, so that nothing fails half-way for want of a descriptor.
     token: Arc<Counter>,
     token_is_set: bool,
@@ -40,6 +43,7 @@ impl PollSet {
             set,
             is_nested: outer.is_some(),
             nested: HashMap::new(),
+            owners: HashMap::new(),
             token,
             token_is_set: false,
             hot: outer.is_none(),
@@ -61,13 +65,21 @@ impl PollSet {
                 self.nested.insert(key, inner);
                 Ok(())
             }
+            Ok(()) => {
+                self.owners.insert(fd, key);
+                Ok(())
+            }
             other => other,
         }
     }
 
     pub fn modify(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
         self.hot = true;
-        let set = self.nested.get(&key).unwrap_or(&self.set).as_raw_fd();
+        let set = match self.nested.get(&key) {
+            Some(inner) => inner.as_raw_fd(),
+            None if self.owners.get(&fd) == Some(&key) => self.fd(),
+            None => return Err(Errno::EBADF),
+        };
         poll::modify(set, fd, events, key)
     }
 
@@ -76,7 +88,11 @@ impl PollSet {
         let set = self.fd();
         let gone = match self.nested.remove(&key) {
             Some(inner) => poll::remove(set, inner.as_raw_fd()),
-            None => poll::remove(set, fd),
+            None if self.owners.get(&fd) == Some(&key) => {
+                self.owners.remove(&fd);
+                poll::remove(set, fd)
+            }
+            None => return,
         };
         if gone.is_err() {
             // Not there any more: nothing to undo.

@@ -71,7 +71,8 @@ impl Source {
             Kind::Counter(counter) => (!counter.is_watched).then_some(counter.fd),
             Kind::Timer(timer) => Some(timer.as_raw_fd()),
             Kind::Signals(signals) => Some(signals.fd()),
-            Kind::Process(process) => Some(process.fd),
+            // Spent, it has left the set, and the number may mean something else by now.
+            Kind::Process(process) => (!process.is_spent).then_some(process.fd),
             Kind::Accept(accept) => Some(accept.fd),
             Kind::Word(_) | Kind::Semaphore(_) | Kind::Socket(_) => None,
         }
