@@ -6,7 +6,7 @@ use super::{Ask, Form, Outbox, Received, Request, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::{CONTROL_BYTES_MAX, DATAGRAM_BYTES_MAX, IOVECS_MAX, STREAM_PIECE_BYTES_MAX};
 use crate::region::Message;
-use crate::sys::message::{ADDRESS_BYTES_MAX, Address, Outgoing};
+use crate::sys::message::{ADDRESS_BYTES_MAX, Address, Batch, Outgoing};
 use crate::sys::{poll, socket as system};
 
 /// Streams are content with less than they asked for, down to this.
@@ -136,6 +136,19 @@ pub fn send_gathered(socket: &Socket, outbox: &Outbox) -> Result<usize> {
     }
     let message = Outgoing::new(spans.into_iter().take(IOVECS_MAX), None, Vec::new());
     system::send_message(socket.fd, &message, flags)
+}
+
+/// Sends up to `most` of the first unsent messages, as far as their flags are the same: how many
+/// were taken.
+pub fn send_messages(socket: &Socket, outbox: &Outbox, most: usize) -> Result<usize> {
+    let flags = outbox.unsent().next().map_or(0, |entry| entry.request.flags);
+    let same = outbox.unsent().take(most).take_while(|entry| entry.request.flags == flags);
+    let mut messages = Batch::with_capacity(most);
+    for entry in same {
+        let request = &entry.request;
+        messages.push(request.spans(0), request.name.as_ref(), &request.control);
+    }
+    system::send_messages(socket.fd, messages, flags)
 }
 
 /// Requests that are worth gathering into one call.

@@ -15,6 +15,9 @@ use crate::error::{Errno, Result};
 use crate::sys::poll;
 use crate::sys::wait::Sleep;
 
+/// Messages that are worth gathering into one call.
+const TOGETHER_MAX: usize = 64;
+
 #[derive(Default)]
 pub struct Epoll {
     connections: Connections<Box<Connection>>,
@@ -46,12 +49,24 @@ impl Connection {
         })
     }
 
+    /// One system call for several messages, as far as the kernel takes them.
+    fn try_to_send_together(&mut self) -> Option<Result<()>> {
+        if self.socket.is_stream() || self.outbox.unsent().nth(1).is_none() {
+            return None;
+        }
+        let sent = direct::send_messages(&self.socket, &self.outbox, TOGETHER_MAX);
+        Some(sent.map(|count| self.outbox.advance_messages(count)))
+    }
+
     /// Hands the kernel as much as it takes.
     fn flush(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         self.is_full = false;
-        while let Some(sent) = self.try_to_send() {
+        while let Some(sent) = self.try_to_send_together().or_else(|| {
+            let sent = self.try_to_send()?;
+            Some(sent.map(|bytes| drop(self.outbox.advance(bytes, true))))
+        }) {
             match sent {
-                Ok(bytes) => drop(self.outbox.advance(bytes, true)),
+                Ok(()) => {}
                 Err(Errno::EINTR) => {}
                 Err(Errno::EAGAIN) => {
                     self.is_full = true;

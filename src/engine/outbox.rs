@@ -97,6 +97,11 @@ impl Outbox {
         })
     }
 
+    /// Entries that have ended, but whose memory the kernel still reads.
+    pub fn referenced(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().take(self.ended).filter(|entry| entry.references > 0)
+    }
+
     pub fn has_unsent(&self) -> bool {
         self.ended < self.entries.len()
     }
@@ -128,6 +133,16 @@ impl Outbox {
             }
         }
         from..end
+    }
+
+    /// The kernel has taken and copied the first `count` unsent messages.
+    pub fn advance_messages(&mut self, count: usize) {
+        for entry in self.entries.iter_mut().skip(self.ended).take(count) {
+            entry.sent = entry.request.length;
+            entry.copied = true;
+            entry.outcome = Some(Ok(entry.sent));
+        }
+        self.ended += count;
     }
 
     /// The first unsent entry has failed.

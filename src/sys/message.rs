@@ -1,5 +1,7 @@
 //! Message headers of sendmsg(2) that own what they point to, apart from DMA memory.
 
+use std::marker::PhantomData;
+
 use super::socket::empty_header;
 use super::span::Span;
 use crate::error::{Errno, Result};
@@ -141,5 +143,56 @@ impl Outgoing {
 
     pub fn header(&self) -> *const libc::msghdr {
         &raw const self.header
+    }
+}
+
+/// Messages that go out with one system call. sendmmsg(2).
+pub struct Batch<'a> {
+    headers: Vec<libc::mmsghdr>,
+    iovecs: Vec<libc::iovec>,
+    /// Names and control data are the caller's.
+    _borrowed: PhantomData<&'a [u8]>,
+}
+
+impl<'a> Batch<'a> {
+    pub fn with_capacity(count: usize) -> Self {
+        Self {
+            headers: Vec::with_capacity(count),
+            iovecs: Vec::with_capacity(count),
+            _borrowed: PhantomData,
+        }
+    }
+
+    pub fn push(
+        &mut self,
+        spans: impl Iterator<Item = Span>,
+        name: Option<&'a Address>,
+        control: &'a [u8],
+    ) {
+        let before = self.iovecs.len();
+        self.iovecs.extend(
+            spans.map(|span| libc::iovec { iov_base: span.address().cast(), iov_len: span.len() }),
+        );
+        let mut header = empty_header();
+        header.msg_iovlen = (self.iovecs.len() - before) as _;
+        if let Some(name) = name {
+            header.msg_name = name.bytes.as_ptr().cast_mut().cast();
+            header.msg_namelen = name.length as libc::socklen_t;
+        }
+        if !control.is_empty() {
+            header.msg_control = control.as_ptr().cast_mut().cast();
+            header.msg_controllen = control.len() as _;
+        }
+        self.headers.push(libc::mmsghdr { msg_hdr: header, msg_len: 0 });
+    }
+
+    /// The records that the kernel reads, and writes the number of bytes of each to.
+    pub(super) fn headers(&mut self) -> &mut [libc::mmsghdr] {
+        let mut next = self.iovecs.as_mut_ptr();
+        for header in &mut self.headers {
+            header.msg_hdr.msg_iov = next;
+            next = next.wrapping_add(header.msg_hdr.msg_iovlen);
+        }
+        &mut self.headers
     }
 }

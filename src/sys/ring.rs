@@ -125,6 +125,24 @@ impl Ring {
         }
     }
 
+    /// As [`Ring::submit`], but has a ring of one thread run a chain of up to `steps` linked
+    /// operations to its end: there each one begins in deferred work, which one call does only
+    /// until it has what it waits for. The call waits for no time.
+    pub fn submit_chain(&mut self, steps: usize) -> Result<()> {
+        if !self.inner.params().is_setup_single_issuer() {
+            return self.submit().map(drop);
+        }
+        let time = types::Timespec::new();
+        let arguments = types::SubmitArgs::new().timespec(&time);
+        match self.inner.submitter().submit_with_args(steps, &arguments) {
+            Ok(_) => Ok(()),
+            Err(error) => match errno(&error) {
+                Errno::ETIME | Errno::EINTR | Errno::EBUSY | Errno::EAGAIN => Ok(()),
+                errno => Err(errno),
+            },
+        }
+    }
+
     /// Lets the kernel bring forth what it has put off, if it has; submits nothing.
     pub fn run_deferred(&mut self) -> Result<()> {
         let queue = self.inner.submission();

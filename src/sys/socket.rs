@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
 use super::check;
-use super::message::{Address, Outgoing};
+use super::message::{Address, Batch, Outgoing};
 use super::span::Span;
 use crate::error::{Errno, Result};
 
@@ -63,6 +63,11 @@ pub fn receive_timeout(fd: RawFd) -> Result<Option<std::time::Duration>> {
 /// The send time limit that the program has set, if any.
 pub fn send_timeout(fd: RawFd) -> Result<Option<std::time::Duration>> {
     timeout(fd, libc::SO_SNDTIMEO)
+}
+
+/// What the kernel lets the socket book for what it has not sent. `SO_SNDBUF`.
+pub fn send_buffer_bytes(fd: RawFd) -> Result<usize> {
+    option_int(fd, libc::SO_SNDBUF).map(|bytes| bytes.max(0) as usize)
 }
 
 fn timeout(fd: RawFd, name: i32) -> Result<Option<std::time::Duration>> {
@@ -170,6 +175,17 @@ pub fn send_message(fd: RawFd, message: &Outgoing, flags: i32) -> Result<usize> 
     let flags = flags | libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
     // SAFETY: an Outgoing's header points to memory that it owns or that outlives it.
     check(unsafe { libc::syscall(libc::SYS_sendmsg, fd, message.header(), flags) })
+}
+
+/// sendmmsg(2) that never blocks and never raises SIGPIPE: how many of the messages were taken.
+pub fn send_messages(fd: RawFd, mut messages: Batch<'_>, flags: i32) -> Result<usize> {
+    let flags = flags | libc::MSG_DONTWAIT | NOSIGNAL;
+    let headers = messages.headers();
+    // SAFETY: as many records as the slice has, whose pointers the batch has borrowed; memory of
+    // areas is lent to the messages.
+    check(unsafe {
+        libc::syscall(libc::SYS_sendmmsg, fd, headers.as_mut_ptr(), headers.len(), flags)
+    })
 }
 
 /// send(2) that never blocks and never raises SIGPIPE.

@@ -60,6 +60,8 @@ pub struct Uring {
     to_arm: Vec<Key>,
     starved: Vec<Key>,
     is_poll_armed: bool,
+    /// Operations that go out next as links of chains.
+    chained: usize,
     completions: Vec<(u64, i32, u32)>,
     /// What receives of messages point to.
     incoming: Box<Incoming>,
@@ -107,6 +109,7 @@ impl Uring {
             to_arm: Vec::new(),
             starved: Vec::new(),
             is_poll_armed: false,
+            chained: 0,
             completions: Vec::new(),
             incoming: Incoming::new(),
         })
@@ -128,11 +131,14 @@ impl Uring {
     fn round(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<bool> {
         self.start_watches()?;
         self.start_receives()?;
-        self.start_sends()?;
+        self.start_sends(Some(notices))?;
         if !poll.hot {
             self.watch_poll_set(poll)?;
         }
-        self.ring.submit()?;
+        match std::mem::take(&mut self.chained) {
+            0 => drop(self.ring.submit()?),
+            steps => self.ring.submit_chain(steps)?,
+        }
         let count = self.reap(poll, notices);
         self.feed();
         Ok(count > 0)
@@ -394,7 +400,7 @@ impl Engine for Uring {
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
         self.start_watches()?;
         self.start_receives()?;
-        self.start_sends()?;
+        self.start_sends(None)?;
         self.watch_poll_set(poll)?;
         self.ring.submit()?;
         let complete = 1 + u32::from(self.ring.is_held());

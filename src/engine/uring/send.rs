@@ -1,7 +1,9 @@
 //! Sending: which operation carries which requests, and what its completions mean.
 //!
 //! A stream has one operation under way at a time, which carries as many requests as can go
-//! together: two could overtake each other. Messages go out as a chain of linked operations.
+//! together: two could overtake each other. Messages that are copied go out together in a system
+//! call of their own; those that are not, one operation each, linked to a chain where one that
+//! has to wait could be overtaken.
 //! Zero copy is tried where it can pay and kept where the kernel's report says that it does.
 #![forbid(unsafe_code)]
 
@@ -12,7 +14,8 @@ use std::sync::atomic::Ordering;
 use io_uring::{cqueue, opcode, squeue, types};
 
 use super::{Connection, Operation, Receiving, Uring};
-use crate::engine::{Key, Notice, Piece, Socket};
+use crate::engine::outbox::Entry;
+use crate::engine::{Key, Notice, Piece, Socket, direct};
 use crate::error::{Errno, Result};
 use crate::limits::REGISTERED_BUFFER_BYTES_MAX;
 use crate::region::Region;
@@ -21,6 +24,8 @@ use crate::sys::ring::{Features, NOTIFICATION_COPIED, Ring, SEND_ZC_REPORT_USAGE
 use crate::sys::socket;
 use crate::sys::span::Span;
 
+/// What the kernel books for a message besides its bytes is less.
+const PAGE_BYTES: usize = 4096;
 /// Below this, pinning and notifying cost more than copying.
 const ZERO_COPY_BYTES_MIN: usize = 8 * 1024;
 /// After so many bytes a path that copied is looked at again.
@@ -28,6 +33,8 @@ const LOOK_AGAIN_BYTES: usize = 64 << 20;
 /// Requests that one operation of a stream carries, and operations in one chain.
 const GATHERED_MAX: usize = 64;
 const CHAIN_MAX: usize = 32;
+/// From so many messages of one socket on, a system call of their own is cheaper than operations.
+const TOGETHER_MIN: usize = 4;
 /// Slots for registered buffers in one ring.
 const SLOTS: usize = 64;
 
@@ -169,7 +176,8 @@ impl Uring {
         }
     }
 
-    pub(super) fn start_sends(&mut self) -> Result<()> {
+    /// Without `notices` everything goes out by operations, whose ends are told later.
+    pub(super) fn start_sends(&mut self, mut notices: Option<&mut Vec<Notice>>) -> Result<()> {
         for key in std::mem::take(&mut self.to_send) {
             let Some(connection) = self.connection_mut(key) else { continue };
             connection.is_to_send = false;
@@ -179,6 +187,9 @@ impl Uring {
             if connection.socket.is_stream() {
                 self.start_stream(key)?;
             } else {
+                if let Some(notices) = notices.as_deref_mut() {
+                    self.send_together(key, notices);
+                }
                 self.start_messages(key)?;
             }
         }
@@ -194,31 +205,45 @@ impl Uring {
         self.push_send(key, fd, plan, squeue::Flags::empty())
     }
 
+    /// Sends what is copied anyway, if it is several messages, in a system call of its own.
+    fn send_together(&mut self, key: Key, notices: &mut Vec<Notice>) {
+        let features = self.features;
+        let Some(connection) = self.connection_mut(key) else { return };
+        loop {
+            let copied = connection.copied_messages(&features);
+            if copied < TOGETHER_MIN {
+                break;
+            }
+            match direct::send_messages(&connection.socket, &connection.outbox, copied) {
+                Ok(count) => connection.outbox.advance_messages(count),
+                Err(Errno::EINTR) => {}
+                // The first one waits in the ring until there is room.
+                Err(Errno::EAGAIN) => break,
+                Err(errno) => connection.outbox.fail(errno),
+            }
+            connection.tell(notices);
+        }
+    }
+
     fn start_messages(&mut self, key: Key) -> Result<()> {
         let features = self.features;
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let fd = types::Fd(connection.socket.fd);
-        let (path, socket) = (&mut connection.path, &connection.socket);
-        let plans: Vec<Plan> = connection
-            .outbox
-            .unsent()
-            .take(CHAIN_MAX)
-            .map(|entry| {
-                let request = &entry.request;
-                let spans: Vec<Span> = request.spans(0).collect();
-                let is_plain = request.is_plain() && spans.len() == 1;
-                let zero_copy = path.is_worth_trying(request.length, socket, &features)
-                    && (is_plain || features.sendmsg_zero_copy);
-                let message = (!is_plain).then(|| request.message(0));
-                let flags = request.flags | socket::NOSIGNAL;
-                Plan { spans, message, flags, zero_copy, slot: None }
-            })
-            .collect();
+        let plans = connection.plan_messages(&features);
         connection.outbox.started = plans.len();
-        let count = plans.len();
+        // As many as the socket's buffer is sure to take are sent at once, one after the other.
+        // Those after them could have to wait, and be overtaken if they were not linked.
+        let free = match plans.len() {
+            0 | 1 => 0,
+            _ => connection.sure_messages(),
+        };
+        let last = plans.len().saturating_sub(1);
+        if plans.len() > free + 1 {
+            self.chained += plans.len();
+        }
         for (index, plan) in plans.into_iter().enumerate() {
-            let link =
-                if index + 1 < count { squeue::Flags::IO_LINK } else { squeue::Flags::empty() };
+            let is_linked = index >= free && index < last;
+            let link = if is_linked { squeue::Flags::IO_LINK } else { squeue::Flags::empty() };
             self.push_send(key, fd, plan, link)?;
         }
         Ok(())
@@ -427,6 +452,52 @@ impl Connection {
             self.path = if copied { Path::copies() } else { Path::ZeroCopy };
         }
         self.socket.counters.zero_copy.store(!copied, Ordering::Relaxed);
+    }
+
+    /// How many of the first unsent messages the kernel is to copy.
+    fn copied_messages(&mut self, features: &Features) -> usize {
+        let Self { outbox, path, socket, .. } = self;
+        let is_copied =
+            |entry: &&Entry| !path.is_worth_trying(entry.request.length, socket, features);
+        outbox.unsent().take(GATHERED_MAX).take_while(is_copied).count()
+    }
+
+    /// An operation each for the next messages: one that the kernel copies, or several that it
+    /// does not.
+    fn plan_messages(&mut self, features: &Features) -> Vec<Plan> {
+        let Self { outbox, path, socket, .. } = self;
+        let mut plans = Vec::new();
+        for entry in outbox.unsent().take(CHAIN_MAX) {
+            let request = &entry.request;
+            let spans: Vec<Span> = request.spans(0).collect();
+            let is_plain = request.is_plain() && spans.len() == 1;
+            let zero_copy = path.is_worth_trying(request.length, socket, features)
+                && (is_plain || features.sendmsg_zero_copy);
+            if !zero_copy && !plans.is_empty() {
+                break;
+            }
+            let message = (!is_plain).then(|| request.message(0));
+            let flags = request.flags | socket::NOSIGNAL;
+            plans.push(Plan { spans, message, flags, zero_copy, slot: None });
+            if !zero_copy {
+                break;
+            }
+        }
+        plans
+    }
+
+    /// How many of the next messages the socket's buffer is sure to take: the kernel looks whether
+    /// there is any room, and books at most twice the bytes and a page.
+    fn sure_messages(&self) -> usize {
+        let bytes = |entry: &Entry| 2 * entry.request.length + PAGE_BYTES;
+        let room = socket::send_buffer_bytes(self.socket.fd).unwrap_or(0);
+        let mut taken: usize = self.outbox.referenced().map(bytes).sum();
+        let fits = |entry: &&Entry| {
+            let fits = taken < room;
+            taken += bytes(entry);
+            fits
+        };
+        self.outbox.unsent().take_while(fits).count()
     }
 
     fn tell(&mut self, notices: &mut Vec<Notice>) {
