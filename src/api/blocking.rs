@@ -237,7 +237,7 @@ pub type Part = (usize, usize);
 /// What `sio_send`, `sio_sendto` or `sio_sendmsg` were asked for.
 pub struct Outgoing<'a> {
     pub parts: &'a [Part],
-    pub name: Option<Address>,
+    pub name: Option<Box<Address>>,
     pub control: Vec<u8>,
     /// The flags for the kernel.
     pub flags: i32,

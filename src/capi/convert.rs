@@ -123,7 +123,7 @@ pub fn association_flags(flags: u32) -> Result<u32> {
 pub unsafe fn address(
     pointer: *const libc::sockaddr,
     length: libc::socklen_t,
-) -> Result<Option<Address>> {
+) -> Result<Option<Box<Address>>> {
     if pointer.is_null() || length == 0 {
         return Ok(None);
     }
@@ -132,7 +132,7 @@ pub unsafe fn address(
     }
     // SAFETY: by the contract of this function.
     let bytes = unsafe { std::slice::from_raw_parts(pointer.cast(), length as usize) };
-    Address::new(bytes).map(Some)
+    Address::new(bytes).map(|address| Some(Box::new(address)))
 }
 
 /// Writes an address as recvfrom(2) does: as much of it as there is room for.
@@ -151,7 +151,7 @@ pub unsafe fn write_address(address: &Address, pointer: *mut libc::sockaddr, roo
 /// The pieces, name and control data of a message that the program wants to send.
 pub struct Message {
     pub parts: Vec<Part>,
-    pub name: Option<Address>,
+    pub name: Option<Box<Address>>,
     pub control: Vec<u8>,
 }
 

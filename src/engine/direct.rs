@@ -40,7 +40,7 @@ fn receive_data(socket: &Socket, ask: &Ask) -> Result<Received> {
     socket.counters.count_received(stored);
     let address = loan.hand_out(0, stored, socket.account.booked());
     let count = if ask.flags & system::TRUNC != 0 { count } else { stored };
-    Ok(Received::Block { address, count, name })
+    Ok(Received::Block { address, count, name: name.map(Box::new) })
 }
 
 fn receive_message(socket: &Socket, ask: &Ask) -> Result<Received> {
@@ -146,7 +146,7 @@ pub fn send_messages(socket: &Socket, outbox: &Outbox, most: usize) -> Result<us
     let mut messages = Batch::with_capacity(most);
     for entry in same {
         let request = &entry.request;
-        messages.push(request.spans(0), request.name.as_ref(), &request.control);
+        messages.push(request.spans(0), request.name.as_deref(), &request.control);
     }
     system::send_messages(socket.fd, messages, flags)
 }

@@ -102,7 +102,7 @@ impl Inbox {
                 told = left;
             }
         }
-        Ok(Received::Block { address, count: told, name })
+        Ok(Received::Block { address, count: told, name: name.map(Box::new) })
     }
 
     fn receive_nothing(&mut self, socket: &Socket) -> Result<Received> {

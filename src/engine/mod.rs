@@ -51,7 +51,7 @@ pub enum Form {
 
 /// What it got: a block of the area that it holds from now on.
 pub enum Received {
-    Block { address: usize, count: usize, name: Option<Address> },
+    Block { address: usize, count: usize, name: Option<Box<Address>> },
     End,
 }
 

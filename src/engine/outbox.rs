@@ -23,7 +23,7 @@ pub struct Request {
     pub length: usize,
     /// What the event's `ev_ptr` will be.
     pub address: usize,
-    pub name: Option<Address>,
+    pub name: Option<Box<Address>>,
     pub control: Vec<u8>,
     pub flags: i32,
     pub quiet: bool,
@@ -32,7 +32,7 @@ pub struct Request {
 impl Request {
     /// A message of the whole request, or of what is left of it after `skip` bytes.
     pub fn message(&self, skip: usize) -> Box<Outgoing> {
-        Outgoing::new(self.spans(skip), self.name, self.control.clone())
+        Outgoing::new(self.spans(skip), self.name.as_deref(), self.control.clone())
     }
 
     /// The spans that are left after `skip` bytes.

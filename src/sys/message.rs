@@ -121,13 +121,14 @@ unsafe impl Send for Outgoing {}
 impl Outgoing {
     pub fn new(
         spans: impl Iterator<Item = Span>,
-        name: Option<Address>,
+        name: Option<&Address>,
         control: Vec<u8>,
     ) -> Box<Self> {
         let iovecs = spans
             .map(|span| libc::iovec { iov_base: span.address().cast(), iov_len: span.len() })
             .collect();
-        let mut message = Box::new(Self { header: empty_header(), iovecs, name, control });
+        let mut message =
+            Box::new(Self { header: empty_header(), iovecs, name: name.copied(), control });
         message.header.msg_iov = message.iovecs.as_mut_ptr();
         message.header.msg_iovlen = message.iovecs.len() as _;
         if let Some(name) = &mut message.name {

@@ -43,7 +43,7 @@ fn terms(limit: Option<Duration>) -> Terms {
 
 /// Sends in whichever form; an empty name is none.
 fn send(sock: RawFd, parts: &[Part], name: &[u8], control: &[u8], flags: i32) -> Result<usize> {
-    let name = if name.is_empty() { None } else { Some(Address::new(name)?) };
+    let name = if name.is_empty() { None } else { Some(Box::new(Address::new(name)?)) };
     run(Send::new(
         sock,
         Outgoing {
