@@ -35,13 +35,22 @@ pub fn fail(what: &str, error: &std::io::Error) -> ! {
 
 /// Fresh memory, populated.
 pub fn map(bytes: usize) -> *mut u8 {
+    map_as(bytes, libc::MAP_PRIVATE)
+}
+
+/// The same, which a child of this process shares.
+pub fn map_shared(bytes: usize) -> *mut u8 {
+    map_as(bytes, libc::MAP_SHARED)
+}
+
+fn map_as(bytes: usize, sharing: i32) -> *mut u8 {
     // SAFETY: an anonymous mapping wherever the kernel likes.
     let base = unsafe {
         libc::mmap(
             ptr::null_mut(),
             bytes,
             libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
+            sharing | libc::MAP_ANONYMOUS | libc::MAP_POPULATE,
             -1,
             0,
         )

@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::events::{self, Cost, Events};
 use crate::load::Load;
 use crate::peer::{self, Sink};
 use crate::program::{Counter, CounterKind, HOLE_PEER, Hole, Place, Program, Variant};
@@ -13,6 +14,7 @@ pub enum Kind {
     SendTcp { bytes: usize },
     SendUdp { bytes: usize },
     Receive { connections: usize, bytes: usize },
+    Events(Events),
 }
 
 pub struct Case {
@@ -28,6 +30,7 @@ pub struct Sample {
     pub cpu: f64,
     /// Units in a second.
     pub rate: f64,
+    pub cost: Cost,
 }
 
 /// How long runs are.
@@ -40,7 +43,8 @@ pub struct Times {
 
 const MEGABYTE: f64 = 1e6;
 
-pub fn cases() -> Vec<Case> {
+/// `descriptors`: how many a process may have.
+pub fn cases(descriptors: usize) -> Vec<Case> {
     let mut cases = Vec::new();
     for bytes in [64, 16_384] {
         for connections in [1, 100, 1000] {
@@ -59,11 +63,14 @@ pub fn cases() -> Vec<Case> {
         let is_quick = connections == 1 && bytes == 16_384;
         cases.push(Case { kind: Kind::Receive { connections, bytes }, is_quick });
     }
+    for events in events::cases(descriptors) {
+        cases.push(Case { kind: Kind::Events(events), is_quick: events.is_quick() });
+    }
     cases
 }
 
 /// With spaces between groups of three digits, as a table shows it.
-fn grouped(number: usize) -> String {
+pub fn grouped(number: usize) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -75,6 +82,17 @@ fn grouped(number: usize) -> String {
     text
 }
 
+/// A program and its arguments, separated by spaces.
+pub fn variant(name: &'static str, program: &'static str, arguments: &str) -> Variant {
+    Variant {
+        name: name.into(),
+        program,
+        arguments: arguments.split_whitespace().map(String::from).collect(),
+        environment: None,
+        sources: None,
+    }
+}
+
 impl Kind {
     /// The word by which `--only` knows it.
     pub fn id(self) -> String {
@@ -83,6 +101,7 @@ impl Kind {
             Self::SendTcp { bytes } => format!("send-tcp-{bytes}"),
             Self::SendUdp { bytes } => format!("send-udp-{bytes}"),
             Self::Receive { connections, bytes } => format!("receive-{bytes}-{connections}"),
+            Self::Events(events) => events.id(),
         }
     }
 
@@ -92,6 +111,7 @@ impl Kind {
             Self::SendTcp { .. } => "Bulk send, TCP over loopback",
             Self::SendUdp { .. } => "Bulk send, UDP into a device that drops",
             Self::Receive { .. } => "Bulk receive, TCP over loopback",
+            Self::Events(events) => events.family(),
         }
     }
 
@@ -101,6 +121,7 @@ impl Kind {
             Self::Echo { .. } => "request",
             Self::SendTcp { .. } | Self::SendUdp { .. } => "send",
             Self::Receive { .. } => "MB",
+            Self::Events(_) => "event",
         }
     }
 
@@ -114,20 +135,15 @@ impl Kind {
             Self::Receive { connections, bytes } => {
                 format!("{} B at a time, {connections} {}", grouped(bytes), of(connections))
             }
+            Self::Events(events) => events.title(),
         }
     }
 
     /// The programs; the first is what the others are compared with.
     pub fn variants(self) -> Vec<Variant> {
-        let variant = |name, program, arguments: &str| Variant {
-            name,
-            program,
-            arguments: arguments.split_whitespace().map(String::from).collect(),
-            environment: None,
-        };
         let by_epoll = |base: Variant| Variant {
             environment: Some(("SIO_ENGINE", "epoll")),
-            name: "libsio, epoll engine",
+            name: "libsio, epoll engine".into(),
             ..base
         };
         match self {
@@ -163,12 +179,13 @@ impl Kind {
                     ),
                 ]
             }
+            Self::Events(events) => events.variants(),
         }
     }
 
     /// One run of one program.
     pub fn measure(self, variant: &Variant, place: &Place, times: Times) -> io::Result<Sample> {
-        self.run(variant, place, times.warm_up, times.window, None).map(|(sample, _)| sample)
+        self.run(variant, place, times, None).map(|(sample, _)| sample)
     }
 
     /// System calls for each unit.
@@ -179,20 +196,20 @@ impl Kind {
         times: Times,
         counter: CounterKind,
     ) -> io::Result<f64> {
-        self.run(variant, place, times.warm_up, times.count, Some(counter)).map(|(_, calls)| calls)
+        self.run(variant, place, times, Some(counter)).map(|(_, calls)| calls)
     }
 
     fn run(
         self,
         variant: &Variant,
         place: &Place,
-        warm_up: Duration,
-        window: Duration,
+        times: Times,
         counter: Option<CounterKind>,
     ) -> io::Result<(Sample, f64)> {
+        let window = if counter.is_some() { times.count } else { times.window };
         let run = Run { variant, place, window, counter };
         match self {
-            Self::Echo { connections, bytes } => run.echo(connections, bytes, warm_up),
+            Self::Echo { connections, bytes } => run.echo(connections, bytes, times.warm_up),
             Self::SendTcp { bytes } => {
                 let sink = Sink::start()?;
                 let measured = run.send("127.0.0.1", sink.port, bytes, None)?;
@@ -204,6 +221,7 @@ impl Kind {
                 run.send(HOLE_PEER, 9, bytes, Some(hole))
             }
             Self::Receive { connections, bytes } => run.receive(connections, bytes),
+            Self::Events(events) => events.run(variant, place, times, counter),
         }
     }
 }
@@ -230,8 +248,11 @@ impl Run<'_> {
         if units <= 0.0 {
             return Err(io::Error::other("nothing was done in the time"));
         }
-        let sample =
-            Sample { cpu: cpu.as_secs_f64() * 1e6 / units, rate: units / wall.as_secs_f64() };
+        let sample = Sample {
+            cpu: cpu.as_secs_f64() * 1e6 / units,
+            rate: units / wall.as_secs_f64(),
+            cost: Cost::default(),
+        };
         Ok((sample, calls / units))
     }
 

@@ -1,6 +1,7 @@
 //! A program under test: started on a processor of its own, told when to begin, asked what it
 //! did, and ended. How they talk: see bench.h.
 
+use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -13,10 +14,12 @@ use crate::system;
 #[derive(Clone)]
 pub struct Variant {
     /// What the table calls it.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     pub program: &'static str,
     pub arguments: Vec<String>,
     pub environment: Option<(&'static str, &'static str)>,
+    /// How many sources of events, where that differs between the programs of a case.
+    pub sources: Option<usize>,
 }
 
 /// Where programs are, and how they are run.
@@ -24,6 +27,8 @@ pub struct Place {
     pub directory: PathBuf,
     /// The processor of the program under test; the runner has another.
     pub processor: Option<usize>,
+    /// The runner's, if it has one of its own.
+    pub other: Option<usize>,
 }
 
 /// A network of its own for the program, in which what it sends is dropped by the device.
@@ -133,6 +138,14 @@ impl Program {
     /// The port that it listens on.
     pub fn port(&mut self) -> io::Result<u16> {
         self.line("port")?.parse().map_err(io::Error::other)
+    }
+
+    /// The numbers after a word.
+    pub fn numbers<const COUNT: usize>(&mut self, word: &str) -> io::Result<[f64; COUNT]> {
+        let line = self.line(word)?;
+        let numbers: Option<Vec<f64>> = line.split(' ').map(|word| word.parse().ok()).collect();
+        let numbers = numbers.and_then(|numbers| numbers.try_into().ok());
+        numbers.ok_or_else(|| io::Error::other(format!("expected {COUNT} numbers, got {line:?}")))
     }
 
     pub fn ready(&mut self) -> io::Result<()> {

@@ -8,6 +8,8 @@
 //! The second form is the load on an echo server alone, for a look at one with a profiler.
 
 mod case;
+mod event_table;
+mod events;
 mod load;
 mod peer;
 mod program;
@@ -86,7 +88,7 @@ fn run(
     let mut series: Vec<Series> = variants
         .iter()
         .map(|variant| Series {
-            name: variant.name,
+            name: variant.name.clone(),
             samples: Vec::new(),
             calls: None,
             failure: None,
@@ -149,19 +151,20 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    system::raise_descriptor_limit();
+    let descriptors = system::raise_descriptor_limit();
     // The program under test and the runner, which is its peer, each have a processor.
     let processors = system::processors();
-    let mut place = Place { directory: arguments.programs.clone(), processor: None };
+    let mut place = Place { directory: arguments.programs.clone(), processor: None, other: None };
     if let [own, .., other] = processors[..]
         && system::stay_on(own).is_ok()
     {
         place.processor = Some(other);
+        place.other = Some(own);
     }
     let counter = CounterKind::find();
     let start = Instant::now();
     let mut results = Vec::new();
-    for case in case::cases().iter().filter(|case| arguments.wants(case)) {
+    for case in case::cases(descriptors).iter().filter(|case| arguments.wants(case)) {
         eprintln!("sio-bench: {}", case.kind.id());
         results.push(run(case.kind, &arguments, &place, counter.as_ref().ok().copied()));
     }

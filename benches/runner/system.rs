@@ -61,15 +61,23 @@ pub fn interrupt(pid: u32) {
     unsafe { libc::kill(pid as libc::pid_t, libc::SIGINT) };
 }
 
-/// As many descriptors as are allowed.
-pub fn raise_descriptor_limit() {
+/// As many descriptors as are allowed, which root may change; how many that are.
+pub fn raise_descriptor_limit() -> usize {
+    const WANTED: libc::rlim_t = 1 << 17;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: reads and writes a local.
     unsafe {
-        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) == 0 {
-            limit.rlim_cur = limit.rlim_max;
-            libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) < 0 {
+            return 0;
         }
+        let most = limit.rlim_max.max(WANTED);
+        let more = libc::rlimit { rlim_cur: most, rlim_max: most };
+        if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const more) == 0 {
+            return most as usize;
+        }
+        limit.rlim_cur = limit.rlim_max;
+        libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit);
+        limit.rlim_cur as usize
     }
 }
 

@@ -1,9 +1,11 @@
 //! Numbers into tables: medians with their spread, ratios of runs that followed one another, and
 //! what they say in words.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::case::{Kind, Sample};
+use crate::event_table;
 
 /// The median of some values, and the smallest and largest of them.
 #[derive(Clone, Copy)]
@@ -26,33 +28,38 @@ impl Spread {
         Some(Self { median, least, most })
     }
 
-    fn ratio(self) -> String {
+    pub fn ratio(self) -> String {
         format!("{:.2} ({:.2}..{:.2})", self.median, self.least, self.most)
+    }
+
+    pub fn value(self) -> String {
+        let Self { median, least, most } = self;
+        format!("{} ({}..{})", significant(median), significant(least), significant(most))
     }
 }
 
 /// All runs of one program in one case. A run that failed leaves a gap, not a shift.
 pub struct Series {
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     pub samples: Vec<Option<Sample>>,
     pub calls: Option<f64>,
     pub failure: Option<String>,
 }
 
 impl Series {
-    fn spread(&self, value: impl Fn(Sample) -> f64) -> Option<Spread> {
+    pub fn spread(&self, value: impl Fn(Sample) -> f64) -> Option<Spread> {
         Spread::of(self.samples.iter().flatten().copied().map(value).collect())
     }
 
     /// Round by round: this program's value by the other's.
-    fn over(&self, other: &Self, value: impl Fn(Sample) -> f64) -> Option<Spread> {
+    pub fn over(&self, other: &Self, value: impl Fn(Sample) -> f64) -> Option<Spread> {
         let pairs = self.samples.iter().zip(&other.samples);
         Spread::of(
             pairs.filter_map(|(own, other)| Some(value((*own)?) / value((*other)?))).collect(),
         )
     }
 
-    fn is_ours(&self) -> bool {
+    pub fn is_ours(&self) -> bool {
         self.name.starts_with("libsio")
     }
 }
@@ -66,7 +73,7 @@ pub struct Result {
 
 const TOLERANCE: f64 = 0.1;
 
-fn significant(value: f64) -> String {
+pub fn significant(value: f64) -> String {
     match value {
         100.0.. => format!("{value:.0}"),
         10.0.. => format!("{value:.1}"),
@@ -84,6 +91,10 @@ pub fn tables(results: &[Result], command: &str) -> String {
         let of_family: Vec<&Result> =
             results.iter().filter(|result| result.kind.family() == family).collect();
         let _ = writeln!(text, "## {family}\n");
+        if let Kind::Events(events) = of_family[0].kind {
+            text += &event_table::tables(events, &of_family, command);
+            continue;
+        }
         text += &ratios(&of_family, command);
         text += &in_words(&of_family);
         text += &values(&of_family);
@@ -92,7 +103,7 @@ pub fn tables(results: &[Result], command: &str) -> String {
 }
 
 fn ratios(results: &[&Result], command: &str) -> String {
-    let (base, unit) = (results[0].series[0].name, results[0].kind.unit());
+    let (base, unit) = (&results[0].series[0].name, results[0].kind.unit());
     let mut text = format!(
         "| case | program | CPU ÷ {base} | CPU ÷ io_uring | {unit}s per second ÷ {base} | \
          system calls per {unit} | again |\n|---|---|---|---|---|---|---|\n"
@@ -179,15 +190,7 @@ fn values(results: &[&Result]) -> String {
     );
     for result in results {
         for series in &result.series {
-            let cell = |spread: Option<Spread>| match spread {
-                Some(Spread { median, least, most }) => format!(
-                    "{} ({}..{})",
-                    significant(median),
-                    significant(least),
-                    significant(most)
-                ),
-                None => "-".to_string(),
-            };
+            let cell = |spread: Option<Spread>| spread.map_or("-".to_string(), Spread::value);
             let _ = writeln!(
                 text,
                 "| {} | {} | {} | {} | {} |",
