@@ -100,7 +100,11 @@ fn run(
         }
         return table::Result { kind, series };
     }
-    for round in 0..arguments.rounds {
+    let rounds = match kind {
+        Kind::Events(_) => events::rounds(arguments.rounds),
+        _ => arguments.rounds,
+    };
+    for round in 0..rounds {
         for turn in 0..variants.len() {
             let index = (turn + round) % variants.len();
             let sample = match kind.measure(&variants[index], place, times) {
@@ -179,9 +183,10 @@ fn main() -> ExitCode {
          while its peer is on another{}; shown are medians (least..most). CPU is the time that \
          the process under test spends, in user and kernel mode. A ratio is formed within each \
          round; below 1 is better for CPU, above 1 for rates. **Bold**: libsio is worse by more \
-         than a tenth.\n",
+         than a tenth, or misses a goal. Events: {} rounds.\n",
         arguments.rounds,
         if place.processor.is_none() { " (here there is only one)" } else { "" },
+        events::rounds(arguments.rounds),
     );
     println!(
         "Linux {}, {} processors. System calls: {}. Measured in {:.0} s.\n",
