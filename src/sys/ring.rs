@@ -10,7 +10,7 @@ use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
-use io_uring::{CompletionQueue, IoUring, Probe, cqueue, opcode, squeue, types};
+use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
 use super::span::Span;
 use crate::error::{Errno, Result};
@@ -178,24 +178,26 @@ impl Ring {
     /// Passes every new completion to `sink`. The last one stays in the ring until
     /// [`Ring::let_go`] or the next call.
     pub fn reap(&mut self, mut sink: impl FnMut(u64, i32, u32)) -> usize {
+        let mut pass = |entry: cqueue::Entry| {
+            sink(entry.user_data(), entry.result(), entry.flags());
+        };
         let mut queue = self.inner.completion();
         let held = usize::from(self.held);
-        if queue.len() == held {
+        let count = queue.len() - held;
+        if count == 0 {
             std::mem::forget(queue);
             return 0;
         }
-        let mut taken = 0;
-        for entry in &mut queue {
-            taken += 1;
-            if taken > held {
-                sink(entry.user_data(), entry.result(), entry.flags());
-            }
+        if self.held {
+            queue.next();
         }
-        // Dropping the queue would publish all of it as consumed.
+        (&mut queue).take(count - 1).for_each(&mut pass);
+        // Everything up to here is given back; dropping the queue would do so with the last too.
+        queue.sync();
+        queue.next().map(&mut pass);
         std::mem::forget(queue);
-        advance(self.inner.completion(), taken - 1);
         self.held = true;
-        taken - held
+        count
     }
 
     /// Whether a completion that was dealt with still makes the descriptor readable.
@@ -206,7 +208,7 @@ impl Ring {
     /// Gives the held completion back.
     pub fn let_go(&mut self) {
         if self.held {
-            advance(self.inner.completion(), 1);
+            self.inner.completion().next();
             self.held = false;
         }
     }
@@ -261,12 +263,6 @@ impl Ring {
                 errno => Err(errno),
             },
         }
-    }
-}
-
-fn advance(mut queue: CompletionQueue<'_, cqueue::Entry>, count: usize) {
-    for _ in 0..count {
-        queue.next();
     }
 }
 
