@@ -53,6 +53,8 @@ pub struct Uring {
     registered: Registered,
     /// What is watched for sources, and what of it is to be armed.
     watches: Connections<Watched>,
+    /// The watch that is being given up at this moment.
+    leaving: Option<Key>,
     to_watch: Vec<Key>,
     counters: Option<Counters>,
     /// Sockets with requests to start, to arm, and without room to receive into.
@@ -103,6 +105,7 @@ impl Uring {
             groups: Vec::new(),
             registered: Registered::default(),
             watches: Connections::default(),
+            leaving: None,
             to_watch: Vec::new(),
             counters: None,
             to_send: Vec::new(),

@@ -23,7 +23,6 @@ const COUNTERS: u16 = u16::MAX;
 pub(super) struct Watched {
     what: What,
     is_armed: bool,
-    is_leaving: bool,
     /// It fired when nobody wanted to know any more.
     has_fired: bool,
 }
@@ -53,7 +52,7 @@ impl Uring {
             }
             _ => return Err(Errno::EOPNOTSUPP),
         };
-        let watched = Watched { what, is_armed: false, is_leaving: false, has_fired: false };
+        let watched = Watched { what, is_armed: false, has_fired: false };
         self.watches.insert(key, watched);
         self.to_watch.push(key);
         Ok(())
@@ -63,7 +62,7 @@ impl Uring {
     pub(super) fn start_watches(&mut self) -> Result<()> {
         while let Some(key) = self.to_watch.pop() {
             let Some(watched) = self.watches.get_mut(key) else { continue };
-            if watched.is_armed || watched.is_leaving {
+            if watched.is_armed {
                 continue;
             }
             let entry = match &watched.what {
@@ -100,13 +99,19 @@ impl Uring {
     ) {
         let value = match (&mut self.counters, cqueue::buffer_select(flags)) {
             (Some(counters), Some(id)) => counters.take(id),
-            _ => 0,
+            _ => result as u64,
         };
+        let is_leaving = self.leaving == Some(key);
+        // Most completions are of this kind, and need not look at the watch.
+        if cqueue::more(flags) && result >= 0 && !is_leaving {
+            notices.push(Notice::Watched(key, Ok(value)));
+            return;
+        }
         let Some(watched) = self.watches.get_mut(key) else { return };
         let has_ended = !cqueue::more(flags);
         watched.is_armed &= !has_ended;
         let failure = if result < 0 { Some(Errno::from_raw(-result)) } else { None };
-        if watched.is_leaving {
+        if is_leaving {
             watched.has_fired |= failure != Some(Errno::ECANCELED);
             return;
         }
@@ -117,8 +122,7 @@ impl Uring {
             (What::Word(_), Some(Errno::EAGAIN)) => Some(Ok(0)),
             (_, Some(Errno::EAGAIN)) => None,
             (_, Some(errno)) => Some(Err(errno)),
-            (What::Edge { .. }, None) => Some(Ok(result as u64)),
-            (What::Counter { .. }, None) => Some(Ok(value)),
+            (What::Edge { .. } | What::Counter { .. }, None) => Some(Ok(value)),
             (What::Word(_), None) => Some(Ok(0)),
         };
         let is_over = matches!(news, Some(Err(_))) || matches!(watched.what, What::Word(_));
@@ -137,10 +141,20 @@ impl Uring {
         poll: &mut PollSet,
         notices: &mut Vec<Notice>,
     ) -> Result<bool> {
+        self.leaving = Some(key);
+        let ended = self.cancel_watch(key, poll, notices);
+        self.leaving = None;
+        ended?;
+        Ok(self.watches.remove(key).is_some_and(|watched| watched.has_fired))
+    }
+
+    fn cancel_watch(
+        &mut self,
+        key: Key,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+    ) -> Result<()> {
         let is_armed = |uring: &Self| uring.watches.get(key).is_some_and(|found| found.is_armed);
-        if let Some(watched) = self.watches.get_mut(key) {
-            watched.is_leaving = true;
-        }
         for step in 0..CANCEL_STEPS_MAX {
             if !is_armed(self) {
                 break;
@@ -153,6 +167,6 @@ impl Uring {
             }
             self.reap(poll, notices);
         }
-        Ok(self.watches.remove(key).is_some_and(|watched| watched.has_fired))
+        Ok(())
     }
 }
