@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use slab::Slab;
+
 use super::event::Event;
 use crate::engine::Key;
 use crate::error::{Errno, Result};
@@ -18,11 +20,18 @@ pub enum Item {
     Source(Key),
 }
 
+/// What is kept of an item: small, because sources that repeat pass through by the thousand.
+enum Place {
+    Event(u32),
+    Source(Key),
+}
+
 /// Items of sources that are gone are removed when there are more of them than this.
 const ORPHANS_MAX: usize = 64;
 
 pub struct Queue {
-    items: VecDeque<Item>,
+    places: VecDeque<Place>,
+    events: Slab<Event>,
     /// Items that would be fetched: not those of sources that have been emptied meanwhile.
     live: usize,
     /// Items of sources that have been removed.
@@ -34,7 +43,14 @@ pub struct Queue {
 
 impl Queue {
     pub fn new(capacity: usize) -> Self {
-        Self { items: VecDeque::new(), live: 0, orphans: 0, taken: 0, capacity }
+        Self {
+            places: VecDeque::new(),
+            events: Slab::new(),
+            live: 0,
+            orphans: 0,
+            taken: 0,
+            capacity,
+        }
     }
 
     /// Events that can be fetched now.
@@ -63,20 +79,21 @@ impl Queue {
 
     /// The event that a slot was reserved for.
     pub fn push_reserved(&mut self, event: Event) {
-        self.items.push_back(Item::Event(event));
+        let index = self.events.insert(event);
+        self.places.push_back(Place::Event(index as u32));
         self.live += 1;
     }
 
     /// A source that repeats what it has to tell, and sees to it that it stands here only once.
     pub fn push_source(&mut self, key: Key) {
-        self.items.push_back(Item::Source(key));
+        self.places.push_back(Place::Source(key));
         self.live += 1;
     }
 
     /// A source whose item is in the queue has gone; `true`: there are too many of them.
     pub fn orphan(&mut self) -> bool {
         self.orphans += 1;
-        self.orphans > ORPHANS_MAX && self.orphans * 2 > self.items.len()
+        self.orphans > ORPHANS_MAX && self.orphans * 2 > self.places.len()
     }
 
     /// An item was popped whose source has gone.
@@ -86,9 +103,9 @@ impl Queue {
 
     /// Removes the items of sources that have gone.
     pub fn sweep(&mut self, mut is_there: impl FnMut(Key) -> bool) {
-        self.items.retain(|item| match item {
-            Item::Event(_) => true,
-            Item::Source(key) => is_there(*key),
+        self.places.retain(|place| match place {
+            Place::Event(_) => true,
+            Place::Source(key) => is_there(*key),
         });
         self.orphans = 0;
     }
@@ -100,12 +117,14 @@ impl Queue {
 
     /// The next item. For a source the caller says with [`Queue::set_live`] what it was.
     pub fn pop(&mut self) -> Option<Item> {
-        let item = self.items.pop_front()?;
-        if let Item::Event(_) = &item {
-            self.live -= 1;
-            self.taken -= 1;
+        match self.places.pop_front()? {
+            Place::Source(key) => Some(Item::Source(key)),
+            Place::Event(index) => {
+                self.live -= 1;
+                self.taken -= 1;
+                Some(Item::Event(self.events.remove(index as usize)))
+            }
         }
-        Some(item)
     }
 
     /// Removes every event of a source. Items of sources become dead by themselves.
@@ -119,9 +138,10 @@ impl Queue {
     }
 
     fn remove(&mut self, is_unwanted: impl Fn(&Event) -> bool) {
-        let Self { items, live, taken, .. } = self;
-        items.retain(|item| match item {
-            Item::Event(event) if is_unwanted(event) => {
+        let Self { places, events, live, taken, .. } = self;
+        places.retain(|place| match place {
+            Place::Event(index) if is_unwanted(&events[*index as usize]) => {
+                events.remove(*index as usize);
                 *live -= 1;
                 *taken -= 1;
                 false

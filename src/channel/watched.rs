@@ -13,14 +13,8 @@ use crate::sys::poll;
 impl State {
     /// The source has something to tell: its item belongs into the queue.
     pub(super) fn stand(&mut self, id: Key) {
-        let Some(source) = self.sources.get(id) else { return };
-        let (was_queued, was_live) = (source.is_queued, source.is_live);
-        source.is_queued = true;
-        source.is_live = true;
-        if !was_queued {
-            self.queue.push_source(id);
-        } else if !was_live {
-            self.queue.set_live(true);
+        if let Some(source) = self.sources.get(id) {
+            source.stand(id, &mut self.queue);
         }
     }
 
@@ -207,6 +201,15 @@ impl State {
             (SourceKind::Counter(counter), Ok(count)) => {
                 counter.pending = counter.pending.saturating_add(count);
             }
+            (_, news) => return self.watched_otherwise(id, news),
+        }
+        source.stand(id, &mut self.queue);
+    }
+
+    /// The same for what happens once in a while.
+    fn watched_otherwise(&mut self, id: Key, news: Result<u64>) {
+        let Some(source) = self.sources.get(id) else { return };
+        match (&mut source.kind, news) {
             // It cannot be watched after all. Where even the poll set refuses it, readiness is
             // told for good, so that the program finds out what is wrong.
             (SourceKind::Descriptor(_) | SourceKind::Counter(_), Err(_)) => {

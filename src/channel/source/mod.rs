@@ -25,6 +25,7 @@ pub use slots::Sources;
 pub use word::Word;
 
 use super::event::{self, Event};
+use super::queue::Queue;
 use crate::engine::{Key, Readiness, Socket, Watch};
 use crate::error::Errno;
 use crate::sys::{descriptor as system, poll};
@@ -62,6 +63,16 @@ pub struct Attachment {
 impl Source {
     pub fn new(cookie: u64, kind: Kind) -> Self {
         Self { cookie, kind, is_queued: false, is_live: false }
+    }
+
+    /// It has something to tell: its item belongs into the queue.
+    pub fn stand(&mut self, id: Key, queue: &mut Queue) {
+        if !std::mem::replace(&mut self.is_queued, true) {
+            queue.push_source(id);
+        } else if !self.is_live {
+            queue.set_live(true);
+        }
+        self.is_live = true;
     }
 
     /// The descriptor that is in the poll set on behalf of the source.
