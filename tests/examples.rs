@@ -83,7 +83,7 @@ fn every_compiler_takes_them() {
             common::skip("the examples", &format!("no {compiler}"));
             continue;
         }
-        for name in ["hello", "echo", "udp_echo", "httpd"] {
+        for name in ["hello", "all_sources", "echo", "udp_echo", "httpd"] {
             build(name, compiler);
         }
     }
@@ -95,6 +95,18 @@ fn hello_ends_by_itself() {
     for engine in ENGINES {
         let text = common::output(&mut command(&program, engine)).expect("hello");
         assert!(!text.is_empty());
+    }
+}
+
+#[test]
+fn all_sources_are_heard_of() {
+    let program = build("all_sources", &common::compiler());
+    for engine in ENGINES {
+        let text = common::output(&mut command(&program, engine)).expect("all_sources");
+        for source in ["socket", "queue", "signal", "timer", "semaphore", "word", "child"] {
+            let told = text.lines().filter(|line| line.starts_with(source)).count();
+            assert_eq!(told, 1, "{source} in {text}");
+        }
     }
 }
 
