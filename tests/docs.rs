@@ -132,7 +132,8 @@ fn versions_agree() {
     let readme = read(&root().join("README.md"));
     assert!(readme.contains(&format!("\nVersion {version}. ")), "README.md is not of {version}");
     let changes = read(&root().join("CHANGELOG.md"));
-    let newest = changes.lines().find_map(|line| line.strip_prefix("## ")).unwrap_or_default();
+    let mut entries = changes.lines().filter_map(|line| line.strip_prefix("## "));
+    let newest = entries.find(|entry| *entry != "Unreleased").unwrap_or_default();
     assert_eq!(newest.split(' ').next(), Some(version), "the first entry of CHANGELOG.md");
     let needed = env!("CARGO_PKG_RUST_VERSION");
     for (name, text) in [("README.md", &readme), ("CHANGELOG.md", &changes)] {
