@@ -58,12 +58,8 @@ fn every_c_test_with_every_engine() {
 fn build(source: &Path) -> Result<PathBuf, String> {
     let program = common::scratch("c-tests").join(common::stem(source));
     let directory = source.parent().expect("c-tests");
-    let inputs = [
-        source.to_owned(),
-        directory.join("check.h"),
-        directory.join("deny.h"),
-        common::root().join("include/sio.h"),
-    ];
+    let mut inputs = common::files(directory, &[".h"]);
+    inputs.extend([source.to_owned(), common::root().join("include/sio.h")]);
     let newest = inputs.iter().filter_map(|input| modified(input)).max();
     if modified(&program) <= newest {
         Compile::new(&common::compiler()).options(OPTIONS).link(source, &program)?;
