@@ -121,12 +121,16 @@ impl State {
         Ok(())
     }
 
-    /// `ec_modify` of a word: armed again, with what is expected now.
+    /// `ec_modify` of a word: armed again, with what is expected now. A wake-up that nobody has
+    /// fetched is passed on, as when the source goes.
     pub(super) fn rearm_word(&mut self, id: Key) -> Result<()> {
-        if self.sources.get(id).is_some_and(|source| source.is_watched()) {
-            self.unwatch(id)?;
+        let is_watched = self.sources.get(id).is_some_and(|source| source.is_watched());
+        let has_fired = is_watched && self.unwatch(id)?;
+        if (self.quiet(id) || has_fired)
+            && let Some(source) = self.sources.get(id)
+        {
+            source.pass_on();
         }
-        self.quiet(id);
         self.watch_word(id)
     }
 
