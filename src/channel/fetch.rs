@@ -129,7 +129,9 @@ impl State {
             } else if room.left() == 0 {
                 // Signals have filled it. What is a state is told next time; what is a change
                 // would be lost.
-                if let Some(event) = self.polled(key as Key, events) {
+                if !self.is_for_fetch_only(key as Key)
+                    && let Some(event) = self.polled(key as Key, events)
+                {
                     self.stash.push_back(event);
                 }
             } else if let Some((taken, cookie)) = self.signals(key as Key, room.left()) {
@@ -178,8 +180,12 @@ impl State {
         }
     }
 
+    fn is_for_fetch_only(&mut self, id: Key) -> bool {
+        self.sources.get(id).is_some_and(|source| source.is_for_fetch_only())
+    }
+
     /// Whether something could be fetched. What only a fetch can tell is fetched and queued; what
-    /// a removal of the source would lose then, a signal or the status of a child, is left.
+    /// a removal of the source would lose then is left.
     pub fn look(&mut self) -> Result<bool> {
         if self.live() > 0 || !self.poll.hot {
             return Ok(self.live() > 0);
@@ -190,11 +196,7 @@ impl State {
                 self.poll.lower_token();
                 continue;
             }
-            let left = self.sources.get(key as Key).is_some_and(|source| match &source.kind {
-                SourceKind::Signals(_) => true,
-                SourceKind::Process(process) => process.has_ended(),
-                _ => false,
-            });
+            let left = self.is_for_fetch_only(key as Key);
             is_left |= left;
             if !left && let Some(event) = self.polled(key as Key, events) {
                 self.stash.push_back(event);

@@ -108,6 +108,16 @@ impl Source {
         }
     }
 
+    /// Whether it has something that only a fetch may take, because a removal would lose it then:
+    /// a signal, or the status of a child.
+    pub fn is_for_fetch_only(&self) -> bool {
+        match &self.kind {
+            Kind::Signals(_) => true,
+            Kind::Process(process) => process.has_ended(),
+            _ => false,
+        }
+    }
+
     /// It goes, and nobody will fetch what it had to tell: what others can use is passed on.
     pub fn hand_back(&mut self) {
         match &mut self.kind {
