@@ -64,7 +64,7 @@ fn edge<F: Face>() {
     add(&channel, reader.as_raw_fd(), IN, EC_EDGE, 7);
     for _ in 0..3 {
         writer.write_all(b"x").expect("write");
-        assert_eq!(channel.wait().result, IN.into());
+        assert_eq!(channel.wait().result, i64::from(IN));
         channel.check_empty();
     }
     reader.read_exact(&mut [0; 3]).expect("read");
@@ -99,10 +99,10 @@ fn modified<F: Face>() {
     let source = add(&channel, one.as_raw_fd(), IN, 0, 7);
     channel.check_empty();
     assert_eq!(F::modify(channel.fd, source, OUT, 0), Ok(()));
-    assert_eq!(channel.wait().result, OUT.into());
+    assert_eq!(channel.wait().result, i64::from(OUT));
     sockets::write(&other, b"x");
     assert_eq!(F::modify(channel.fd, source, IN | OUT, EC_EDGE), Ok(()));
-    assert_eq!(channel.wait().result, (IN | OUT).into());
+    assert_eq!(channel.wait().result, i64::from(IN | OUT));
     channel.check_empty();
     // What was queued under the old terms does not come under the new ones.
     assert_eq!(F::modify(channel.fd, source, OUT, 0), Ok(()));
@@ -131,7 +131,7 @@ fn edge_after_a_look<F: Face>() {
         while let Ok(count) = F::next_events(channel.fd, &mut room) {
             told |= room[..count].iter().fold(0, |told, found| told | found.result);
         }
-        assert_eq!(told, (IN | OUT).into(), "after {fetches_before} fetches");
+        assert_eq!(told, i64::from(IN | OUT), "after {fetches_before} fetches");
     }
 }
 
@@ -263,7 +263,7 @@ fn nested<F: Face>() {
         }
         assert_eq!(F::to_fd(top.fd), Ok(top.fd));
         let told = top.wait();
-        assert_eq!((told.fd, told.cookie, told.result), (bottom.fd, 2, IN.into()));
+        assert_eq!((told.fd, told.cookie, told.result), (bottom.fd, 2, i64::from(IN)));
         assert_eq!(bottom.wait().cookie, round);
         for channel in [&bottom, &top] {
             channel.check_empty();
