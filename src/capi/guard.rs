@@ -97,11 +97,15 @@ pub fn blocking<B: Blocking>(
         Err(reason) => return finish(Err(reason), before),
     };
     let mut slept = None;
-    loop {
+    let answer = loop {
         match protect(|| call.step(slept)) {
-            Ok(Progress::Done(output)) => return finish(protect(|| convert(output)), before),
+            Ok(Progress::Done(output)) => break protect(|| convert(output)),
             Ok(Progress::Block(sleep)) => slept = Some(wait::block(&sleep, &call.terms())),
-            Err(reason) => return finish(Err(reason), before),
+            Err(reason) => break Err(reason),
         }
-    }
+    };
+    // The call may be the last that holds a channel: its descriptors are closed, which changes
+    // errno and is a cancellation point.
+    let _uncancellable = wait::Uncancellable::begin();
+    finish(protect(|| Ok(drop(call))).and(answer), before)
 }
