@@ -28,6 +28,12 @@ fn meson_installs_a_library_that_programs_can_use() {
     everything_is_there(&prefix);
     pkg_config_knows_it(&prefix);
     programs_run(&prefix);
+    if cfg!(target_env = "gnu") {
+        programs_can_be_preloaded(&prefix);
+    }
+    if cfg!(all(target_env = "gnu", target_arch = "x86_64")) {
+        old_programs_get_what_they_mean(&prefix);
+    }
     if has_program("nm") && has_program("readelf") {
         symbols_have_their_version(&prefix);
     } else {
@@ -128,25 +134,92 @@ fn symbols_have_their_version(prefix: &Path) {
     let mut command = Command::new("nm");
     command.args(["-D", "--defined-only", "--with-symbol-versions"]).arg(&library);
     let listing = output(&mut command).unwrap_or_else(|text| panic!("{text}"));
-    let mut exported = BTreeSet::new();
-    for line in listing.lines() {
-        let (kind, symbol) = match line.split_whitespace().collect::<Vec<_>>()[..] {
-            [_, kind, symbol] => (kind, symbol),
-            _ => panic!("nm writes {line}"),
-        };
-        // The node itself is an absolute symbol.
-        if kind == "A" {
-            continue;
-        }
-        let name = symbol.strip_suffix(&format!("@@{NODE}"));
-        exported.insert(name.unwrap_or_else(|| panic!("{symbol} has not {NODE}")).to_owned());
-    }
-    let map = common::read(&root().join("src/capi/sio.map"));
-    let promised: BTreeSet<String> = map
+    let exported: BTreeSet<String> = listing
         .lines()
-        .filter_map(|line| line.trim().strip_suffix(';'))
-        .filter(|name| !name.contains(['*', '}', ' ']))
-        .map(str::to_owned)
+        .filter_map(|line| match line.split_whitespace().collect::<Vec<_>>()[..] {
+            // A node itself is an absolute symbol.
+            [_, "A", _] => None,
+            [_, _, symbol] => Some(symbol.to_owned()),
+            _ => panic!("nm writes {line}"),
+        })
         .collect();
+    let newest = common::map_nodes().into_iter().flat_map(|(node, names)| {
+        assert!(node == NODE || common::is_foreign(&node), "{node} is not {NODE}");
+        names.into_iter().map(move |name| format!("{name}@@{node}"))
+    });
+    let promised: BTreeSet<String> = newest.chain(old_names()).collect();
     assert_eq!(exported, promised, "the map and the installed library differ");
+}
+
+/// What `old_names.S` adds on this machine, as nm(1) writes it.
+fn old_names() -> Vec<String> {
+    if !cfg!(target_arch = "x86_64") {
+        return Vec::new();
+    }
+    let text = common::read(&root().join("src/capi/old_names.S"));
+    let entries = text.lines().filter_map(|line| line.strip_prefix("    old ")?.split_once(", "));
+    entries.map(|(name, version)| format!("{name}@{version}")).collect()
+}
+
+/// Programs that know nothing of libsio work as they do without it, with calls that go through it.
+fn programs_can_be_preloaded(prefix: &Path) {
+    let tests = root().join("c-tests");
+    for source in common::files(&tests, &[".c"]) {
+        let name = common::stem(&source);
+        let Some((function, _)) = name.split_once("-passes_") else { continue };
+        let program = scratch("install").join(&name);
+        // Without -lsio: none of the library's functions is called, so none is needed.
+        let mut command = Command::new(common::compiler());
+        command.args(["-std=c11", "-D_GNU_SOURCE", "-O1", "-pthread", "-I"]);
+        command.arg(root().join("include")).arg(&source).arg("-o").arg(&program);
+        finish(&mut command).unwrap_or_else(|text| panic!("{text}"));
+        let bindings = preload(prefix, &program);
+        let ours = shared_object(prefix);
+        assert!(binds(&bindings, &program, &ours, function), "{name}: not ours:\n{bindings}");
+    }
+}
+
+/// Runs a program with the library preloaded; returns what the loader has bound.
+fn preload(prefix: &Path, program: &Path) -> String {
+    let directory = scratch("install").join("bindings");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("a directory for what the loader says");
+    let mut command = Command::new(program);
+    command
+        .env("LD_PRELOAD", shared_object(prefix))
+        .env("LD_BIND_NOW", "1")
+        .env("LD_DEBUG", "bindings")
+        .env("LD_DEBUG_OUTPUT", directory.join("of"));
+    let outcome = common::run(&mut command, PROGRAM_LIMIT, &program.with_extension("log"));
+    assert_eq!(outcome.code(), Some(0), "{}: {}", program.display(), outcome.output);
+    common::files(&directory, &[""]).iter().map(|file| common::read(file)).collect()
+}
+
+/// Whether a reference of the program's was bound to this library's function.
+fn binds(bindings: &str, program: &Path, library: &Path, symbol: &str) -> bool {
+    let from = format!("binding file {} [0]", program.display());
+    let to = format!(" to {} [0]", library.display());
+    let what = format!(": normal symbol `{symbol}'");
+    bindings.lines().any(|line| line.contains(&from) && line.contains(&(to.clone() + &what)))
+}
+
+/// Old programs ask for old versions: those that mean the same are ours, others the C library's.
+fn old_programs_get_what_they_mean(prefix: &Path) {
+    let main = "int main(void) { return call == 0; }\n";
+    for (version, is_ours) in [("GLIBC_2.34", true), ("GLIBC_2.3.3", true), ("GLIBC_2.2.5", false)]
+    {
+        let program = scratch("install").join(format!("asks-{version}"));
+        let source = program.with_extension("c");
+        let text = format!(
+            "int old(void);\n__asm__(\".symver old, timer_delete@{version}\");\n\
+             static int (*volatile call)(void) = old;\n{main}"
+        );
+        fs::write(&source, text).expect("writing a program");
+        let mut command = Command::new(common::compiler());
+        command.arg(&source).arg("-o").arg(&program);
+        finish(&mut command).unwrap_or_else(|text| panic!("{text}"));
+        let bindings = preload(prefix, &program);
+        let found = binds(&bindings, &program, &shared_object(prefix), "timer_delete");
+        assert_eq!(found, is_ours, "{version}:\n{bindings}");
+    }
 }

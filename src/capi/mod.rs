@@ -9,6 +9,7 @@ mod area;
 mod channel;
 mod convert;
 mod guard;
+mod posix;
 mod socket;
 mod source;
 pub mod types;

@@ -243,6 +243,25 @@ pub fn files_below(directory: &Path, ends: &[&str]) -> Vec<PathBuf> {
     found
 }
 
+/// The nodes of the map of exported symbols, each with its names.
+pub fn map_nodes() -> Vec<(String, Vec<String>)> {
+    let is_name = |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let mut nodes: Vec<(String, Vec<String>)> = Vec::new();
+    for line in read(&root().join("src/capi/sio.map")).lines() {
+        if let Some(node) = line.strip_suffix(" {") {
+            nodes.push((node.to_owned(), Vec::new()));
+        } else if let Some(name) = line.trim().strip_suffix(';').filter(is_name) {
+            nodes.last_mut().expect("a name stands in a node").1.push(name.to_owned());
+        }
+    }
+    nodes
+}
+
+/// Whether the names of a node are the C library's, and ours as well.
+pub fn is_foreign(node: &str) -> bool {
+    node.starts_with("GLIBC_")
+}
+
 /// The file's name without its last suffix.
 pub fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
