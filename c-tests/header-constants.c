@@ -5,6 +5,7 @@
 
 #define IS(name, value) _Static_assert((name) == (value), #name " has another value")
 
+IS(SIGEV_EC, 16);
 IS(EC_SINGLE, 0x1u);
 IS(EC_CAPACITY(0), 0u);
 IS(EC_CAPACITY(12), 0x0c000000u);
@@ -43,6 +44,10 @@ IS(SIO_INFO_ZC_SEND, 0x1u);
 IS(SIO_INFO_ZC_RECV, 0x2u);
 IS(SIO_INFO_LOCKED, 0x4u);
 IS(SIO_INFO_REGISTERED, 0x8u);
+
+/* No notification of the C library's has the number. */
+_Static_assert(SIGEV_EC != SIGEV_SIGNAL && SIGEV_EC != SIGEV_NONE && SIGEV_EC != SIGEV_THREAD &&
+               SIGEV_EC != SIGEV_THREAD_ID, "a notification means two things");
 
 /* The library's flags share the int with the kernel's: no bit may mean two things. */
 #define KERNEL_FLAGS (MSG_OOB | MSG_PEEK | MSG_DONTROUTE | MSG_CTRUNC | MSG_TRUNC | MSG_DONTWAIT | \

@@ -27,6 +27,10 @@ SIGNED(event_data_t, ev_result);
 SIGNED(event_data_t, ev_errno);
 SIGNED(event_data_t, ev_source);
 
+AT(struct sigevent, sigev_ec, 32, sizeof(ec_t));
+SIGNED(struct sigevent, sigev_ec);
+_Static_assert(sizeof(struct sigevent) == 64, "no layout changes");
+
 _Static_assert(sizeof(struct sio_info) == 160, "grows at its end only");
 AT(struct sio_info, si_size, 0, 4);
 AT(struct sio_info, si_flags, 4, 4);

@@ -25,6 +25,16 @@ static inline mqd_t queue_open(int flags)
     return queue;
 }
 
+/* The same queue, for sending. */
+static inline mqd_t queue_writer(mqd_t queue)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", (int)queue);
+    mqd_t writer = open(path, O_WRONLY | O_CLOEXEC);
+    CHECK(writer != -1);
+    return writer;
+}
+
 static inline void queue_send(mqd_t queue)
 {
     CHECK(mq_send(queue, "message", 8, 0) == 0);

@@ -17,7 +17,17 @@
 /* Events that a channel holds, as a power of two: a flag of ec_create. 0 is the default, 4096. */
 #define EC_CAPACITY(log2) ((unsigned)(log2) << 24)
 
+/* With SIGEV_EC, the channel: a member of struct sigevent, where glibc leaves room. */
+#ifdef __GLIBC__
+#define sigev_ec _sigev_un._pad[4]
+#endif
+
 struct itimerspec;
+
+/**
+ * The notification of timer_create and mq_notify: an event for the channel sigev_ec.
+ */
+#define SIGEV_EC 16
 
 /**
  * ec_create: only the creating thread will use the channel and its sockets.

@@ -62,6 +62,10 @@ AT(event_data_t, ev_len, 40);
 AT(event_data_t, ev_source, 48);
 AT(event_data_t, ev_pad, 52);
 AT(event_data_t, ev_reserved, 56);
+#if defined(__GLIBC__) && defined(SIGEV_SIGNAL)
+AT(struct sigevent, sigev_ec, 32);
+PROMISE(sizeof(((struct sigevent *)0)->sigev_ec) == sizeof(ec_t));
+#endif
 PROMISE(sizeof(struct sio_info) == 160);
 AT(struct sio_info, si_size, 0);
 AT(struct sio_info, si_flags, 4);

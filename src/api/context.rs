@@ -10,8 +10,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwapOption;
 
-use super::table::Table;
+use super::mqueue::Registration;
+use super::table::{Register, Table};
 use super::tail::Tail;
+use super::timer;
 use crate::channel::Channel;
 use crate::engine::table::Choice;
 use crate::engine::{Key, Socket};
@@ -53,6 +55,9 @@ pub struct Context {
     channels: Table<Channel>,
     sockets: Table<Association>,
     regions: Table<Region>,
+    /// What timer_create has made, by id; what mq_notify has registered, by queue.
+    pub timers: Register<timer::Handle>,
+    pub queues: Register<Registration>,
     /// Serialises changes of the tables; readers take nothing.
     handles: Mutex<Handles>,
 }
@@ -86,6 +91,8 @@ pub fn context() -> &'static Context {
             channels: Table::new(DESCRIPTOR_MAX),
             sockets: Table::new(DESCRIPTOR_MAX),
             regions: Table::new(REGION_MAX),
+            timers: Register::new(),
+            queues: Register::new(),
             handles: Mutex::new(Handles::default()),
         }),
     )

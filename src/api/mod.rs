@@ -6,11 +6,13 @@
 pub mod blocking;
 pub mod channel;
 mod context;
+pub mod mqueue;
 pub mod region;
 pub mod socket;
 pub mod source;
 mod table;
 mod tail;
+pub mod timer;
 
 pub use crate::channel::source::interest;
 pub use crate::channel::{Event, Options, Step};

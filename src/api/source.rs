@@ -1,14 +1,14 @@
 //! The sources of event channels: `ec_add_...`, `ec_modify`, `ec_remove`.
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::{Arc, Weak};
 
 use super::context::{Attached, context};
 use super::socket;
 use crate::channel::source::{
-    Accept, Counter, Descriptor, Kind as SourceKind, Process, Semaphore, Signals, Source, Word,
-    interest,
+    Accept, Counter, Descriptor, Kind as SourceKind, Process, Semaphore, Signals, Source, Timer,
+    Word, interest,
 };
 use crate::channel::state::Modify;
 use crate::channel::{Channel, event};
@@ -19,7 +19,7 @@ use crate::sys::word::Word as SystemWord;
 use crate::sys::{descriptor, poll, socket as system};
 
 /// Makes one change to a channel.
-fn change<T>(
+pub(super) fn change<T>(
     fd: RawFd,
     change: impl FnOnce(&Arc<Channel>, &mut crate::channel::State) -> Result<T>,
 ) -> Result<T> {
@@ -73,9 +73,9 @@ pub fn add_timer(
     cookie: u64,
 ) -> Result<Key> {
     drop(context().channel(fd)?.enter()?);
-    let timer = descriptor::timer_create(clock)?;
-    descriptor::timer_set(timer.as_raw_fd(), flags, when)?;
-    let source = Source::new(cookie, SourceKind::Timer(timer));
+    let timer = Timer::new(clock)?;
+    timer.set(flags, when)?;
+    let source = Source::new(cookie, SourceKind::Timer(Arc::new(timer)));
     change(fd, |_, state| state.add_polled(source))
 }
 

@@ -1,7 +1,9 @@
-//! A table by small numbers that is read without a lock: two levels, made as they are needed.
+//! A table by small numbers that is read without a lock: two levels, made as they are needed. And
+//! one by any numbers, behind a lock, for what is looked up seldom.
 #![forbid(unsafe_code)]
 
-use std::sync::{Arc, OnceLock};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
 
@@ -29,5 +31,30 @@ impl<T> Table<T> {
         let page = self.pages.get(number / PAGE)?;
         let page = page.get_or_init(|| (0..PAGE).map(|_| ArcSwapOption::empty()).collect());
         Some(page[number % PAGE].swap(value))
+    }
+}
+
+/// A table by numbers of any size.
+pub struct Register<T>(Mutex<HashMap<usize, Arc<T>>>);
+
+impl<T> Register<T> {
+    pub fn new() -> Self {
+        Self(Mutex::default())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<usize, Arc<T>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn get(&self, number: usize) -> Option<Arc<T>> {
+        self.lock().get(&number).cloned()
+    }
+
+    pub fn set(&self, number: usize, value: T) {
+        self.lock().insert(number, Arc::new(value));
+    }
+
+    pub fn remove(&self, number: usize) -> Option<Arc<T>> {
+        self.lock().remove(&number)
     }
 }

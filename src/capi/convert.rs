@@ -69,6 +69,20 @@ pub unsafe fn terms(timeout: *const libc::timespec, mask: *const libc::sigset_t)
     Ok(Terms { deadline: deadline(limit), mask: mask.copied() })
 }
 
+/// The channel and the cookie of a notification, if it asks for a channel. Of another one nothing
+/// but its kind is looked at.
+///
+/// # Safety
+/// `event` is null or points to a `struct sigevent`.
+pub unsafe fn channel_of(event: *const libc::sigevent) -> Option<(ec_t, u64)> {
+    let event = event.cast::<ChannelEvent>();
+    // SAFETY: by the contract of this function; the layouts agree by assertion.
+    unsafe {
+        let is_channel = !event.is_null() && (*event).sigev_notify == SIGEV_EC;
+        is_channel.then(|| ((*event).sigev_ec, (*event).sigev_value as u64))
+    }
+}
+
 /// Where no flag has a meaning.
 pub fn no_flags(flags: u32) -> Result<()> {
     if flags == 0 { Ok(()) } else { Err(Errno::EINVAL) }

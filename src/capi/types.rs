@@ -78,6 +78,29 @@ const _: () = {
     assert!(size_of::<sio_info>() == 160);
 };
 
+/// The notification of timer_create and mq_notify: an event for the channel sigev_ec.
+pub const SIGEV_EC: c_int = 16;
+
+/// A `struct sigevent` with SIGEV_EC. Where others have a function, its attributes and then room
+/// for what is to come, this one has the channel, in that room.
+#[repr(C)]
+pub struct ChannelEvent {
+    pub sigev_value: usize,
+    sigev_signo: c_int,
+    pub sigev_notify: c_int,
+    function: usize,
+    attributes: usize,
+    pub sigev_ec: ec_t,
+}
+
+const _: () = {
+    use std::mem::offset_of;
+    assert!(offset_of!(ChannelEvent, sigev_value) == offset_of!(libc::sigevent, sigev_value));
+    assert!(offset_of!(ChannelEvent, sigev_notify) == offset_of!(libc::sigevent, sigev_notify));
+    assert!(size_of::<usize>() != 8 || offset_of!(ChannelEvent, sigev_ec) == 32);
+    assert!(size_of::<ChannelEvent>() <= size_of::<libc::sigevent>());
+};
+
 /// ec_create: only the creating thread will use the channel and its sockets.
 pub const EC_SINGLE: u32 = 0x1;
 

@@ -75,6 +75,7 @@ impl Event {
     /// Whether it tells of the same source as `other` what one event can tell for both.
     pub fn repeats(&self, other: &Self) -> bool {
         self.source == other.source
+            && self.source >= 0
             && self.kind == other.kind
             && matches!(self.kind, FD | MQ | TIMER | RECV)
             && self.errno == 0

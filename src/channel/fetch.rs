@@ -1,12 +1,15 @@
 //! Fetching: from the queue, and from the poll set, whose sources are asked what they have.
 #![forbid(unsafe_code)]
 
-use super::event::Event;
+use std::sync::Arc;
+
+use super::event::{self, Event};
 use super::queue::Item;
-use super::source::{self, Kind as SourceKind, signal_event, timer_event};
+use super::source::{self, Kind as SourceKind, Timer, arrival_event, signal_event};
 use super::state::State;
 use crate::engine::{Key, TOKEN};
 use crate::error::Result;
+use crate::sys::poll;
 
 /// Where fetched events go.
 struct Room<'a> {
@@ -69,6 +72,11 @@ impl State {
         // Level-triggered: they stand in the queue until they have been emptied.
         for key in again {
             self.stand_again(key)?;
+        }
+        for event in room.events[..room.count].iter().filter(|event| event.kind == event::TIMER) {
+            if let Some(timer) = self.timer(event.source) {
+                timer.fetched(event.result);
+            }
         }
         Ok(room.count)
     }
@@ -163,7 +171,14 @@ impl State {
         match &mut source.kind {
             SourceKind::Descriptor(descriptor) => Some(descriptor.event(events, key, cookie)),
             SourceKind::Counter(counter) => counter.take(key, cookie),
-            SourceKind::Timer(timer) => timer_event(timer, key, cookie),
+            SourceKind::Timer(timer) => timer.take(key, cookie),
+            SourceKind::Notification(notification) => {
+                let end = notification.take()?;
+                let event = arrival_event(end, notification.queue(), cookie);
+                // An error could only say that it is gone.
+                let _ = self.remove(key);
+                event
+            }
             SourceKind::Process(process) => {
                 let event = process.take(key, cookie)?;
                 self.poll.remove(process.fd, key as u64);
@@ -182,6 +197,29 @@ impl State {
 
     fn is_for_fetch_only(&mut self, id: Key) -> bool {
         self.sources.get(id).is_some_and(|source| source.is_for_fetch_only())
+    }
+
+    /// The timer that a source is, if it is one.
+    pub fn timer(&mut self, id: Key) -> Option<&Arc<Timer>> {
+        match &self.sources.get(id)?.kind {
+            SourceKind::Timer(timer) => Some(timer),
+            _ => None,
+        }
+    }
+
+    /// What the source has told and nobody has fetched is taken back: it has new terms now.
+    pub fn take_back(&mut self, id: Key) {
+        self.stash.retain(|event| event.source != id);
+    }
+
+    /// Asks a registration with a queue now how it has ended: the source of one that has goes.
+    pub fn look_at_notification(&mut self, id: Key) {
+        let source = self.sources.get(id).map(|source| &source.kind);
+        if matches!(source, Some(SourceKind::Notification(_)))
+            && let Some(event) = self.polled(id, poll::IN)
+        {
+            self.stash.push_back(event);
+        }
     }
 
     /// Whether something could be fetched. What only a fetch can tell is fetched and queued; what

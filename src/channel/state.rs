@@ -113,6 +113,7 @@ impl State {
             }
             SourceKind::Counter(_)
             | SourceKind::Timer(_)
+            | SourceKind::Notification(_)
             | SourceKind::Signals(_)
             | SourceKind::Process(_) => Err(Errno::EINVAL),
             SourceKind::Word(word) => {

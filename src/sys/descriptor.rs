@@ -82,10 +82,22 @@ pub fn timer_create(clock: libc::clockid_t) -> Result<OwnedFd> {
     Ok(own(fd))
 }
 
-/// Arms a timer; `flags` as timerfd_settime(2).
-pub fn timer_set(fd: RawFd, flags: i32, when: &libc::itimerspec) -> Result<()> {
-    // SAFETY: `when` is a valid reference, the old value is not asked for.
-    check(unsafe { libc::timerfd_settime(fd, flags, when, std::ptr::null_mut()) }).map(drop)
+/// Arms a timer, or disarms it; `flags` as timerfd_settime(2). Returns what was set before.
+pub fn timer_set(fd: RawFd, flags: i32, when: &libc::itimerspec) -> Result<libc::itimerspec> {
+    let mut old = MaybeUninit::<libc::itimerspec>::uninit();
+    // SAFETY: `when` is a valid reference, and there is room for the old value.
+    check(unsafe { libc::timerfd_settime(fd, flags, when, old.as_mut_ptr()) })?;
+    // SAFETY: success fills it in.
+    Ok(unsafe { old.assume_init() })
+}
+
+/// The time until a timer expires. timerfd_gettime(2).
+pub fn timer_rest(fd: RawFd) -> Result<libc::itimerspec> {
+    let mut rest = MaybeUninit::<libc::itimerspec>::uninit();
+    // SAFETY: there is room for the answer.
+    check(unsafe { libc::timerfd_gettime(fd, rest.as_mut_ptr()) })?;
+    // SAFETY: success fills it in.
+    Ok(unsafe { rest.assume_init() })
 }
 
 /// Reads a counter of eight bytes and thereby resets it: an eventfd, or the expirations of a

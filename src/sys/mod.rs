@@ -13,6 +13,7 @@ pub mod descriptor;
 pub mod fork;
 pub mod futex;
 pub mod message;
+pub mod mqueue;
 pub mod next;
 pub mod poll;
 pub mod process;

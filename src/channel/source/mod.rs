@@ -11,9 +11,10 @@ mod process;
 mod semaphore;
 mod signal;
 mod slots;
+mod timer;
 mod word;
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 pub use accept::{Accept, Heir};
@@ -22,13 +23,15 @@ pub use process::Process;
 pub use semaphore::Semaphore;
 pub use signal::{Signals, signal_event};
 pub use slots::Sources;
+pub use timer::Timer;
 pub use word::Word;
 
 use super::event::{self, Event};
 use super::queue::Queue;
 use crate::engine::{Key, Readiness, Socket, Watch};
 use crate::error::Errno;
-use crate::sys::{descriptor as system, poll};
+use crate::sys::mqueue::{End, Notification};
+use crate::sys::poll;
 
 pub struct Source {
     pub cookie: u64,
@@ -43,7 +46,9 @@ pub enum Kind {
     Descriptor(Descriptor),
     /// A descriptor whose counter the channel reads.
     Counter(Counter),
-    Timer(OwnedFd),
+    Timer(Arc<Timer>),
+    /// A message queue that tells when it is empty no more: once, then the source is gone.
+    Notification(Notification),
     Signals(Signals),
     Word(Box<Word>),
     Semaphore(Box<Semaphore>),
@@ -80,7 +85,8 @@ impl Source {
         match &self.kind {
             Kind::Descriptor(descriptor) => (!descriptor.is_watched).then_some(descriptor.fd),
             Kind::Counter(counter) => (!counter.is_watched).then_some(counter.fd),
-            Kind::Timer(timer) => Some(timer.as_raw_fd()),
+            Kind::Timer(timer) => Some(timer.fd()),
+            Kind::Notification(notification) => Some(notification.fd()),
             Kind::Signals(signals) => Some(signals.fd()),
             // Spent, it has left the set, and the number may mean something else by now.
             Kind::Process(process) => (!process.is_spent).then_some(process.fd),
@@ -150,15 +156,11 @@ impl Source {
     }
 }
 
-/// The event of a timer that has expired; `None` when somebody was faster.
-pub fn timer_event(timer: &OwnedFd, id: Key, cookie: u64) -> Option<Event> {
-    let mut event = Event::new(event::TIMER, -1, id, cookie);
-    match system::counter_read(timer.as_raw_fd()) {
-        Ok(count) => event.result = i64::try_from(count).unwrap_or(i64::MAX),
-        Err(Errno::EAGAIN) => return None,
-        Err(errno) => event.fail(errno),
-    }
-    Some(event)
+/// The event of a registration with a queue that ends so, if there is one to tell.
+pub fn arrival_event(end: End, queue: RawFd, cookie: u64) -> Option<Event> {
+    let mut event = Event::new(event::MQ, queue, -1, cookie);
+    event.result = i64::from(poll::IN);
+    (end == End::Arrived).then_some(event)
 }
 
 /// The event that tells what a socket has.
