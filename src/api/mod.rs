@@ -6,6 +6,7 @@
 pub mod blocking;
 pub mod channel;
 mod context;
+pub mod fault;
 pub mod mqueue;
 pub mod region;
 pub mod socket;

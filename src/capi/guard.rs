@@ -1,47 +1,10 @@
 //! The guard around every exported function: results become -1 and errno, panics become
 //! `ENOTRECOVERABLE`, and success leaves errno as it was.
 
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
-
 use crate::api::blocking::{Blocking, Progress};
-use crate::error::{Errno, Result};
-use crate::log::{self, Level};
+use crate::api::fault::protect;
+use crate::error::Result;
 use crate::sys::wait;
-
-thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
-
-/// Runs the body of an exported function; nothing unwinds out of it.
-fn protect<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    silence_panics();
-    DEPTH.set(DEPTH.get() + 1);
-    let answer = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
-        let text = panic
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-            .unwrap_or("no message");
-        log::write(Level::Error, format_args!("panic: {text}"));
-        Err(Errno::ENOTRECOVERABLE)
-    });
-    DEPTH.set(DEPTH.get() - 1);
-    answer
-}
-
-/// A panic of ours writes nothing to the program's standard error: `SIO_LOG` is for that. A
-/// panic outside of the guard, in a Rust program, is told as ever.
-fn silence_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let previous = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if DEPTH.try_with(Cell::get).unwrap_or(0) == 0 {
-                previous(info);
-            }
-        }));
-    });
-}
 
 fn errno() -> i32 {
     // SAFETY: the C library's own per-thread variable.
@@ -107,5 +70,9 @@ pub fn blocking<B: Blocking>(
     // The call may be the last that holds a channel: its descriptors are closed, which changes
     // errno and is a cancellation point.
     let _uncancellable = wait::Uncancellable::begin();
-    finish(protect(|| Ok(drop(call))).and(answer), before)
+    let dropped = protect(|| {
+        drop(call);
+        Ok(())
+    });
+    finish(dropped.and(answer), before)
 }

@@ -63,7 +63,9 @@ impl Connection {
         self.is_full = false;
         while let Some(sent) = self.try_to_send_together().or_else(|| {
             let sent = self.try_to_send()?;
-            Some(sent.map(|bytes| drop(self.outbox.advance(bytes, true))))
+            Some(sent.map(|bytes| {
+                self.outbox.advance(bytes, true);
+            }))
         }) {
             match sent {
                 Ok(()) => {}
