@@ -489,6 +489,24 @@ int sio_recvmsg(int sock, const void **buf, size_t size, int flags);
  */
 int sio_info(int sock, struct sio_info *info, size_t size);
 
+/**
+ * Runs `io_complete` once when data has arrived, then interrupts the calling thread. See
+ * async_io_notify(3).
+ *
+ * `io_complete` is null or a function that may be called from another thread.
+ */
+int async_io_notify(int fd, void (*io_complete)(int fd, void *context), void *context);
+
+/**
+ * Waits until a callback of the calling thread has run. See async_io_pause(3).
+ */
+int async_io_pause(void);
+
+/**
+ * Takes back what is registered for a descriptor. See async_io_cancel(3).
+ */
+int async_io_cancel(int fd);
+
 #ifdef __cplusplus
 }  // extern "C"
 #endif  // __cplusplus

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{
-    Compile, PROGRAM_LIMIT, has_program, output, read, root, scratch, shared_object, skip,
+    Compile, MAP, PROGRAM_LIMIT, has_program, output, read, root, scratch, shared_object, skip,
+    without_comments,
 };
 
 const HEADER: &str = "include/sio.h";
-const MAP: &str = "src/capi/sio.map";
 const MANUAL: &str = "docs/man";
 const UPDATE: &str = "SIO_UPDATE_HEADER=1 cargo test --test abi";
 const SONAME: &str = "libsio.so.0";
@@ -90,7 +90,7 @@ fn header_is_generated_from_the_source() {
     let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
     // The C interface alone: constants of the rest of the library are none of the program's.
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["types", "channel", "source", "area", "socket"] {
+    for file in ["types", "channel", "source", "area", "socket", "notify"] {
         builder = builder.with_src(root().join("src/capi").join(file).with_extension("rs"));
     }
     let bindings = builder.generate().expect("cbindgen makes a header");
@@ -167,6 +167,11 @@ fn programs_in_c_and_cpp_link() {
         Compile::new(compiler).link(&source, &program).unwrap_or_else(|text| panic!("{text}"));
         check_run(&program).unwrap_or_else(|text| panic!("{text}"));
     }
+}
+
+#[test]
+fn preloaded_it_leaves_a_program_alone() {
+    common::check_preloaded(shared_object(), &scratch("preload"));
 }
 
 fn check_run(program: &Path) -> Result<(), String> {
@@ -246,21 +251,6 @@ fn names_of_header(text: &str) -> BTreeSet<String> {
 
 fn is_word(character: char) -> bool {
     character.is_ascii_alphanumeric() || character == '_'
-}
-
-/// Without `/* */` and `//` comments.
-fn without_comments(text: &str) -> String {
-    let mut rest = text;
-    let mut kept = String::new();
-    while let Some(start) = rest.find("/*") {
-        kept.push_str(&rest[..start]);
-        kept.push(' ');
-        rest = rest[start..].split_once("*/").map_or("", |(_, after)| after);
-    }
-    kept.push_str(rest);
-    let lines: Vec<&str> =
-        kept.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
-    lines.join("\n")
 }
 
 /// Without preprocessor lines and their continuations.

@@ -83,18 +83,20 @@ fn every_compiler_takes_them() {
             common::skip("the examples", &format!("no {compiler}"));
             continue;
         }
-        for name in ["hello", "all_sources", "echo", "udp_echo", "httpd"] {
+        for name in ["hello", "all_sources", "notify", "echo", "udp_echo", "httpd"] {
             build(name, compiler);
         }
     }
 }
 
 #[test]
-fn hello_ends_by_itself() {
-    let program = build("hello", &common::compiler());
-    for engine in ENGINES {
-        let text = common::output(&mut command(&program, engine)).expect("hello");
-        assert!(!text.is_empty());
+fn some_end_by_themselves() {
+    for (name, expected) in [("hello", "Hello, zero copy!\n"), ("notify", "7 bytes: a frame\n")] {
+        let program = build(name, &common::compiler());
+        for engine in ENGINES {
+            let text = common::output(&mut command(&program, engine)).expect(name);
+            assert_eq!(text, expected);
+        }
     }
 }
 

@@ -12,7 +12,8 @@ use common::{PROGRAM_LIMIT, finish, has_program, output, root, scratch, skip};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 const NODE: &str = "SIO_0.1";
-const EXAMPLE: &str = "examples-c/hello.c";
+/// Programs that end by themselves.
+const EXAMPLES: &[&str] = &["hello", "notify"];
 
 /// A release build of everything, with nothing prepared.
 const BUILD_LIMIT: Duration = Duration::from_secs(30 * 60);
@@ -104,20 +105,31 @@ fn pkg_config_knows_it(prefix: &Path) {
     }
 }
 
-/// The first program of the README, linked as it says there, and linked statically.
+/// Examples, linked as the README says, and linked statically.
 fn programs_run(prefix: &Path) {
     let flags = pkg_config(prefix, &["--cflags", "--libs"]);
-    compile_and_run(prefix, "hello", flags.split_whitespace());
     let archive = prefix.join("lib/libsio.a").to_string_lossy().into_owned();
-    let flags = pkg_config(prefix, &["--static", "--cflags", "--libs"]);
-    let flags = flags.split_whitespace().map(|f| if f == "-lsio" { archive.as_str() } else { f });
-    compile_and_run(prefix, "hello-static", flags);
+    let of_archive = pkg_config(prefix, &["--static", "--cflags", "--libs"]);
+    for example in EXAMPLES {
+        compile_and_run(prefix, example, "shared", flags.split_whitespace());
+        let flags = of_archive.split_whitespace();
+        let flags = flags.map(|flag| if flag == "-lsio" { archive.as_str() } else { flag });
+        compile_and_run(prefix, example, "static", flags);
+    }
+    common::check_preloaded(&shared_object(prefix), &scratch("install"));
 }
 
-fn compile_and_run<'a>(prefix: &Path, name: &str, flags: impl Iterator<Item = &'a str>) {
-    let program = scratch("install").join(name);
+fn compile_and_run<'a>(
+    prefix: &Path,
+    example: &str,
+    how: &str,
+    flags: impl Iterator<Item = &'a str>,
+) {
+    let name = format!("{example}-{how}");
+    let program = scratch("install").join(&name);
+    let source = root().join("examples-c").join(example).with_extension("c");
     let mut command = Command::new(common::compiler());
-    command.arg(root().join(EXAMPLE)).args(flags).arg("-o").arg(&program);
+    command.arg(source).args(flags).arg("-o").arg(&program);
     finish(&mut command).unwrap_or_else(|text| panic!("{text}"));
     let mut command = Command::new(&program);
     command.env("LD_LIBRARY_PATH", prefix.join("lib"));

@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use super::context::context;
+use super::notify;
 use crate::channel::{Channel, Event, Options, event};
 use crate::error::{Errno, Result};
 
@@ -29,6 +30,7 @@ pub fn destroy(fd: RawFd) -> Result<()> {
         {
             // Not if it has come into another channel meanwhile.
             association.attachment.compare_and_swap(&attached, None);
+            notify::moved(socket.fd);
         }
     }
     Ok(())

@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use arc_swap::ArcSwapOption;
 
 use super::context::{Association, Attached, context};
+use super::notify;
 use super::tail::Tail;
 use crate::channel::Channel;
 use crate::channel::source::Heir;
@@ -116,6 +117,8 @@ pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
         state.forget(attached.key);
         association.attachment.store(None);
         channel.settle(&mut state)?;
+        drop(state);
+        notify::moved(fd);
     }
     if association.socket.backlog().is_data() {
         return Err(Errno::EBUSY);
@@ -147,6 +150,7 @@ pub fn detach(fd: RawFd) -> Result<()> {
     association.socket.discard_backlog();
     let was_current = association.socket.is_current();
     context().remove_socket(&association);
+    notify::moved(fd);
     if was_current { Ok(()) } else { Err(Errno::EBADF) }
 }
 

@@ -5,7 +5,7 @@ use std::os::fd::RawFd;
 use std::sync::{Arc, Weak};
 
 use super::context::{Attached, context};
-use super::socket;
+use super::{notify, socket};
 use crate::channel::source::{
     Accept, Counter, Descriptor, Kind as SourceKind, Process, Semaphore, Signals, Source, Timer,
     Word, interest,
@@ -181,7 +181,7 @@ pub fn add_socket(fd: RawFd, target: RawFd, flags: Modify, cookie: u64) -> Resul
     if association.socket.listening {
         return Err(Errno::EINVAL);
     }
-    change(fd, |channel, state| {
+    let key = change(fd, |channel, state| {
         if association.attached().is_some() {
             return Err(Errno::EBUSY);
         }
@@ -192,7 +192,9 @@ pub fn add_socket(fd: RawFd, target: RawFd, flags: Modify, cookie: u64) -> Resul
         let attached = Attached { channel: channel.clone(), key };
         association.attachment.store(Some(Arc::new(attached)));
         Ok(key)
-    })
+    })?;
+    notify::moved(target);
+    Ok(key)
 }
 
 /// `ec_modify`.
@@ -216,6 +218,7 @@ pub fn remove(fd: RawFd, source: Key) -> Result<()> {
         && Arc::ptr_eq(&association.socket, &attachment.socket)
     {
         association.attachment.store(None);
+        notify::moved(attachment.socket.fd);
     }
     Ok(())
 }

@@ -9,6 +9,8 @@ mod area;
 mod channel;
 mod convert;
 mod guard;
+mod notify;
+mod pause;
 mod posix;
 mod socket;
 mod source;

@@ -73,6 +73,13 @@ impl Channel {
         }
     }
 
+    /// A channel of the library's own: no sockets, and no ring, which would cost memory and a
+    /// level of nesting.
+    pub fn internal() -> Result<Arc<Self>> {
+        let choice = Choice { kind: Kind::Epoll, reason: String::new() };
+        Self::build(&choice, 1 << CAPACITY_LOG2_DEFAULT, false)
+    }
+
     fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Arc<Self>> {
         fork::watch();
         // Made first: the channel's number is the lowest free one, as open(2) has it.
@@ -111,6 +118,11 @@ impl Channel {
     /// Whether it has been destroyed.
     pub fn is_dead(&self) -> bool {
         self.is_dead.load(Ordering::Acquire)
+    }
+
+    /// Whether only the thread that made it may use it.
+    pub fn is_single(&self) -> bool {
+        matches!(self.state, Guarded::Single(_))
     }
 
     /// The right to change the channel. `EPERM` in a child and in a thread that is not the

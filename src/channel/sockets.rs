@@ -9,6 +9,7 @@ use super::state::State;
 use crate::engine::table::{self, Choice, Kind};
 use crate::engine::{Ask, Key, Received, Request, Sent, Socket};
 use crate::error::{Errno, Result};
+use crate::sys::poll;
 
 impl State {
     /// Attaches a socket. `insist` has the bits of the engines that its association asks for.
@@ -114,6 +115,16 @@ impl State {
     pub fn has_data(&mut self, id: Key) -> Result<bool> {
         let engine = self.attachment(id)?.engine;
         Ok(self.engines[engine].waiting(id).is_data())
+    }
+
+    /// Whether a receive would have something to tell, be it here or still the kernel's.
+    pub fn has_arrived(&mut self, id: Key) -> Result<bool> {
+        self.turn()?;
+        let attachment = self.attachment(id)?;
+        let (engine, fd) = (attachment.engine, attachment.socket.fd);
+        Ok(self.has_waiting(id, engine)
+            || self.engines[engine].is_polled(id)
+                && poll::now(fd, libc::POLLIN | libc::POLLRDHUP)? != 0)
     }
 
     /// The socket has something new: its item belongs into the queue.

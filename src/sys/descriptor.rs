@@ -46,6 +46,13 @@ pub fn is_always_ready(fd: RawFd) -> Result<bool> {
     Ok(kind == libc::S_IFREG || kind == libc::S_IFDIR)
 }
 
+/// Device and number of the file behind a descriptor: tells whether it may still be the same one.
+/// Files of one kind that have no inode of their own, as those of eventfd(2), share theirs.
+pub fn identity(fd: RawFd) -> Result<(u64, u64)> {
+    let status = nix::sys::stat::fstat(borrow(fd)?)?;
+    Ok((status.st_dev, status.st_ino))
+}
+
 /// A counter that makes its descriptor readable while it is not zero. eventfd(2).
 pub struct Counter(EventFd);
 

@@ -12,6 +12,7 @@ pub mod counters;
 pub mod descriptor;
 pub mod fork;
 pub mod futex;
+pub mod interrupt;
 pub mod message;
 pub mod mqueue;
 pub mod next;

@@ -80,6 +80,12 @@ functions! {
     fn timer_getoverrun(id: timer_t) -> c_int;
     fn timer_delete(id: timer_t) -> c_int;
     fn mq_notify(queue: mqd_t, event: *const sigevent) -> c_int;
+    fn pause() -> c_int;
+}
+
+/// Whether there is one: not in a program that was linked without the dynamic loader.
+pub fn has_pause() -> bool {
+    !known::pause.address().is_null()
 }
 
 /// Run by the loader, before the program and before whatever depends on the library.

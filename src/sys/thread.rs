@@ -1,22 +1,114 @@
 //! Threads of the library's own: they take no signals, which are the program's.
 
+use std::ffi::{CStr, c_int, c_void};
+use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::ptr;
 
 use crate::error::{Errno, Result};
 
+/// While it lives, signals do not reach this thread. A thread inherits the mask of the one that
+/// starts it.
+pub struct Masked {
+    old: libc::sigset_t,
+    /// The mask is this thread's.
+    _stays: PhantomData<*const ()>,
+}
+
+impl Masked {
+    /// All signals.
+    pub fn all() -> Self {
+        let mut set = MaybeUninit::uninit();
+        // SAFETY: writes the whole set.
+        let set = unsafe {
+            libc::sigfillset(set.as_mut_ptr());
+            set.assume_init()
+        };
+        Self { old: change_mask(libc::SIG_BLOCK, &set), _stays: PhantomData }
+    }
+
+    /// One of them.
+    pub fn one(signal: c_int) -> Self {
+        Self { old: change_mask(libc::SIG_BLOCK, &set_of(signal)), _stays: PhantomData }
+    }
+}
+
+impl Drop for Masked {
+    fn drop(&mut self) {
+        change_mask(libc::SIG_SETMASK, &self.old);
+    }
+}
+
+/// Lets a signal reach this thread.
+pub fn unmask(signal: c_int) {
+    change_mask(libc::SIG_UNBLOCK, &set_of(signal));
+}
+
+fn set_of(signal: c_int) -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: sigemptyset writes the whole set.
+    unsafe {
+        libc::sigemptyset(set.as_mut_ptr());
+        libc::sigaddset(set.as_mut_ptr(), signal);
+        set.assume_init()
+    }
+}
+
+/// Changes the mask of this thread; what it was before.
+fn change_mask(how: c_int, set: &libc::sigset_t) -> libc::sigset_t {
+    let mut old = MaybeUninit::uninit();
+    // SAFETY: reads one set and writes the other; it fails only if `how` is not one of the three.
+    unsafe {
+        libc::pthread_sigmask(how, set, old.as_mut_ptr());
+        old.assume_init()
+    }
+}
+
 /// Starts a thread that ends with `body`.
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-    let mut old = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigfillset writes the set that pthread_sigmask reads; the old one is written to a
-    // local, and put back below. A thread inherits the mask of the one that starts it.
-    let old = unsafe {
-        let mut all = MaybeUninit::<libc::sigset_t>::uninit();
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), old.as_mut_ptr());
-        old.assume_init()
-    };
+    let _masked = Masked::all();
     let started = std::thread::Builder::new().name(name.to_string()).spawn(body);
-    // SAFETY: the mask that was in force a moment ago.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const old, std::ptr::null_mut()) };
     started.map(drop).map_err(|_| Errno::EAGAIN)
+}
+
+type Body = Box<dyn FnOnce() + Send>;
+
+/// Name and body of a thread on their way to it.
+struct Start(&'static CStr, Body);
+
+unsafe extern "C-unwind" {
+    fn pthread_create(
+        thread: *mut libc::pthread_t,
+        attributes: *const libc::pthread_attr_t,
+        start: extern "C-unwind" fn(*mut c_void) -> *mut c_void,
+        argument: *mut c_void,
+    ) -> c_int;
+}
+
+/// As [`spawn`], for a body that calls functions of the program's: they may end their thread with
+/// pthread_exit(3), which unwinds the stack, and Rust's own threads abort the process then.
+/// Nothing catches a panic, so the body must not let one out.
+pub fn spawn_open(name: &'static CStr, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    let _masked = Masked::all();
+    let argument = Box::into_raw(Box::new(Start(name, Box::new(body))));
+    let mut thread = MaybeUninit::uninit();
+    // SAFETY: `run` takes the box over if the thread starts, and we take it back if it does not.
+    // Detached at once, by its creator: nobody else knows it.
+    unsafe {
+        if pthread_create(thread.as_mut_ptr(), ptr::null(), run, argument.cast()) != 0 {
+            drop(Box::from_raw(argument));
+            return Err(Errno::EAGAIN);
+        }
+        libc::pthread_detach(thread.assume_init());
+    }
+    Ok(())
+}
+
+extern "C-unwind" fn run(argument: *mut c_void) -> *mut c_void {
+    // SAFETY: the box that spawn_open() made for this thread; the name is a C string.
+    let Start(name, body) = unsafe { *Box::from_raw(argument.cast::<Start>()) };
+    // SAFETY: as above.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+    body();
+    ptr::null_mut()
 }

@@ -218,6 +218,24 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + Sync)
     results.into_iter().map(|(_, result)| result).collect()
 }
 
+/// The version script of the shared library.
+pub const MAP: &str = "src/capi/sio.map";
+
+/// C without `/* */` and `//` comments.
+pub fn without_comments(text: &str) -> String {
+    let mut rest = text;
+    let mut kept = String::new();
+    while let Some(start) = rest.find("/*") {
+        kept.push_str(&rest[..start]);
+        kept.push(' ');
+        rest = rest[start..].split_once("*/").map_or("", |(_, after)| after);
+    }
+    kept.push_str(rest);
+    let lines: Vec<&str> =
+        kept.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+    lines.join("\n")
+}
+
 /// The files of a directory whose names end so, sorted; none if there is no such directory.
 pub fn files(directory: &Path, ends: &[&str]) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = fs::read_dir(directory)
@@ -247,7 +265,7 @@ pub fn files_below(directory: &Path, ends: &[&str]) -> Vec<PathBuf> {
 pub fn map_nodes() -> Vec<(String, Vec<String>)> {
     let is_name = |text: &&str| text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     let mut nodes: Vec<(String, Vec<String>)> = Vec::new();
-    for line in read(&root().join("src/capi/sio.map")).lines() {
+    for line in read(&root().join(MAP)).lines() {
         if let Some(node) = line.strip_suffix(" {") {
             nodes.push((node.to_owned(), Vec::new()));
         } else if let Some(name) = line.trim().strip_suffix(';').filter(is_name) {
@@ -269,4 +287,57 @@ pub fn stem(path: &Path) -> String {
 
 pub fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// A program that was never linked with the library: pause(2) is that of the C library until a
+/// thread uses the library that is loaded with it, found by name.
+const STRANGER: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t alarms;
+static atomic_int done;
+
+static void count(int number) { (void)number; alarms++; }
+static void complete(int fd, void *context) { (void)fd; (void)context; done = 1; }
+
+int main(void)
+{
+    struct itimerval soon = { { 0, 0 }, { 0, 30000 } };
+    int (*notify)(int, void (*)(int, void *), void *);
+    int ends[2];
+    signal(SIGALRM, count);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    if (pause() != -1 || errno != EINTR || alarms != 1)
+        return 1;
+    *(void **)&notify = dlsym(RTLD_DEFAULT, "async_io_notify");
+    if (notify == NULL || pipe(ends) != 0 || write(ends[1], "x", 1) != 1)
+        return 2;
+    if (notify(ends[0], complete, NULL) != 0)
+        return 3;
+    while (!done)
+        usleep(1000);
+    usleep(30000);
+    alarm(5);
+    return pause() == -1 && errno == EINTR && alarms == 1 ? 0 : 4;
+}
+"#;
+
+/// Runs that program with a library preloaded.
+pub fn check_preloaded(library: &Path, directory: &Path) {
+    let source = directory.join("stranger.c");
+    let program = directory.join("stranger");
+    fs::write(&source, STRANGER).expect("writing a program");
+    let mut compile = Command::new(compiler());
+    compile.arg(&source).arg("-o").arg(&program).arg("-ldl");
+    finish(&mut compile).unwrap_or_else(|text| panic!("{text}"));
+    let mut command = Command::new(&program);
+    let outcome =
+        run(command.env("LD_PRELOAD", library), PROGRAM_LIMIT, &program.with_extension("log"));
+    assert_eq!(outcome.code(), Some(0), "{}: {}", library.display(), outcome.output);
 }
