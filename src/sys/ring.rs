@@ -143,6 +143,11 @@ impl Ring {
         }
     }
 
+    /// Whether the kernel has put something off. It brings forth some twenty at a time.
+    pub fn has_deferred(&mut self) -> bool {
+        self.inner.submission().taskrun()
+    }
+
     /// Lets the kernel bring forth what it has put off, if it has; submits nothing.
     pub fn run_deferred(&mut self) -> Result<()> {
         let queue = self.inner.submission();

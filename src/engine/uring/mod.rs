@@ -356,7 +356,8 @@ impl Engine for Uring {
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         for _ in 0..ROUNDS_MAX {
             let reaped = self.round(poll, notices)?;
-            let more = !self.to_arm.is_empty() || !self.to_send.is_empty();
+            let more =
+                !self.to_arm.is_empty() || !self.to_send.is_empty() || self.ring.has_deferred();
             if !more || !reaped {
                 break;
             }
