@@ -63,11 +63,11 @@ pub fn reap(pidfd: RawFd) -> Result<Option<i32>> {
 struct Information {
     mask: u64,
     cgroup: u64,
-    identities: [u32; 12],
+    identities: [u32; 11],
     exit_code: i32,
 }
 
-const _: () = assert!(size_of::<Information>() == 72);
+const _: () = assert!(size_of::<Information>() == 64);
 
 /// `PIDFD_GET_INFO`: _IOWR(0xFF, 11, struct pidfd_info), with the size of the record above.
 const GET_INFO: libc::c_ulong =
