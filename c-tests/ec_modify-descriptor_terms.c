@@ -23,7 +23,7 @@ int main(void)
     int ends[2], source;
     CHECK(pipe2(ends, O_CLOEXEC) == 0);
     CHECK(write(ends[1], "x", 1) == 1);
-    queue_send(queue, 'x');
+    queue_send_byte(queue, 'x');
     for (int from = 0; from < 4; from++)
         for (int to = 0; to < 8; to++) {
             int is_fetched = to / 4;
