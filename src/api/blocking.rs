@@ -45,7 +45,7 @@ pub fn run<B: Blocking>(mut call: B) -> Result<B::Output> {
 
 /// When a wait that begins now and lasts so long will be over; `None` is never.
 pub fn deadline(limit: Option<Duration>) -> Option<Instant> {
-    limit.and_then(|limit| Instant::now().checked_add(limit))
+    limit.and_then(|limit| wait::now().checked_add(limit))
 }
 
 /// `ec_delay` and `ec_wait_events`.

@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use arc_swap::ArcSwapOption;
 
@@ -22,6 +22,7 @@ use crate::limits::{DESCRIPTOR_MAX, REGION_MAX};
 use crate::region::Region;
 use crate::sys::cell::Leaked;
 use crate::sys::fork;
+use crate::sys::sync::{Mutex, MutexGuard};
 
 /// A socket that works in an area.
 pub struct Association {

@@ -8,10 +8,10 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::engine::Request;
 use crate::error::{Errno, Result};
+use crate::sys::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::wait::{self, Sleep, Terms};
 use crate::sys::{descriptor, futex, socket, thread};
 

@@ -2,12 +2,13 @@
 //! back, sockets that were found closed, threads that wait on words for it.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::words::Listener;
 use crate::engine::Key;
 use crate::sys::descriptor::Counter;
+use crate::sys::sync::Mutex;
+use crate::sys::sync::atomic::{AtomicBool, Ordering};
 
 pub struct Bell {
     rung: AtomicBool,

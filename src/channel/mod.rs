@@ -4,7 +4,7 @@
 //! sockets. `state.rs` is what one thread at a time does with it; `wait.rs` how threads sleep.
 #![forbid(unsafe_code)]
 
-mod bell;
+pub mod bell;
 pub mod event;
 mod fetch;
 mod queue;
@@ -16,7 +16,6 @@ mod watched;
 mod words;
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 
 use bell::{Bell, Errand};
@@ -30,6 +29,7 @@ use crate::error::{Errno, Result};
 use crate::limits::{CAPACITY_LOG2_DEFAULT, CAPACITY_LOG2_MAX};
 use crate::region::Patron;
 use crate::sys::cell::{Entered, Guarded};
+use crate::sys::sync::atomic::{AtomicBool, Ordering};
 use crate::sys::wait::Uncancellable;
 use crate::sys::{fork, poll};
 

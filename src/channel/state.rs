@@ -7,7 +7,6 @@
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 
 use super::bell::Bell;
 use super::event::Event;
@@ -18,6 +17,7 @@ use crate::engine::table::Kind;
 use crate::engine::{Engine, Key, Notice, PollSet, Socket};
 use crate::error::{Errno, Result};
 use crate::sys::descriptor;
+use crate::sys::sync::atomic::AtomicU32;
 use crate::sys::wait::Sleep;
 
 pub struct State {

@@ -8,13 +8,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::state::State;
 use super::{Channel, Event};
 use crate::engine::{Ask, Key, Received};
 use crate::error::{Errno, Result};
 use crate::sys::futex;
+use crate::sys::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::wait::{Sleep, Terms};
 
 /// What the word of a follower says.

@@ -4,11 +4,12 @@
 #![forbid(unsafe_code)]
 
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{PoisonError, Weak};
 
 use crate::engine::Key;
 use crate::error::{Errno, Result};
 use crate::sys::cell::Leaked;
+use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 use crate::sys::word::{self, WORDS_MAX, Word};
 use crate::sys::{fork, thread};
 
@@ -144,9 +145,9 @@ impl Ticket {
 
 impl Crew {
     /// Gets the thread to look at its list again. The list is locked.
-    fn announce(&self) -> u32 {
+    fn announce(&'static self) -> u32 {
         let version = self.version.fetch_add(1, Ordering::SeqCst).wrapping_add(1);
-        crate::sys::futex::wake(&self.version, 1);
+        Word::of_static(&self.version).wake(1);
         version
     }
 

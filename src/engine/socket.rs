@@ -3,12 +3,13 @@
 
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::inbox::Inbox;
 use super::{Ask, Readiness, Received};
 use crate::error::{Errno, Result};
 use crate::region::{Account, Region};
+use crate::sys::sync::{Mutex, MutexGuard};
 use crate::sys::{descriptor, socket};
 
 /// A descriptor whose data lives in an area. The facts do not change while it is associated.

@@ -1,8 +1,7 @@
 //! One DMA area: its mapping, its blocks, and those who want to know when there is room again.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 
 use super::account::Account;
 use super::allocator::Chunk;
@@ -12,6 +11,8 @@ use crate::error::{Errno, Result};
 use crate::sys::futex;
 use crate::sys::socket::{MessageFacts, MessageRoom};
 use crate::sys::span::Span;
+use crate::sys::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use crate::sys::sync::{Mutex, MutexGuard};
 
 /// Somebody who keeps parts of an area for receiving: a channel.
 pub trait Patron: Send + Sync {

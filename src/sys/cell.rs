@@ -5,8 +5,8 @@ use std::cell::{Cell, UnsafeCell};
 use std::ops::{Deref, DerefMut};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard};
 
+use super::sync::{Mutex, MutexGuard};
 use crate::error::{Errno, Result};
 
 /// A value that is set a few times in the life of a process and never freed.
@@ -23,12 +23,16 @@ impl<T: Send + Sync> Leaked<T> {
     }
 
     /// Puts `new` in the place of `old`; if somebody else was faster, theirs stands.
-    pub fn replace(&self, old: Option<&'static T>, new: Box<T>) -> &'static T {
+    pub fn replace(&'static self, old: Option<&'static T>, new: Box<T>) -> &'static T {
         let expected = old.map_or(ptr::null_mut(), |old| ptr::from_ref(old).cast_mut());
         let new = Box::into_raw(new);
         match self.0.compare_exchange(expected, new, Ordering::AcqRel, Ordering::Acquire) {
-            // SAFETY: from a box a moment ago, and never freed from now on.
-            Ok(_) => unsafe { &*new },
+            Ok(_) => {
+                #[cfg(feature = "model")]
+                super::model::forget_at_the_next_run(&self.0);
+                // SAFETY: from a box a moment ago, and never freed from now on.
+                unsafe { &*new }
+            }
             Err(theirs) => {
                 // SAFETY: nobody has seen ours; theirs is one that replace() stored earlier.
                 unsafe {

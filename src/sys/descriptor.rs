@@ -6,6 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
 use super::check;
+use super::sync::step;
 use crate::error::{Errno, Result};
 
 /// Lends a number to a call that wants a typed descriptor.
@@ -68,6 +69,7 @@ impl Counter {
 
     /// Makes it readable. It can only fail when it has been for a very long time.
     pub fn raise(&self) {
+        step();
         let one = 1u64;
         // SAFETY: eight bytes of a local.
         unsafe { libc::syscall(libc::SYS_write, self.fd(), &raw const one, 8usize) };
@@ -75,6 +77,7 @@ impl Counter {
 
     /// Makes it unreadable.
     pub fn lower(&self) {
+        step();
         let mut count = 0u64;
         // SAFETY: eight bytes of room in a local.
         unsafe { libc::syscall(libc::SYS_read, self.fd(), &raw mut count, 8usize) };

@@ -1,8 +1,9 @@
 //! Waking a thread that waits on a word of memory. futex(2).
 
-use std::sync::atomic::AtomicU32;
+use super::sync::atomic::AtomicU32;
 
 /// Wakes up to `count` threads that wait on the word.
+#[cfg(not(feature = "model"))]
 pub fn wake(word: &AtomicU32, count: i32) {
     // SAFETY: the word is alive for the call; FUTEX_WAKE reads nothing else.
     unsafe {
@@ -13,4 +14,9 @@ pub fn wake(word: &AtomicU32, count: i32) {
             count,
         )
     };
+}
+
+#[cfg(feature = "model")]
+pub fn wake(word: &AtomicU32, count: i32) {
+    super::model::wake(std::ptr::from_ref(word) as usize, count);
 }

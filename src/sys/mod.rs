@@ -14,6 +14,8 @@ pub mod fork;
 pub mod futex;
 pub mod interrupt;
 pub mod message;
+#[cfg(feature = "model")]
+pub mod model;
 pub mod mqueue;
 pub mod next;
 pub mod poll;
@@ -23,6 +25,7 @@ pub mod semaphore;
 pub mod signal;
 pub mod socket;
 pub mod span;
+pub mod sync;
 pub mod thread;
 pub mod wait;
 pub mod word;

@@ -4,6 +4,7 @@ use std::os::fd::{OwnedFd, RawFd};
 
 use super::check;
 use super::descriptor::own;
+use super::sync::step;
 use crate::error::Result;
 
 pub const IN: u32 = libc::EPOLLIN as u32;
@@ -43,6 +44,7 @@ pub fn ready<'a>(
     set: RawFd,
     room: &'a mut [libc::epoll_event],
 ) -> Result<impl Iterator<Item = (u64, u32)> + use<'a>> {
+    step();
     // SAFETY: the slice is valid for as many events as are asked for.
     let count = check(unsafe {
         libc::syscall(libc::SYS_epoll_pwait, set, room.as_mut_ptr(), room.len(), 0, 0usize, 8usize)

@@ -67,8 +67,19 @@ fn change_mask(how: c_int, set: &libc::sigset_t) -> libc::sigset_t {
 /// Starts a thread that ends with `body`.
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     let _masked = Masked::all();
-    let started = std::thread::Builder::new().name(name.to_string()).spawn(body);
-    started.map(drop).map_err(|_| Errno::EAGAIN)
+    start(name, body).map_err(|_| Errno::EAGAIN)
+}
+
+#[cfg(not(feature = "model"))]
+fn start(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    std::thread::Builder::new().name(name.to_string()).spawn(body).map(drop)
+}
+
+/// A run of the model does not wait for its end, as a process does not.
+#[cfg(feature = "model")]
+fn start(_name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+    drop(shuttle::future::spawn(async { body() }));
+    Ok(())
 }
 
 type Body = Box<dyn FnOnce() + Send>;

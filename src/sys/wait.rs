@@ -6,10 +6,13 @@
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
-use crate::error::{Errno, Result};
+use super::check;
+#[cfg(feature = "model")]
+pub use super::model::{block, now};
+use super::sync::atomic::AtomicU32;
+use crate::error::Result;
 
 /// What a thread is going to wait for, once it has let go of every lock.
 pub enum Sleep {
@@ -22,6 +25,12 @@ pub enum Sleep {
     Word { word: Arc<AtomicU32>, expected: u32 },
 }
 
+/// The time by which deadlines go.
+#[cfg(not(feature = "model"))]
+pub fn now() -> Instant {
+    Instant::now()
+}
+
 /// How long, and with which signals blocked.
 #[derive(Clone, Copy, Default)]
 pub struct Terms {
@@ -32,11 +41,11 @@ pub struct Terms {
 impl Terms {
     /// Whether the time is over.
     pub fn expired(&self) -> bool {
-        self.deadline.is_some_and(|deadline| deadline <= Instant::now())
+        self.deadline.is_some_and(|deadline| deadline <= now())
     }
 
     fn remaining(&self) -> Option<libc::timespec> {
-        self.deadline.map(|deadline| timespec(deadline.saturating_duration_since(Instant::now())))
+        self.deadline.map(|deadline| timespec(deadline.saturating_duration_since(now())))
     }
 }
 
@@ -94,11 +103,22 @@ impl Drop for Uncancellable {
 }
 
 /// Blocks. `Ok` is "look again"; `EINTR` a signal was handled; the caller knows its own deadline.
+#[cfg(not(feature = "model"))]
+pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
+    use crate::error::Errno;
+    match enter(sleep, terms) {
+        // Time is over, or the word had changed already: the caller looks for itself.
+        Err(Errno::ETIME | Errno::ETIMEDOUT | Errno::EAGAIN | Errno::EBUSY) => Ok(()),
+        answer => answer.map(drop),
+    }
+}
+
+/// Blocks; what the kernel answers.
 ///
 /// Never inlined: a cancellation may come at any instruction in here, and a frame that has
 /// nothing to clean up is one that can be unwound from anywhere.
 #[inline(never)]
-pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
+pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
     let time = terms.remaining();
     let time_pointer = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     let mask_pointer = terms.mask.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
@@ -144,7 +164,7 @@ pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
                 let limit = if time.is_some() { time_pointer } else { &raw const long };
                 syscall(
                     libc::SYS_futex,
-                    word.as_ptr(),
+                    std::ptr::from_ref(&**word),
                     libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
                     *expected,
                     limit,
@@ -156,12 +176,5 @@ pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
         *libc::__errno_location() = errno;
         answer
     };
-    if answer >= 0 {
-        return Ok(());
-    }
-    match Errno::last() {
-        // Time is over, or the word had changed already: the caller looks for itself.
-        Errno::ETIME | Errno::ETIMEDOUT | Errno::EAGAIN | Errno::EBUSY => Ok(()),
-        errno => Err(errno),
-    }
+    check(answer)
 }

@@ -5,6 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::check;
+use super::sync::step;
 use crate::error::{Errno, Result};
 
 /// Who may wake it.
@@ -66,12 +67,15 @@ impl Word {
     }
 
     pub fn load(&self) -> u32 {
+        step();
         // SAFETY: valid by the contract of new().
         unsafe { self.word.as_ref() }.load(Ordering::SeqCst)
     }
 
     /// Wakes up to `count` of those who wait, whichever way they do.
     pub fn wake(&self, count: i32) {
+        #[cfg(feature = "model")]
+        super::model::wake(self.address(), count);
         let wake = |operation: i32| {
             // SAFETY: FUTEX_WAKE takes the address as a key and reads nothing.
             unsafe { libc::syscall(libc::SYS_futex, self.word.as_ptr(), operation, count) };
@@ -128,6 +132,7 @@ pub const WORDS_MAX: usize = 128;
 
 /// Waits until one of the words is not what is expected, or is woken: its place in the list, if
 /// it was woken. For threads of the library's own.
+#[cfg(not(feature = "model"))]
 pub fn wait_any(entries: &[Entry]) -> Result<Option<usize>> {
     // SAFETY: as many entries as the list has; no time limit.
     let answer = check(unsafe {
@@ -145,6 +150,25 @@ pub fn wait_any(entries: &[Entry]) -> Result<Option<usize>> {
         Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
         Err(errno) => Err(errno),
     }
+}
+
+/// The same in the model.
+#[cfg(feature = "model")]
+pub fn wait_any(entries: &[Entry]) -> Result<Option<usize>> {
+    if entries.is_empty() {
+        return Err(Errno::EINVAL);
+    }
+    step();
+    let has_changed = |entry: &Entry| {
+        // SAFETY: the words that an entry is made of are valid while somebody waits.
+        let word = unsafe { AtomicU32::from_ptr(entry.address as *mut u32) };
+        u64::from(word.load(Ordering::SeqCst)) != entry.value
+    };
+    if entries.iter().any(has_changed) {
+        return Ok(None);
+    }
+    let addresses: Vec<usize> = entries.iter().map(|entry| entry.address as usize).collect();
+    Ok(super::model::wait_for_words(&addresses, None))
 }
 
 /// Whether this kernel can wait on several words (5.16).
