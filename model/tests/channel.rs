@@ -188,6 +188,31 @@ fn a_wake_up_for_each_beside_masks() {
     });
 }
 
+/// A thread waits while others come and go before it: the wake-up is its own all the same.
+#[test]
+fn a_wake_up_while_others_leave() {
+    explore("a_wake_up_while_others_leave", 400, || {
+        let ec = create();
+        let asleep = Arc::new(AtomicUsize::new(0));
+        let passer_by = thread::spawn(move || {
+            let mut room = [Event::EMPTY];
+            let _ = fetch(ec, Way::Cancelled, &mut room);
+        });
+        let waiter = {
+            let asleep = asleep.clone();
+            thread::spawn(move || wait_to_be_woken(ec, Way::Wait, &asleep))
+        };
+        while asleep.load(Ordering::SeqCst) < 1 {
+            thread::yield_now();
+        }
+        // Whoever passes by passes it on.
+        assert_eq!(channel::wake(ec, 1), Ok(()));
+        waiter.join().expect("the waiter");
+        passer_by.join().expect("the other");
+        assert_eq!(channel::destroy(ec), Ok(()));
+    });
+}
+
 /// No wake-up is told twice: of three that wait, two are woken.
 #[test]
 fn no_more_than_asked_for() {

@@ -30,6 +30,9 @@ pub(super) struct Sleepers {
     /// Threads in the kernel beside it.
     masked: usize,
     followers: VecDeque<Follower>,
+    /// Followers that were told to look again and have not come yet: they still wait, as far as
+    /// the program knows.
+    roused: Vec<Follower>,
     /// `ec_wake` for the leader, and for those beside it.
     leader_woken: bool,
     masked_woken: usize,
@@ -48,6 +51,11 @@ impl Follower {
     fn wake(&self, with: u32) {
         self.word.store(with, Ordering::Release);
         futex::wake(&self.word, 1);
+    }
+
+    /// Whether it waits for any event.
+    fn is_for_events(&self) -> bool {
+        self.key.is_none()
     }
 }
 
@@ -69,7 +77,7 @@ impl Sleepers {
 
     /// Wakes one follower that takes any event.
     pub fn wake_one_for_events(&mut self) -> bool {
-        let Some(index) = self.followers.iter().position(|follower| follower.key.is_none()) else {
+        let Some(index) = self.followers.iter().position(Follower::is_for_events) else {
             return false;
         };
         self.wake(index, LOOK_AGAIN);
@@ -92,6 +100,9 @@ impl Sleepers {
     fn wake(&mut self, index: usize, with: u32) {
         if let Some(follower) = self.followers.remove(index) {
             follower.wake(with);
+            if with == LOOK_AGAIN {
+                self.roused.push(follower);
+            }
         }
     }
 
@@ -104,6 +115,7 @@ impl Sleepers {
 
     fn forget(&mut self, word: &Arc<AtomicU32>) {
         self.followers.retain(|follower| !Arc::ptr_eq(&follower.word, word));
+        self.roused.retain(|follower| !Arc::ptr_eq(&follower.word, word));
     }
 }
 
@@ -113,7 +125,7 @@ impl State {
         let sleepers = &mut self.sleepers;
         let mut left = count;
         while left > 0
-            && let Some(index) = sleepers.followers.iter().position(|f| f.key.is_none())
+            && let Some(index) = sleepers.followers.iter().position(Follower::is_for_events)
         {
             sleepers.wake(index, WOKEN);
             left -= 1;
@@ -126,6 +138,14 @@ impl State {
         }
         let masked = left.min(sleepers.masked - sleepers.masked_woken);
         sleepers.masked_woken += masked;
+        // Last, because they may find an event.
+        left -= masked;
+        while left > 0
+            && let Some(index) = sleepers.roused.iter().position(Follower::is_for_events)
+        {
+            sleepers.roused.swap_remove(index).wake(WOKEN);
+            left -= 1;
+        }
         if kick || masked > 0 { self.kick() } else { Ok(()) }
     }
 }
@@ -286,7 +306,8 @@ impl Drop for Waiting<'_> {
         let channel = self.channel.clone();
         if let Ok(mut state) = channel.enter() {
             self.leave(&mut state);
-            // An error here is the next waiter's to see.
+            // Errors here are the next waiter's to see. A wake-up is passed on.
+            let _ = state.wake(usize::from(self.was_woken));
             let _ = channel.settle(&mut state);
             state.sleepers.appoint();
         }
