@@ -279,7 +279,7 @@ static inline struct load make_load(char **arguments)
     /* Some more for the program's own. */
     int beside = load.active + DESCRIPTORS_BESIDE;
     int allowed = allow_descriptors(load.sources + beside) - beside;
-    if (allowed <= load.active)
+    if (allowed < load.active)
         errx(77, "too few descriptors are allowed");
     load.fds = make_sources(load.sources, load.active, allowed < load.sources ? allowed : load.sources);
     load.bare = make_descriptors(load.active);
