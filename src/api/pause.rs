@@ -8,11 +8,11 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 
 use super::blocking::{Blocking, Progress};
 use crate::error::{Errno, Result};
 use crate::sys::interrupt::{self, Target};
+use crate::sys::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 use crate::sys::thread::Masked;
 use crate::sys::wait::{Sleep, Terms};
 use crate::sys::{fork, futex};
