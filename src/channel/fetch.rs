@@ -15,8 +15,11 @@ use crate::sys::poll;
 struct Room<'a> {
     events: &'a mut [Event],
     count: usize,
+    /// Those that an earlier look had put aside stand first.
+    stashed: usize,
     /// Events of this fetch that came before the poll set was asked.
     told: usize,
+    has_timers: bool,
 }
 
 impl Room<'_> {
@@ -24,14 +27,19 @@ impl Room<'_> {
         self.events.len() - self.count
     }
 
+    fn push(&mut self, event: Event) {
+        self.has_timers |= event.kind == event::TIMER;
+        self.events[self.count] = event;
+        self.count += 1;
+    }
+
     /// What a source has told in this fetch already is not told again, but nothing new is lost.
     fn put(&mut self, event: Event) {
-        match self.events[..self.told].iter_mut().find(|earlier| earlier.repeats(&event)) {
+        // Only sockets have something in the queue and in the poll set at once.
+        let before = if event.kind == event::RECV { self.told } else { self.stashed };
+        match self.events[..before].iter_mut().find(|earlier| earlier.repeats(&event)) {
             Some(earlier) => earlier.merge(&event),
-            None => {
-                self.events[self.count] = event;
-                self.count += 1;
-            }
+            None => self.push(event),
         }
     }
 
@@ -42,10 +50,7 @@ impl Room<'_> {
         };
         match self.events[..self.count].iter_mut().find(same).filter(|_| is_standard) {
             Some(earlier) => earlier.result += event.result,
-            None => {
-                self.events[self.count] = event;
-                self.count += 1;
-            }
+            None => self.push(event),
         }
     }
 }
@@ -55,13 +60,13 @@ impl State {
     pub fn fetch(&mut self, events: &mut [Event]) -> Result<usize> {
         self.poll_first = !self.poll_first;
         let mut again = Vec::new();
-        let mut room = Room { events, count: 0, told: 0 };
+        let mut room = Room { events, count: 0, stashed: 0, told: 0, has_timers: false };
         while room.left() > 0
             && let Some(event) = self.stash.pop_front()
         {
-            room.events[room.count] = event;
-            room.count += 1;
+            room.push(event);
         }
+        room.stashed = room.count;
         for poll_now in [self.poll_first, !self.poll_first] {
             if poll_now {
                 self.fetch_polled(&mut room)?;
@@ -73,9 +78,12 @@ impl State {
         for key in again {
             self.stand_again(key)?;
         }
-        for event in room.events[..room.count].iter().filter(|event| event.kind == event::TIMER) {
-            if let Some(timer) = self.timer(event.source) {
-                timer.fetched(event.result);
+        if room.has_timers {
+            for event in room.events[..room.count].iter().filter(|event| event.kind == event::TIMER)
+            {
+                if let Some(timer) = self.timer(event.source) {
+                    timer.fetched(event.result);
+                }
             }
         }
         Ok(room.count)
@@ -89,8 +97,7 @@ impl State {
                 Some(Item::Source(key)) => self.fetch_source(key, again),
             };
             if let Some(event) = found {
-                room.events[room.count] = event;
-                room.count += 1;
+                room.push(event);
             }
         }
     }
