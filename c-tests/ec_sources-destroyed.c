@@ -22,7 +22,7 @@ static void run(int is_fired, int is_looked_at)
     if (is_fired) {
         int status;
         CHECK(waitpid(all.child, &status, 0) == all.child && status == SIGKILL);
-        CHECK(queue_receive(all.queue) == 'x' && queue_receive(all.edge_queue) == 'x');
+        CHECK(queue_receive_byte(all.queue) == 'x' && queue_receive_byte(all.edge_queue) == 'x');
     }
     CHECK(futex_wake(&all.word, 9) == 0 && futex_wake_shared(&all.word, 9) == 0);
     sources_end(&all);

@@ -88,10 +88,10 @@ static inline void source_fire(struct sources *all, int kind)
         CHECK(write(all->counter, &one, sizeof one) == sizeof one);
         break;
     case OF_MQ:
-        queue_send(all->queue, 'x');
+        queue_send_byte(all->queue, 'x');
         break;
     case OF_MQ_EDGE:
-        queue_send(all->edge_queue, 'x');
+        queue_send_byte(all->edge_queue, 'x');
         break;
     case OF_SIGNAL:
         signal_send(SIGRTMIN + 5, 1);
@@ -124,7 +124,7 @@ static inline void source_take(struct sources *all, const event_data_t *event)
         break;
     case OF_MQ:
     case OF_MQ_EDGE:
-        CHECK(event->ev_type == EC_EV_MQ && queue_receive(event->ev_fd) == 'x');
+        CHECK(event->ev_type == EC_EV_MQ && queue_receive_byte(event->ev_fd) == 'x');
         break;
     case OF_SIGNAL:
         CHECK(event->ev_type == EC_EV_SIGNAL && event->ev_fd == SIGRTMIN + 5);
