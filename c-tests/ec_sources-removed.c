@@ -50,7 +50,7 @@ static int add(uint64_t round)
 static void fire(uint64_t round)
 {
     static const int kinds[] = { OF_MQ, OF_COUNTER, OF_FUTEX, OF_SEM, OF_SIGNAL };
-    char text[MESSAGE_SIZE];
+    char text[MESSAGE_BYTES];
     source_fire(&all, kinds[round % 5]);
     if (kinds[round % 5] == OF_MQ)
         mq_receive(all.queue, text, sizeof text, NULL);
