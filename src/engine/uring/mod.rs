@@ -142,6 +142,12 @@ impl Uring {
             0 => drop(self.ring.submit()?),
             steps => self.ring.submit_chain(steps)?,
         }
+        for _ in 0..ROUNDS_MAX {
+            if !self.ring.has_deferred() {
+                break;
+            }
+            self.ring.run_deferred()?;
+        }
         let count = self.reap(poll, notices);
         self.feed();
         Ok(count > 0)
@@ -356,8 +362,7 @@ impl Engine for Uring {
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         for _ in 0..ROUNDS_MAX {
             let reaped = self.round(poll, notices)?;
-            let more =
-                !self.to_arm.is_empty() || !self.to_send.is_empty() || self.ring.has_deferred();
+            let more = !self.to_arm.is_empty() || !self.to_send.is_empty();
             if !more || !reaped {
                 break;
             }
