@@ -142,11 +142,10 @@ impl State {
             if key == TOKEN {
                 self.poll.lower_token();
             } else if room.left() == 0 {
-                // Signals have filled it. What is a state is told next time; what is a change
-                // would be lost.
-                if !self.is_for_fetch_only(key as Key)
-                    && let Some(event) = self.polled(key as Key, events)
-                {
+                // Signals have filled it. What is a state is told next time, and not taken now: a
+                // removal of the source would lose it. What is a change would be lost otherwise.
+                let is_state = self.sources.get(key as Key).is_some_and(|found| found.is_state());
+                if !is_state && let Some(event) = self.polled(key as Key, events) {
                     self.stash.push_back(event);
                 }
             } else if let Some((taken, cookie)) = self.signals(key as Key, room.left()) {

@@ -103,6 +103,16 @@ impl Source {
         }
     }
 
+    /// Whether the poll set goes on saying that it is ready for as long as it is.
+    pub fn is_state(&self) -> bool {
+        match &self.kind {
+            Kind::Descriptor(descriptor) => descriptor.events & (poll::EDGE | poll::ONESHOT) == 0,
+            // What a set says of a socket may have been asked for as a change.
+            Kind::Socket(_) => false,
+            _ => true,
+        }
+    }
+
     /// Whether the engine, or a thread of ours, waits on its behalf.
     pub fn is_watched(&self) -> bool {
         match &self.kind {
