@@ -22,8 +22,8 @@ pub enum Errand {
     Retire(u64),
     /// The socket of a source was closed without a word and has been found out.
     Abandon(Key),
-    /// The word that a source waits for.
-    Woken(Key),
+    /// The word that a source waits for, with the ticket of this number.
+    Woken(Key, u64),
 }
 
 impl Bell {
@@ -54,7 +54,7 @@ impl Bell {
 }
 
 impl Listener for Bell {
-    fn woken(&self, key: Key) {
-        self.ring_for(Errand::Woken(key));
+    fn woken(&self, key: Key, ticket: u64) {
+        self.ring_for(Errand::Woken(key, ticket));
     }
 }

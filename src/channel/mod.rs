@@ -150,7 +150,7 @@ impl Channel {
                 Errand::Retire(area) => state.retire(area),
                 // It may have been removed meanwhile.
                 Errand::Abandon(key) => drop(state.remove(key)),
-                Errand::Woken(key) => state.woken(key),
+                Errand::Woken(key, ticket) => state.woken(key, ticket),
             }
         }
         true

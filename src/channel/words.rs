@@ -3,7 +3,7 @@
 //! Invariant: an entry is told of at most once, and not after its ticket has been dropped.
 #![forbid(unsafe_code)]
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{PoisonError, Weak};
 
 use crate::engine::Key;
@@ -15,8 +15,9 @@ use crate::sys::{fork, thread};
 
 /// Who wants to know.
 pub trait Listener: Send + Sync {
-    /// The word of a source is not what was expected, or was woken. Called with no lock held.
-    fn woken(&self, key: Key);
+    /// The word of a source is not what was expected, or was woken: it was waited for with the
+    /// ticket of this number. Called with no lock held.
+    fn woken(&self, key: Key, ticket: u64);
 }
 
 /// One thread, and the words that it waits on.
@@ -31,7 +32,6 @@ struct Crew {
 #[derive(Default)]
 struct Work {
     entries: Vec<Entry>,
-    next_id: u64,
     noted_version: u32,
 }
 
@@ -96,9 +96,9 @@ pub fn wait_on(
             crew
         }
     };
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let id = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut work = lock(&crew.work);
-    work.next_id += 1;
-    let id = work.next_id;
     work.entries.push(Entry { id, word, expected, key, listener });
     crew.announce();
     Ok(Ticket { crew, id, epoch: fork::epoch() })
@@ -118,6 +118,11 @@ impl Drop for Ticket {
 }
 
 impl Ticket {
+    /// No other ticket has or had this number.
+    pub fn number(&self) -> u64 {
+        self.id
+    }
+
     /// Nobody waits any more; `false`: the listener has been told, or is being told.
     pub fn withdraw(self) -> bool {
         self.take_back()
@@ -186,7 +191,7 @@ impl Crew {
             work.entries.remove(place);
             drop(work);
             if let Some(listener) = entry.listener.upgrade() {
-                listener.woken(entry.key);
+                listener.woken(entry.key, entry.id);
             }
         }
     }
