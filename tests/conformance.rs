@@ -55,16 +55,21 @@ macro_rules! behaviours {
 mod conformance {
     // What the behaviours stand on.
     mod c_face;
+    mod churn_world;
     mod face;
+    mod kinds;
     mod memory;
     mod rig;
     mod rust_face;
     mod setting;
     mod sockets;
+    mod system;
 
     // The behaviours, one subject each.
     mod accepting;
     mod blocks;
+    mod churn;
+    mod endings;
     mod engines;
     mod flags;
     mod leaks;
@@ -74,6 +79,7 @@ mod conformance {
     mod pressure;
     mod processes;
     mod sources;
+    mod storms;
     mod streams;
     mod threads;
     mod transfer;

@@ -4,6 +4,7 @@
 use std::ffi::{CStr, c_int, c_uint, c_void};
 use std::os::fd::RawFd;
 use std::ptr;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use sio::capi::types::{event_data, sio_info as InfoRecord};
@@ -11,6 +12,7 @@ use sio::channel::Event;
 use sio::error::{Errno, Result};
 
 use super::face::{Face, Got, Info, Parts};
+use super::system::Semaphore;
 
 pub struct CFace;
 
@@ -31,6 +33,12 @@ unsafe extern "C-unwind" {
     fn ec_add_fd(ec: c_int, fd: c_int, events: c_uint, flags: c_uint, cookie: u64) -> c_int;
     fn ec_add_timer(ec: c_int, clock: libc::clockid_t, when: *const libc::itimerspec,
                     flags: c_uint, cookie: u64) -> c_int;
+    fn ec_add_mq(ec: c_int, mq: libc::mqd_t, flags: c_uint, cookie: u64) -> c_int;
+    fn ec_add_signal(ec: c_int, set: *const libc::sigset_t, flags: c_uint, cookie: u64) -> c_int;
+    fn ec_add_futex(ec: c_int, word: *mut u32, expected: u32, flags: c_uint,
+                    cookie: u64) -> c_int;
+    fn ec_add_sem(ec: c_int, sem: *mut libc::sem_t, flags: c_uint, cookie: u64) -> c_int;
+    fn ec_add_process(ec: c_int, pidfd: c_int, flags: c_uint, cookie: u64) -> c_int;
     fn ec_add_accept(ec: c_int, listen_fd: c_int, flags: c_uint, cookie: u64) -> c_int;
     fn ec_add_socket(ec: c_int, sock: c_int, flags: c_uint, cookie: u64) -> c_int;
     fn ec_modify(ec: c_int, source: c_int, events: c_uint, flags: c_uint) -> c_int;
@@ -176,6 +184,26 @@ impl Face for CFace {
         call(|| unsafe { ec_add_timer(ec, clock, when, flags, cookie) })
     }
 
+    fn add_mq(ec: RawFd, mq: RawFd, flags: u32, cookie: u64) -> Result<i32> {
+        call(|| unsafe { ec_add_mq(ec, mq, flags, cookie) })
+    }
+
+    fn add_signal(ec: RawFd, set: &libc::sigset_t, cookie: u64) -> Result<i32> {
+        call(|| unsafe { ec_add_signal(ec, set, 0, cookie) })
+    }
+
+    fn add_futex(ec: RawFd, word: &AtomicU32, expected: u32, cookie: u64) -> Result<i32> {
+        call(|| unsafe { ec_add_futex(ec, word.as_ptr(), expected, 0, cookie) })
+    }
+
+    fn add_sem(ec: RawFd, semaphore: &Semaphore, flags: u32, cookie: u64) -> Result<i32> {
+        call(|| unsafe { ec_add_sem(ec, semaphore.as_ptr(), flags, cookie) })
+    }
+
+    fn add_process(ec: RawFd, pidfd: RawFd, cookie: u64) -> Result<i32> {
+        call(|| unsafe { ec_add_process(ec, pidfd, 0, cookie) })
+    }
+
     fn add_accept(ec: RawFd, listener: RawFd, flags: u32, cookie: u64) -> Result<i32> {
         call(|| unsafe { ec_add_accept(ec, listener, flags, cookie) })
     }
@@ -186,6 +214,10 @@ impl Face for CFace {
 
     fn modify(ec: RawFd, source: i32, events: i16, flags: u32) -> Result<()> {
         nothing(|| unsafe { ec_modify(ec, source, events as c_uint, flags) })
+    }
+
+    fn rearm(ec: RawFd, source: i32, expected: u32) -> Result<()> {
+        nothing(|| unsafe { ec_modify(ec, source, expected, 0) })
     }
 
     fn remove(ec: RawFd, source: i32) -> Result<()> {

@@ -2,6 +2,7 @@
 //! each call of the contract, with results instead of errno.
 
 use std::os::fd::RawFd;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use sio::channel::Event;
@@ -9,6 +10,7 @@ use sio::error::Result;
 
 pub use super::c_face::CFace as C;
 pub use super::rust_face::RustFace as Rust;
+use super::system::Semaphore;
 
 /// What the three receive calls answer: where, and how many. The end of a stream has no address.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,7 +42,8 @@ pub struct Info {
     pub received_copied: u64,
 }
 
-/// Flags are those of the C interface. Blocks are addresses, as the contract has them.
+/// Flags are those of the C interface. Blocks are addresses, as the contract has them. A word or
+/// a semaphore stays where it is until its source has been removed, or its channel destroyed.
 pub trait Face: Send + 'static {
     fn create(flags: u32) -> Result<RawFd>;
     fn destroy(ec: RawFd) -> Result<()>;
@@ -59,9 +62,16 @@ pub trait Face: Send + 'static {
         flags: u32,
         cookie: u64,
     ) -> Result<i32>;
+    fn add_mq(ec: RawFd, mq: RawFd, flags: u32, cookie: u64) -> Result<i32>;
+    fn add_signal(ec: RawFd, set: &libc::sigset_t, cookie: u64) -> Result<i32>;
+    fn add_futex(ec: RawFd, word: &AtomicU32, expected: u32, cookie: u64) -> Result<i32>;
+    fn add_sem(ec: RawFd, semaphore: &Semaphore, flags: u32, cookie: u64) -> Result<i32>;
+    fn add_process(ec: RawFd, pidfd: RawFd, cookie: u64) -> Result<i32>;
     fn add_accept(ec: RawFd, listener: RawFd, flags: u32, cookie: u64) -> Result<i32>;
     fn add_socket(ec: RawFd, sock: RawFd, flags: u32, cookie: u64) -> Result<i32>;
     fn modify(ec: RawFd, source: i32, events: i16, flags: u32) -> Result<()>;
+    /// `ec_modify` of a futex: what is expected from now on.
+    fn rearm(ec: RawFd, source: i32, expected: u32) -> Result<()>;
     fn remove(ec: RawFd, source: i32) -> Result<()>;
 
     fn alloc(size: usize, flags: u32) -> Result<u64>;

@@ -1,10 +1,8 @@
 //! Nothing is left behind: after fifty rounds of everything there are as many descriptors and
 //! mappings as before.
 
-use std::collections::BTreeMap;
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
-use std::time::Duration;
 
 use sio::capi::types::{EC_ATTACH, EC_SINGLE, SIO_RELEASE};
 use sio::channel::event;
@@ -14,38 +12,7 @@ use super::face::Face;
 use super::memory::Block;
 use super::rig::{AREA, Area, Channel, Endpoint, Pattern, Rig, capacity};
 use super::sockets::{self, ALL, Family, TCP, each, own};
-
-/// The open descriptors, and what they are.
-fn descriptors() -> BTreeMap<RawFd, String> {
-    let open = std::fs::read_dir("/proc/self/fd").expect("/proc/self/fd");
-    open.filter_map(|entry| {
-        let path = entry.expect("an entry").path();
-        let number = path.file_name()?.to_str()?.parse().ok()?;
-        // The descriptor of this walk itself has gone when it is looked at.
-        let what = std::fs::read_link(path).ok()?;
-        Some((number, what.to_string_lossy().into_owned()))
-    })
-    .collect()
-}
-
-/// The mappings, without the heap and the stacks, which grow as they like.
-fn mappings() -> Vec<String> {
-    let maps = std::fs::read_to_string("/proc/self/maps").expect("/proc/self/maps");
-    let mine = |line: &&str| !line.contains("[heap]") && !line.contains("[stack");
-    maps.lines().filter(mine).map(str::to_owned).collect()
-}
-
-/// What is left of descriptors that are closed a moment later, by the kernel's own threads.
-fn settled<T: PartialEq>(count: impl Fn() -> T, expected: &T) -> T {
-    for _ in 0..1000 {
-        let found = count();
-        if found == *expected {
-            return found;
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    count()
-}
+use super::system::{descriptors, mappings, settled};
 
 fn rounds(mut round: impl FnMut()) {
     // The first rounds make what is kept for the life of the process.

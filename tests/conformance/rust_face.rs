@@ -1,6 +1,7 @@
 //! The Rust face: `sio::api`.
 
 use std::os::fd::RawFd;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 use sio::api::blocking::{Outgoing, Part, Receive, Send, Wait, deadline, run};
@@ -16,9 +17,12 @@ use sio::engine::{Form, Received};
 use sio::error::Result;
 use sio::region::map::Pages;
 use sio::sys::message::Address;
+use sio::sys::semaphore::Semaphore as System;
 use sio::sys::wait::Terms;
+use sio::sys::word::{Scope, Word};
 
 use super::face::{Face, Got, Info, Parts};
+use super::system::Semaphore;
 
 pub struct RustFace;
 
@@ -119,6 +123,30 @@ impl Face for RustFace {
         source::add_timer(ec, clock, when, flags as i32, cookie)
     }
 
+    fn add_mq(ec: RawFd, mq: RawFd, flags: u32, cookie: u64) -> Result<i32> {
+        source::add_queue(ec, mq, modify(flags), cookie)
+    }
+
+    fn add_signal(ec: RawFd, set: &libc::sigset_t, cookie: u64) -> Result<i32> {
+        source::add_signals(ec, set, cookie)
+    }
+
+    fn add_futex(ec: RawFd, word: &AtomicU32, expected: u32, cookie: u64) -> Result<i32> {
+        // SAFETY: by the contract of the trait.
+        let word = unsafe { Word::new(word.as_ptr(), Scope::Any) }?;
+        source::add_word(ec, word, expected, cookie)
+    }
+
+    fn add_sem(ec: RawFd, semaphore: &Semaphore, flags: u32, cookie: u64) -> Result<i32> {
+        // SAFETY: by the contract of the trait.
+        let semaphore = unsafe { System::new(semaphore.as_ptr()) }?;
+        source::add_semaphore(ec, semaphore, modify(flags), cookie)
+    }
+
+    fn add_process(ec: RawFd, pidfd: RawFd, cookie: u64) -> Result<i32> {
+        source::add_process(ec, pidfd, cookie)
+    }
+
     fn add_accept(ec: RawFd, listener: RawFd, flags: u32, cookie: u64) -> Result<i32> {
         source::add_accept(ec, listener, modify(flags), cookie)
     }
@@ -129,6 +157,10 @@ impl Face for RustFace {
 
     fn modify(ec: RawFd, source: i32, events: i16, flags: u32) -> Result<()> {
         source::modify(ec, source, events as u32, modify(flags))
+    }
+
+    fn rearm(ec: RawFd, source: i32, expected: u32) -> Result<()> {
+        source::modify(ec, source, expected, Modify::default())
     }
 
     fn remove(ec: RawFd, source: i32) -> Result<()> {

@@ -97,6 +97,7 @@ pub fn run(setting: Setting, name: &str, body: fn()) {
         command.env_remove(variable);
     }
     command.envs(setting.variables().iter().copied()).env(INNER, format!("{setting:?}"));
+    super::system::block_signals(&mut command);
     let log = common::scratch("conformance").join(name.replace("::", "-"));
     let outcome = common::run(&mut command, LIMIT, &log);
     let text = outcome.output;
