@@ -715,6 +715,36 @@ static inline timer_t signal_start(void)
     return timer;
 }
 
+/* SIGUSR2 to this process every 100 us: a handler runs, with these flags of sigaction. */
+static inline timer_t storm_start(int flags)
+{
+    struct sigaction action;
+    struct sigevent how;
+    struct itimerspec when = { { 0, 100000 }, { 0, 100000 } };
+    timer_t timer;
+    memset(&action, 0, sizeof action);
+    memset(&how, 0, sizeof how);
+    action.sa_handler = signal_count;
+    action.sa_flags = flags;
+    CHECK(sigaction(SIGUSR2, &action, NULL) == 0);
+    how.sigev_notify = SIGEV_SIGNAL;
+    how.sigev_signo = SIGUSR2;
+    CHECK(timer_create(CLOCK_MONOTONIC, &how, &timer) == 0);
+    CHECK(timer_settime(timer, 0, &when, NULL) == 0);
+    return timer;
+}
+
+/* A thread that the storm leaves alone. */
+static inline pthread_t thread_start_sheltered(void *(*body)(void *argument), void *argument)
+{
+    sigset_t set, old;
+    CHECK(sigemptyset(&set) == 0 && sigaddset(&set, SIGUSR2) == 0);
+    CHECK(pthread_sigmask(SIG_BLOCK, &set, &old) == 0);
+    pthread_t thread = thread_start(body, argument);
+    CHECK(pthread_sigmask(SIG_SETMASK, &old, NULL) == 0);
+    return thread;
+}
+
 /* Gives up the privileges that free root from limits. */
 static inline void become_nobody(void)
 {
