@@ -164,20 +164,23 @@ impl<F: Face> Model<F> {
         let entry = self.entries.remove(&id).expect("it was added");
         self.world.forget(entry.sort, entry.which);
         if entry.sort == Sort::Word && entry.armed {
-            // What may have woken it is passed on to others.
-            let is_other =
-                |other: &&mut Entry| (other.sort, other.which) == (Sort::Word, entry.which);
-            self.entries.values_mut().filter(is_other).for_each(|other| other.allowed = 1);
+            self.pass_on(entry.which);
         }
         prop_assert_eq!(F::remove(self.ec, id), Err(Errno::ENOENT));
         Ok(())
+    }
+
+    /// What may have woken one source of a word, and was not told, is passed on to others.
+    fn pass_on(&mut self, which: usize) {
+        let is_other = |other: &&mut Entry| (other.sort, other.which) == (Sort::Word, which);
+        self.entries.values_mut().filter(is_other).for_each(|other| other.allowed = 1);
     }
 
     fn modify(&mut self, which: usize, other: bool) -> Verdict {
         let Some(index) = which.checked_rem(self.sources.len()) else { return Ok(()) };
         let id = self.sources[index];
         let entry = self.entries.get_mut(&id).expect("it was added");
-        let (sort, which) = (entry.sort, entry.which);
+        let (sort, which, was_armed) = (entry.sort, entry.which, entry.armed);
         let answer = match sort {
             Sort::Level => F::modify(self.ec, id, libc::POLLIN, 0),
             Sort::Edge => F::modify(self.ec, id, libc::POLLIN, EC_EDGE),
@@ -197,6 +200,10 @@ impl<F: Face> Model<F> {
             }
         };
         prop_assert_eq!(answer, Ok(()), "{:?}", sort);
+        if sort == Sort::Word && was_armed {
+            self.pass_on(which);
+        }
+        let entry = self.entries.get_mut(&id).expect("it is there");
         entry.armed = true;
         if sort != Sort::Connections && sort != Sort::Stream {
             entry.pending = sort.is_edge() && self.world.is_ready(sort, which);
