@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
 use super::span::Span;
+use super::thread;
 use crate::error::{Errno, Result};
 
 /// What was found out about io_uring here, once per process.
@@ -346,7 +347,14 @@ impl Drop for BufferRing {
 /// What io_uring can do here, or the errno with which it is refused. Asked once.
 pub fn features() -> Result<Features> {
     static FEATURES: OnceLock<Result<Features>> = OnceLock::new();
-    *FEATURES.get_or_init(probe)
+    *FEATURES.get_or_init(probe_aside)
+}
+
+/// When a ring is gone, the kernel interrupts whoever has used it, some milliseconds later: a wait
+/// of the program's would end with `EINTR`. So the rings that are tried out are those of a thread
+/// that is gone before them.
+fn probe_aside() -> Result<Features> {
+    thread::aside(probe).unwrap_or_else(|_| probe())
 }
 
 fn probe() -> Result<Features> {

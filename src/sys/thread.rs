@@ -4,6 +4,7 @@ use std::ffi::{CStr, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr;
+use std::sync::{Arc, OnceLock};
 
 use crate::error::{Errno, Result};
 
@@ -68,6 +69,25 @@ fn change_mask(how: c_int, set: &libc::sigset_t) -> libc::sigset_t {
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     let _masked = Masked::all();
     start(name, body).map_err(|_| Errno::EAGAIN)
+}
+
+/// Runs `body` in a thread of its own and waits until that has gone. Not with pthread_join(3),
+/// which is a cancellation point, and returns when the thread can still be seen.
+pub fn aside<T: Send + Sync + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    let answer = Arc::new(OnceLock::new());
+    let theirs = answer.clone();
+    spawn("sio-aside", move || {
+        // SAFETY: no argument.
+        let number = unsafe { libc::gettid() };
+        let _ = theirs.set((body(), number));
+    })?;
+    let number = answer.wait().1;
+    // SAFETY: signal 0 only asks whether the thread is there.
+    while unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), number, 0) } == 0 {
+        std::thread::yield_now();
+    }
+    // Nobody else has it any more.
+    Arc::into_inner(answer).and_then(OnceLock::into_inner).map(|(value, _)| value).ok_or(Errno::EIO)
 }
 
 #[cfg(not(feature = "model"))]
