@@ -4,12 +4,13 @@
 //! Zero-Copy Network I/O"); `docs/architecture.md` tells how it is built. Arrows go one way:
 //!
 //! ```text
-//!   capi -> api -> channel -> engine -> region -> sys
+//!   capi -> api -> channel -> aio -> engine -> region -> sys
 //! ```
 //!
 //! A module may use what stands to the right of it. [`error`] and [`limits`] are for all.
 //! `unsafe` lives in `sys`, `region::map` and `capi` alone.
 
+pub mod aio;
 pub mod api;
 pub mod capi;
 pub mod channel;

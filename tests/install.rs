@@ -169,7 +169,10 @@ fn old_names() -> Vec<String> {
         return Vec::new();
     }
     let text = common::read(&root().join("src/capi/old_names.S"));
-    let entries = text.lines().filter_map(|line| line.strip_prefix("    old ")?.split_once(", "));
+    let entries = text.lines().filter_map(|line| match line.strip_prefix("    old_list ") {
+        Some(name) => Some((name, "GLIBC_2.2.5")),
+        None => line.strip_prefix("    old ")?.split_once(", "),
+    });
     entries.map(|(name, version)| format!("{name}@{version}")).collect()
 }
 

@@ -9,9 +9,10 @@ use common::{files, files_below, read, root, stem};
 
 /// The arrows of src/lib.rs: a module may use those to the right of it, and the common ones.
 const ARROWS: &[(&str, &[&str])] = &[
-    ("capi", &["api", "channel", "engine", "region", "sys"]),
-    ("api", &["channel", "engine", "region", "sys"]),
-    ("channel", &["engine", "region", "sys"]),
+    ("capi", &["api", "channel", "aio", "engine", "region", "sys"]),
+    ("api", &["channel", "aio", "engine", "region", "sys"]),
+    ("channel", &["aio", "engine", "region", "sys"]),
+    ("aio", &["engine", "region", "sys"]),
     ("engine", &["region", "sys"]),
     ("region", &["sys"]),
     ("sys", &[]),

@@ -3,6 +3,7 @@
 //! `context.rs` knows which descriptor is what; the other files are the families of calls.
 #![forbid(unsafe_code)]
 
+pub mod aio;
 pub mod blocking;
 pub mod channel;
 mod context;

@@ -5,6 +5,8 @@
 
 #![allow(clippy::missing_safety_doc)] // The contract stands in plain words, for the C header.
 
+mod aio;
+mod aio64;
 mod area;
 mod channel;
 mod convert;

@@ -45,7 +45,7 @@ impl<T: Send + Sync> Leaked<T> {
 }
 
 /// A number that no other thread of the process has or will have.
-fn thread_mark() -> u64 {
+pub fn thread_mark() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
     thread_local!(static MARK: Cell<u64> = const { Cell::new(0) });
     MARK.with(|mark| {

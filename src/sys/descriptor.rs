@@ -40,6 +40,31 @@ pub fn duplicate(fd: RawFd) -> Result<OwnedFd> {
     check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }).map(|fd| own(fd as RawFd))
 }
 
+/// Another number for the program's file, by which it is reached even if the program closes its own
+/// and the number comes to mean something else. Not for files that may have record locks: closing
+/// any descriptor of a file gives up all that the process has. fcntl_locking(2).
+#[derive(Debug)]
+pub struct Kept(RawFd);
+
+impl Kept {
+    pub fn new(fd: RawFd) -> Result<Self> {
+        // SAFETY: no pointers.
+        check(unsafe { libc::syscall(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, 0) })
+            .map(|fd| Self(fd as RawFd))
+    }
+
+    pub fn fd(&self) -> RawFd {
+        self.0
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // SAFETY: the number is ours alone. close(3) of the C library is a cancellation point.
+        unsafe { libc::syscall(libc::SYS_close, self.0) };
+    }
+}
+
 /// Whether the file is a regular file or a directory: those cannot be waited for.
 pub fn is_always_ready(fd: RawFd) -> Result<bool> {
     let status = nix::sys::stat::fstat(borrow(fd)?)?;

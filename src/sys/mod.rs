@@ -8,6 +8,7 @@
 //! own calls out of the hooks of whatever is preloaded.
 
 pub mod cell;
+pub mod control;
 pub mod counters;
 pub mod descriptor;
 pub mod fork;
@@ -18,8 +19,10 @@ pub mod message;
 pub mod model;
 pub mod mqueue;
 pub mod next;
+pub mod notify;
 pub mod poll;
 pub mod process;
+pub mod quiet;
 pub mod ring;
 pub mod semaphore;
 pub mod signal;
@@ -27,6 +30,7 @@ pub mod socket;
 pub mod span;
 pub mod sync;
 pub mod thread;
+pub mod transfer;
 pub mod wait;
 pub mod word;
 

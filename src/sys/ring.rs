@@ -211,6 +211,22 @@ impl Ring {
         self.held
     }
 
+    /// A way to see without a lock that there are completions which nobody has reaped. It does not
+    /// outlive the ring.
+    pub fn glance(&mut self) -> Glance {
+        // SAFETY: whoever keeps it drops it before the ring, as said above.
+        Glance(unsafe { self.inner.completion().status() })
+    }
+
+    /// Has the kernel bring forth completions for which there was no room in the queue; `true`:
+    /// there may be some.
+    pub fn fetch_overflown(&mut self) -> Result<bool> {
+        if !self.inner.submission().cq_overflow() {
+            return Ok(false);
+        }
+        self.run_deferred().map(|()| true)
+    }
+
     /// Gives the held completion back.
     pub fn let_go(&mut self) {
         if self.held {
@@ -269,6 +285,21 @@ impl Ring {
                 errno => Err(errno),
             },
         }
+    }
+}
+
+/// See [`Ring::glance`].
+pub struct Glance(cqueue::CompletionStatus);
+
+// SAFETY: two words are read that the kernel and the ring's owner write; what is seen may be old,
+// and is taken as a hint.
+unsafe impl Send for Glance {}
+// SAFETY: as above.
+unsafe impl Sync for Glance {}
+
+impl Glance {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 

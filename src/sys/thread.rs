@@ -108,7 +108,8 @@ type Body = Box<dyn FnOnce() + Send>;
 struct Start(&'static CStr, Body);
 
 unsafe extern "C-unwind" {
-    fn pthread_create(
+    /// The C library's; libc's declaration does not let the thread be unwound.
+    pub(super) fn pthread_create(
         thread: *mut libc::pthread_t,
         attributes: *const libc::pthread_attr_t,
         start: extern "C-unwind" fn(*mut c_void) -> *mut c_void,

@@ -1,0 +1,109 @@
+//! Who does what cannot be done at once: a ring of the kernel's, or threads.
+
+mod poller;
+mod ring;
+mod threads;
+
+pub use ring::Ring;
+pub use threads::Threads;
+
+use std::os::fd::RawFd;
+
+use crate::error::Result;
+use crate::sys::transfer::Memory;
+use crate::sys::wait::Sleep;
+
+/// One thing to do, without anything that came before it.
+#[derive(Clone, Copy, Debug)]
+pub struct Work {
+    pub fd: RawFd,
+    pub memory: Memory,
+    pub means: Means,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Means {
+    /// `offset` may be none; `offload`: without trying first in the thread that asks.
+    Read {
+        offset: i64,
+        offload: bool,
+    },
+    Write {
+        offset: i64,
+        offload: bool,
+    },
+    /// Into a socket: all of it if it is a stream, and without a signal.
+    Send,
+    /// Waits until a part can be read, or written.
+    Await {
+        is_write: bool,
+    },
+    Sync {
+        data_only: bool,
+    },
+}
+
+/// What has become of a cancellation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// It has ended, and nothing has come of it.
+    Now,
+    /// It will end soon.
+    Soon,
+    /// It goes on.
+    No,
+}
+
+/// What is passed at once, at most.
+pub const ENDED_MAX: usize = 8192;
+
+/// See [`Backend::glance`].
+pub type Glance = Box<dyn Fn() -> bool + Send + Sync>;
+
+/// Works off requests by number. All calls are made with the books locked.
+pub trait Backend: Send {
+    /// Whether it has threads that enter the books when something has to go on; then it does nothing
+    /// with streams but wait for them.
+    fn is_self_driven(&self) -> bool;
+
+    /// Gets ready for so many requests in all. `EAGAIN`: there are no threads to be had.
+    fn prepare(&mut self, requests: usize) -> Result<()>;
+
+    /// Takes one on; nobody sees it before [`Backend::flush`]. `EPERM`: that cannot be waited for.
+    fn start(&mut self, index: u32, work: &Work) -> Result<()>;
+
+    /// What was taken on is begun.
+    fn flush(&mut self);
+
+    /// Passes what has ended, as number and result; never blocks, allocates nothing. `true`: what
+    /// a sleeping leader was to see may have been taken away.
+    fn reap(&mut self, ended: &mut Vec<(u32, Result<usize>)>) -> bool;
+
+    /// Tries to stop one.
+    fn withdraw(&mut self, index: u32) -> Withdrawn;
+
+    /// Waits a moment for something to end.
+    fn wait_briefly(&mut self);
+
+    /// Where the leader waits; `None`: whoever ends something wakes those who wait.
+    fn sleep(&mut self) -> Option<Sleep>;
+
+    /// Gets the leader to look.
+    fn kick(&mut self);
+
+    /// A way to see without the lock that there is something to reap. What it says may be old.
+    fn glance(&mut self) -> Glance;
+
+    /// A thread of the backend's has done a piece of work: it is there to be reaped.
+    fn put(&mut self, _index: u32, _outcome: Result<usize>) {}
+
+    /// The poller has seen something: which request may go on.
+    fn ready(&mut self, _serial: u64) -> Option<u32> {
+        None
+    }
+
+    /// The poller has nothing to do: whether it may end.
+    fn may_rest(&mut self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,157 @@
+//! A ring of the kernel's for requests. io_uring(7).
+//!
+//! Any thread submits and reaps, with the books locked. What a thread has submitted and what is
+//! not on a disk yet ends with that thread: the kernel says `ECANCELED`, and it is begun again.
+
+use io_uring::{opcode, squeue, types};
+
+use super::{Backend, ENDED_MAX, Glance, Means, Withdrawn, Work};
+use crate::error::{Errno, Result};
+use crate::sys::ring::Ring as System;
+use crate::sys::wait::Sleep;
+
+const SUBMISSIONS: u32 = 256;
+const COMPLETIONS: u32 = 4096;
+/// What the kernel transfers at most in one go; read(2).
+const TRANSFER_BYTES_MAX: usize = 0x7fff_f000;
+/// User data of what is no request.
+const KICK: u64 = u64::MAX;
+const CANCEL: u64 = u64::MAX - 1;
+/// The answer of a cancellation may need this many looks.
+const LOOKS_MAX: usize = 8;
+
+pub struct Ring {
+    ring: System,
+    /// Completions that were taken in while looking for something else.
+    ended: Vec<(u32, Result<usize>)>,
+    has_taken: bool,
+}
+
+const _: () = assert!(ENDED_MAX >= 2 * COMPLETIONS as usize);
+
+impl Ring {
+    pub fn new() -> Result<Self> {
+        let ring = System::new(SUBMISSIONS, COMPLETIONS, false)?;
+        Ok(Self { ring, ended: Vec::with_capacity(ENDED_MAX), has_taken: false })
+    }
+
+    /// Takes in what there is; the answer to a cancellation, if it was among it.
+    fn take(&mut self) -> Option<i32> {
+        let mut answer = None;
+        let ended = &mut self.ended;
+        // As long as there is room for a whole queue.
+        while ended.len() + COMPLETIONS as usize <= ENDED_MAX {
+            let count = self.ring.reap(|data, result, _| match data {
+                KICK => {}
+                CANCEL => answer = Some(result),
+                index => ended.push((
+                    index as u32,
+                    if result < 0 { Err(Errno::from_raw(-result)) } else { Ok(result as usize) },
+                )),
+            });
+            self.ring.let_go();
+            self.has_taken |= count > 0;
+            // An error here shows itself with the next submission.
+            if !self.ring.fetch_overflown().unwrap_or(false) {
+                break;
+            }
+        }
+        answer
+    }
+}
+
+impl Backend for Ring {
+    fn is_self_driven(&self) -> bool {
+        false
+    }
+
+    fn prepare(&mut self, _requests: usize) -> Result<()> {
+        Ok(())
+    }
+
+    fn start(&mut self, index: u32, work: &Work) -> Result<()> {
+        let fd = types::Fd(work.fd);
+        let address = work.memory.address;
+        let length = work.memory.length.min(TRANSFER_BYTES_MAX) as u32;
+        let (entry, offload) = match work.means {
+            Means::Read { offset, offload } => {
+                let entry = opcode::Read::new(fd, address as *mut u8, length);
+                (entry.offset(offset as u64).build(), offload)
+            }
+            Means::Write { offset, offload } => {
+                let entry = opcode::Write::new(fd, address as *const u8, length);
+                (entry.offset(offset as u64).build(), offload)
+            }
+            Means::Send => {
+                let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
+                let entry = opcode::Send::new(fd, address as *const u8, length).flags(flags);
+                (entry.build(), false)
+            }
+            Means::Await { is_write } => {
+                let events = if is_write { libc::POLLOUT } else { libc::POLLIN };
+                (opcode::PollAdd::new(fd, events as u32).build(), false)
+            }
+            Means::Sync { data_only } => {
+                let flags = if data_only {
+                    types::FsyncFlags::DATASYNC
+                } else {
+                    types::FsyncFlags::empty()
+                };
+                (opcode::Fsync::new(fd).flags(flags).build(), false)
+            }
+        };
+        let flags = if offload { squeue::Flags::ASYNC } else { squeue::Flags::empty() };
+        self.ring.push(&entry.flags(flags).user_data(u64::from(index)))
+    }
+
+    fn flush(&mut self) {
+        // What the kernel does not take now is offered again with the next call.
+        let _ = self.ring.submit();
+    }
+
+    fn reap(&mut self, ended: &mut Vec<(u32, Result<usize>)>) -> bool {
+        self.take();
+        ended.append(&mut self.ended);
+        std::mem::take(&mut self.has_taken)
+    }
+
+    fn withdraw(&mut self, index: u32) -> Withdrawn {
+        let entry = opcode::AsyncCancel::new(u64::from(index)).build().user_data(CANCEL);
+        if self.ring.push(&entry).is_err() {
+            return Withdrawn::No;
+        }
+        self.flush();
+        for _ in 0..LOOKS_MAX {
+            match self.take() {
+                // It was running: a thread of the kernel's is interrupted.
+                Some(0) => return Withdrawn::Soon,
+                Some(answer) if answer == -libc::EALREADY => return Withdrawn::Soon,
+                Some(_) => return Withdrawn::No,
+                None => self.wait_briefly(),
+            }
+        }
+        Withdrawn::No
+    }
+
+    fn wait_briefly(&mut self) {
+        // Whatever it says: the next look tells.
+        let _ = self.ring.wait_briefly(1);
+    }
+
+    fn sleep(&mut self) -> Option<Sleep> {
+        self.flush();
+        Some(Sleep::Ring { fd: self.ring.fd(), complete: 1 })
+    }
+
+    fn kick(&mut self) {
+        let entry = opcode::Nop::new().build().user_data(KICK);
+        if self.ring.push(&entry).is_ok() {
+            self.flush();
+        }
+    }
+
+    fn glance(&mut self) -> Glance {
+        let glance = self.ring.glance();
+        Box::new(move || !glance.is_empty())
+    }
+}

@@ -1,0 +1,248 @@
+//! The requests of this process: one set of books, with who sleeps until something in them ends.
+//!
+//! A child after fork has books of its own: requests are not inherited.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::backend::{self, Backend, Glance};
+use super::helper;
+use super::lanes::Key;
+use super::request::{Request, Rest, Route, Stream};
+use super::state::State;
+use crate::engine::table::{self, Kind};
+use crate::error::Result;
+use crate::sys::cell::{Leaked, thread_mark};
+use crate::sys::quiet::{Entered, Quiet};
+use crate::sys::sync::atomic::AtomicU32;
+use crate::sys::wait::Sleep;
+use crate::sys::{fork, futex};
+
+/// Who waits. The leader sleeps in the backend, the others on a word that every end moves on.
+#[derive(Default)]
+pub struct Sleepers {
+    /// The leader's thread, or 0.
+    pub leader: u64,
+    pub followers: usize,
+}
+
+pub struct Queue {
+    epoch: u32,
+    state: Quiet<State>,
+    /// Lanes in use, to be looked at without the lock.
+    lanes: AtomicUsize,
+    word: Arc<AtomicU32>,
+    glance: Glance,
+}
+
+static QUEUE: Leaked<Queue> = Leaked::empty();
+
+/// The queue of this process, if it has had one request that could not be done at once.
+pub fn present() -> Option<&'static Queue> {
+    QUEUE.get().filter(|queue| queue.epoch == fork::epoch())
+}
+
+pub fn queue() -> Result<&'static Queue> {
+    let old = QUEUE.get();
+    if let Some(queue) = old
+        && queue.epoch == fork::epoch()
+    {
+        return Ok(queue);
+    }
+    fork::watch();
+    let mut backend = build()?;
+    let glance = backend.glance();
+    let new = Queue {
+        epoch: fork::epoch(),
+        state: Quiet::new(State::new(backend)),
+        lanes: AtomicUsize::new(0),
+        word: Arc::new(AtomicU32::new(0)),
+        glance,
+    };
+    Ok(QUEUE.replace(old, Box::new(new)))
+}
+
+/// Chosen as the engine of a channel is.
+fn build() -> Result<Box<dyn Backend>> {
+    let choice = table::choose(0)?;
+    match choice.kind {
+        Kind::Uring => Ok(Box::new(backend::Ring::new()?)),
+        Kind::Epoll => Ok(Box::new(backend::Threads::new())),
+    }
+}
+
+/// Whether nothing waits in any lane.
+pub fn is_idle() -> bool {
+    present().is_none_or(|queue| queue.lanes.load(Ordering::Acquire) == 0)
+}
+
+/// Whether a request for this lane has to wait.
+pub fn is_occupied(lane: Option<Key>) -> bool {
+    match (lane, present()) {
+        (Some(lane), Some(queue)) if queue.lanes.load(Ordering::Acquire) > 0 => {
+            queue.enter().lanes.is_occupied(&lane)
+        }
+        _ => false,
+    }
+}
+
+/// Takes in what has ended, if there is something and nobody else is about to. For a program that
+/// asks again and again; costs next to nothing when there is nothing.
+pub fn poke() {
+    let Some(queue) = present() else { return };
+    if !(queue.glance)() {
+        return;
+    }
+    let mut state = queue.enter();
+    let leader = state.sleepers.leader;
+    if leader == 0 || leader == thread_mark() {
+        state.reap();
+        if leader != 0 {
+            // A signal handler, while its own thread is about to sleep.
+            state.backend.kick();
+        }
+        queue.settle(&mut state);
+    }
+}
+
+/// A thread of the backend's has done a piece of work.
+pub fn bring(index: u32, outcome: Result<usize>) {
+    change(|state| {
+        state.backend.put(index, outcome);
+        if state.is_awaited(index) {
+            state.reap();
+        }
+    });
+}
+
+/// The same, when it has only waited for it.
+pub fn bring_ready(serial: u64) {
+    change(|state| {
+        if let Some(index) = state.backend.ready(serial) {
+            state.returned(index, Ok(0));
+        }
+        state.reap();
+    });
+}
+
+/// Whether a thread of the backend's that has nothing to do may end.
+pub fn may_rest() -> bool {
+    present().is_none_or(|queue| queue.enter().backend.may_rest())
+}
+
+fn change(body: impl FnOnce(&mut State)) {
+    let Some(queue) = present() else { return };
+    let mut state = queue.enter();
+    body(&mut state);
+    queue.settle(&mut state);
+    helper::call_due(queue, state);
+}
+
+impl Queue {
+    pub fn enter(&self) -> Entered<'_, State> {
+        self.state.enter()
+    }
+
+    /// Enters a request that could not be done at once. `EAGAIN`: there is no thread to be had.
+    pub fn accept(&'static self, request: &Request, rest: Rest) -> Result<()> {
+        let mut state = self.enter();
+        let accepted = self.take_on(&mut state, request, rest);
+        self.settle(&mut state);
+        accepted
+    }
+
+    /// The same, for several: [`Queue::settle`] is next.
+    pub fn take_on(&'static self, state: &mut State, request: &Request, rest: Rest) -> Result<()> {
+        state.backend.prepare(state.entries.len() + 1)?;
+        let is_group_told = |group: u32| state.groups[group as usize].notification.is_due_unasked();
+        let is_told =
+            request.notification.is_due_unasked() || request.group.is_some_and(is_group_told);
+        let mut needs_helper =
+            !state.backend.is_self_driven() && (is_told || has_sequel(state, &rest.route, request));
+        if needs_helper && let Err(errno) = helper::ensure(self, state) {
+            if is_told {
+                return Err(errno);
+            }
+            // It goes on whenever the program asks.
+            needs_helper = false;
+        }
+        let index = state.enter(request, rest, needs_helper);
+        state.begin(index);
+        Ok(())
+    }
+
+    /// Ends a change of the books: what was begun goes out, and whoever should look is woken.
+    pub fn settle(&self, state: &mut State) {
+        state.backend.flush();
+        self.lanes.store(state.lanes.len(), Ordering::Release);
+        let me = thread_mark();
+        let has_news = std::mem::take(&mut state.has_news);
+        let Sleepers { leader, followers } = state.sleepers;
+        let has_errand = state.helper.has_errand() && state.helper.mark != me;
+        let helper_leads = leader != 0 && leader == state.helper.mark;
+        if followers > 0 && (has_news || has_errand && !helper_leads) {
+            self.word.fetch_add(1, Ordering::Release);
+            futex::wake(&self.word, i32::MAX);
+        }
+        if leader != 0 && leader != me && (has_news || has_errand && helper_leads) {
+            state.backend.kick();
+        }
+    }
+
+    /// Sleeps until something ends, as leader if there is none.
+    pub fn lie_down(&self, state: &mut State) -> (Role, Sleep) {
+        if state.sleepers.leader == 0
+            && let Some(sleep) = state.backend.sleep()
+        {
+            state.sleepers.leader = thread_mark();
+            return (Role::Leader, sleep);
+        }
+        self.follow(state)
+    }
+
+    /// As [`Queue::lie_down`] of a signal handler, on top of its own thread that sleeps as leader.
+    pub fn lie_on_top(&self, state: &mut State) -> (Role, Sleep) {
+        match state.backend.sleep() {
+            Some(sleep) => (Role::Nested, sleep),
+            None => self.follow(state),
+        }
+    }
+
+    pub fn follow(&self, state: &mut State) -> (Role, Sleep) {
+        state.sleepers.followers += 1;
+        let expected = self.word.load(Ordering::Acquire);
+        (Role::Follower, Sleep::Word { word: self.word.clone(), expected })
+    }
+
+    /// Is awake again.
+    pub fn get_up(&self, state: &mut State, role: Role) {
+        match role {
+            Role::Awake => {}
+            Role::Leader => {
+                state.sleepers.leader = 0;
+                // One of the others has to lead.
+                state.has_news = true;
+            }
+            // The leader below may find nothing in the ring of what it waits for.
+            Role::Nested => state.backend.kick(),
+            Role::Follower => state.sleepers.followers -= 1,
+        }
+    }
+}
+
+/// How a thread sleeps.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    Awake,
+    Leader,
+    Nested,
+    Follower,
+}
+
+/// Whether a write cannot be finished by the backend alone: another one has to be started after
+/// it, or it goes on in parts. The other side may wait for that without this program asking.
+fn has_sequel(state: &State, route: &Route, request: &Request) -> bool {
+    let Route::Stream { stream, lane } = route else { return false };
+    request.operation == super::Operation::Write
+        && (*stream == Stream::Pipe || lane.is_some_and(|lane| state.lanes.is_occupied(&lane)))
+}

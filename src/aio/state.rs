@@ -1,0 +1,410 @@
+//! The books: every request under way, in what order they go on, and what follows from their ends.
+//!
+//! Invariants: a request has an entry from its acceptance until its block tells the result; what is
+//! in an entry when it ends was copied there before, because the block may be gone at once. Whatever
+//! is called while completions are taken in allocates nothing.
+
+use std::collections::VecDeque;
+use std::os::fd::RawFd;
+
+use slab::Slab;
+
+use super::backend::{Backend, ENDED_MAX, Means, Work};
+use super::inline;
+use super::lanes::Lanes;
+use super::queue::Sleepers;
+use super::request::{Entry, Notification, Operation, Phase, Request, Rest, Route, Stream};
+use crate::error::{Errno, Result};
+use crate::sys::cell::thread_mark;
+use crate::sys::control::{Control, Ticket};
+use crate::sys::descriptor::Kept;
+use crate::sys::transfer::NO_OFFSET;
+
+/// Requests of one `lio_listio`.
+pub struct Group {
+    /// Those that have not ended, and one while the list is still being begun.
+    pub left: usize,
+    pub notification: Notification,
+    /// A thread waits for it and removes it.
+    pub is_awaited: bool,
+}
+
+/// Our thread, as the books know it.
+#[derive(Default)]
+pub struct Helper {
+    pub is_running: bool,
+    pub mark: u64,
+    /// Requests and lists that need it.
+    pub needed: usize,
+    /// Requests that it is to start.
+    pub to_start: VecDeque<u32>,
+    /// Functions that it is to call, each in a thread.
+    pub to_call: VecDeque<Notification>,
+}
+
+pub struct State {
+    pub entries: Slab<Entry>,
+    pub groups: Slab<Group>,
+    pub lanes: Lanes,
+    pub backend: Box<dyn Backend>,
+    pub helper: Helper,
+    /// Synchronisations that wait for writes.
+    barriers: Vec<u32>,
+    /// Requests that the backend did not take.
+    to_retry: VecDeque<u32>,
+    ended: Vec<(u32, Result<usize>)>,
+    next_number: u64,
+    /// Something has happened that those who sleep may want to know.
+    pub has_news: bool,
+    pub sleepers: Sleepers,
+    /// The outcome of the request that is being cancelled.
+    pub watched: Option<(u64, Option<Result<usize>>)>,
+}
+
+impl State {
+    pub fn new(backend: Box<dyn Backend>) -> Self {
+        Self {
+            entries: Slab::new(),
+            groups: Slab::new(),
+            lanes: Lanes::default(),
+            backend,
+            helper: Helper::default(),
+            barriers: Vec::new(),
+            to_retry: VecDeque::new(),
+            ended: Vec::with_capacity(ENDED_MAX),
+            next_number: 1,
+            has_news: false,
+            sleepers: Sleepers::default(),
+            watched: None,
+        }
+    }
+
+    /// The entry of a block, if it is under way.
+    pub fn find(&self, control: Control) -> Option<u32> {
+        let Ticket { number, slot } = control.ticket();
+        let entry = self.entries.get(slot as usize)?;
+        (entry.number == number && entry.request.control == control).then_some(slot)
+    }
+
+    /// Room for one more, so that nothing is allocated when it ends.
+    fn reserve(&mut self) {
+        let more = self.entries.len() + 1;
+        self.entries.reserve(1);
+        self.lanes.reserve();
+        self.barriers.reserve(more);
+        self.to_retry.reserve(more);
+        self.helper.to_start.reserve(more);
+        self.helper.to_call.reserve(more + self.groups.len() + 1);
+    }
+
+    /// Enters a request; [`State::begin`] is next.
+    pub fn enter(&mut self, request: &Request, rest: Rest, needs_helper: bool) -> u32 {
+        self.reserve();
+        let number = self.next_number;
+        self.next_number += 1;
+        let entry = Entry {
+            request: *request,
+            number,
+            route: rest.route,
+            done: rest.done,
+            phase: Phase::Queued,
+            is_cancelled: false,
+            needs_helper,
+            is_unaskable: false,
+            ahead: 0,
+            next: None,
+            kept: None,
+        };
+        let slot = self.entries.insert(entry) as u32;
+        request.control.set_ticket(Ticket { number, slot });
+        if needs_helper {
+            self.helper.needed += 1;
+        }
+        if let Some(group) = request.group {
+            self.groups[group as usize].left += 1;
+        }
+        slot
+    }
+
+    /// Starts a request that was entered, if nothing has to come before it.
+    pub fn begin(&mut self, index: u32) {
+        let entry = &self.entries[index as usize];
+        if let Some(lane) = entry.route.lane() {
+            let is_stream = matches!(entry.route, Route::Stream { .. });
+            if !self.lanes.enter(lane, index, &mut self.entries) {
+                // The program may close its descriptor before this one's turn comes.
+                if is_stream {
+                    self.lanes.keep(&lane);
+                }
+                return;
+            }
+        } else if entry.route == Route::Sync {
+            let fd = entry.request.fd;
+            // What has ended and was not asked for is nothing to wait for.
+            self.reap();
+            let ahead = self.entries.iter().filter(|(_, other)| is_ahead(other, fd)).count();
+            self.entries[index as usize].ahead = ahead;
+            if ahead > 0 {
+                self.barriers.push(index);
+                return;
+            }
+        }
+        self.dispatch(index);
+    }
+
+    /// Starts one whose turn it is, or has our thread do it: news of what a thread has submitted
+    /// reaches the kernel's idea of that thread as a signal, which would end a sigwaitinfo(2) or
+    /// an epoll_wait(2) of the program's before the notification comes.
+    fn dispatch(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        if entry.needs_helper && self.helper.mark != thread_mark() {
+            entry.phase = Phase::Handed;
+            self.helper.to_start.push_back(index);
+        } else {
+            self.start(index);
+        }
+    }
+
+    pub fn start(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        if let Route::Append { lane } = entry.route
+            && !lane.is_current()
+        {
+            return self.end(index, Err(Errno::EBADF));
+        }
+        let means = means(entry, self.backend.is_self_driven());
+        let is_await = matches!(means, Means::Await { .. });
+        entry.phase = if is_await { Phase::Polled } else { Phase::Started };
+        if is_await {
+            self.keep(index);
+        }
+        let entry = &self.entries[index as usize];
+        let work = Work { fd: self.descriptor(entry), memory: entry.rest(), means };
+        match self.backend.start(index, &work) {
+            Ok(()) => {}
+            Err(Errno::EPERM) if is_await => {
+                self.entries[index as usize].is_unaskable = true;
+                self.start(index);
+            }
+            Err(_) => {
+                self.entries[index as usize].phase = Phase::Handed;
+                self.to_retry.push_back(index);
+            }
+        }
+    }
+
+    /// What is done in parts is done with a descriptor of ours: the program may close its own.
+    fn keep(&mut self, index: u32) {
+        let entry = &mut self.entries[index as usize];
+        match entry.route.lane() {
+            Some(lane) => self.lanes.keep(&lane),
+            None if entry.kept.is_none() => entry.kept = Kept::new(entry.request.fd).ok(),
+            None => {}
+        }
+    }
+
+    fn descriptor(&self, entry: &Entry) -> RawFd {
+        let of_lane = || self.lanes.kept(&entry.route.lane()?);
+        entry.kept.as_ref().map(Kept::fd).or_else(of_lane).unwrap_or(entry.request.fd)
+    }
+
+    /// Takes in what has ended, and starts what may begin because of it.
+    pub fn reap(&mut self) {
+        loop {
+            let mut ended = std::mem::take(&mut self.ended);
+            self.has_news |= self.backend.reap(&mut ended);
+            let is_idle = ended.is_empty();
+            for (index, outcome) in ended.drain(..) {
+                self.returned(index, outcome);
+            }
+            self.ended = ended;
+            for _ in 0..self.to_retry.len() {
+                if let Some(index) = self.to_retry.pop_front() {
+                    self.start(index);
+                }
+            }
+            self.backend.flush();
+            if is_idle {
+                return;
+            }
+        }
+    }
+
+    /// Whether somebody or something waits for a request: it is not left until it is asked for.
+    pub fn is_awaited(&self, index: u32) -> bool {
+        let Some(entry) = self.entries.get(index as usize) else { return false };
+        self.sleepers.followers > 0
+            || !self.barriers.is_empty()
+            || entry.request.notification.is_due_unasked()
+            || entry.request.group.is_some()
+            || matches!(entry.route, Route::Append { .. } | Route::Stream { .. })
+    }
+
+    /// The backend is done with a request, which may not be the end of it.
+    pub fn returned(&mut self, index: u32, outcome: Result<usize>) {
+        let entry = &mut self.entries[index as usize];
+        match outcome {
+            Ok(_) if entry.phase == Phase::Polled => self.go_on(index),
+            Ok(count) => {
+                entry.done += count;
+                let is_short = count > 0 && entry.done < entry.request.memory.length;
+                if is_short && entry.is_stream_write() && !entry.is_cancelled {
+                    self.start(index);
+                } else {
+                    let done = entry.done;
+                    self.end(index, Ok(done));
+                }
+            }
+            // Not our doing: the thread that submitted it has ended.
+            Err(Errno::ECANCELED | Errno::EINTR) if !entry.is_cancelled => self.start(index),
+            Err(_) if entry.done > 0 => {
+                let done = entry.done;
+                self.end(index, Ok(done));
+            }
+            Err(Errno::EINTR) => self.end(index, Err(Errno::ECANCELED)),
+            Err(errno) => self.end(index, Err(errno)),
+        }
+    }
+
+    /// A stream has something to read, or room for something to write.
+    fn go_on(&mut self, index: u32) {
+        let fd = self.descriptor(&self.entries[index as usize]);
+        let entry = &mut self.entries[index as usize];
+        let Route::Stream { stream, .. } = entry.route else { return self.start(index) };
+        let memory = entry.rest();
+        let is_write = entry.is_write();
+        let answer = if is_write {
+            inline::write_stream_now(fd, stream, memory, false)
+        } else {
+            inline::read_stream_now(fd, stream, memory)
+        };
+        match answer {
+            Ok(count) => {
+                entry.done += count;
+                if is_write && count < memory.length {
+                    return self.start(index);
+                }
+                let done = entry.done;
+                self.end(index, Ok(done));
+            }
+            Err(Errno::EAGAIN | Errno::EINTR) => self.start(index),
+            Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {
+                entry.is_unaskable = true;
+                self.start(index);
+            }
+            Err(_) if entry.done > 0 => {
+                let done = entry.done;
+                self.end(index, Ok(done));
+            }
+            Err(errno) => self.end(index, Err(errno)),
+        }
+    }
+
+    /// The end of a request: those behind it go on, its block tells, the program is told.
+    pub fn end(&mut self, index: u32, outcome: Result<usize>) {
+        if let Some(lane) = self.entries[index as usize].route.lane()
+            && let Some(next) = self.lanes.leave(lane, index, &mut self.entries)
+        {
+            self.dispatch(next);
+        }
+        let entry = self.entries.remove(index as usize);
+        if entry.phase == Phase::Handed {
+            self.helper.to_start.retain(|&handed| handed != index);
+            self.to_retry.retain(|&handed| handed != index);
+        }
+        self.barriers.retain(|&barrier| barrier != index);
+        if entry.is_write() {
+            self.pass_barriers(&entry);
+        }
+        if let Some((number, outcome_of_watched)) = &mut self.watched
+            && *number == entry.number
+        {
+            *outcome_of_watched = Some(outcome);
+        }
+        self.has_news = true;
+        entry.request.control.finish(outcome);
+        self.tell(entry.request.notification);
+        if entry.needs_helper {
+            self.helper.needed -= 1;
+        }
+        if let Some(group) = entry.request.group {
+            self.leave_group(group);
+        }
+    }
+
+    fn pass_barriers(&mut self, write: &Entry) {
+        for place in 0..self.barriers.len() {
+            let barrier = &mut self.entries[self.barriers[place] as usize];
+            if barrier.request.fd == write.request.fd && write.number < barrier.number {
+                barrier.ahead -= 1;
+            }
+        }
+        while let Some(place) =
+            self.barriers.iter().position(|&barrier| self.entries[barrier as usize].ahead == 0)
+        {
+            let index = self.barriers.remove(place);
+            self.dispatch(index);
+        }
+    }
+
+    /// One request fewer to wait for.
+    pub fn leave_group(&mut self, index: u32) {
+        let group = &mut self.groups[index as usize];
+        group.left -= 1;
+        if group.left > 0 {
+            return;
+        }
+        self.has_news = true;
+        if group.is_awaited {
+            return;
+        }
+        let group = self.groups.remove(index as usize);
+        if group.notification.is_due_unasked() {
+            self.helper.needed -= 1;
+        }
+        self.tell(group.notification);
+    }
+
+    /// Signals are sent by whoever is here; a function needs a thread, which a signal handler must
+    /// not start.
+    fn tell(&mut self, notification: Notification) {
+        match notification {
+            Notification::Call(_) => self.helper.to_call.push_back(notification),
+            other => other.send(),
+        }
+    }
+}
+
+/// Whether a synchronisation of the descriptor that comes now has to wait for it.
+fn is_ahead(entry: &Entry, fd: i32) -> bool {
+    entry.is_write() && !entry.is_stream_write() && entry.request.fd == fd
+}
+
+/// How a request is done; `waits_for_streams`: by the library, when the stream is ready.
+fn means(entry: &Entry, waits_for_streams: bool) -> Means {
+    let offset = entry.request.offset.saturating_add(entry.done as i64);
+    let is_write = entry.is_write();
+    match (entry.request.operation, entry.route) {
+        (Operation::Sync { data_only }, _) => Means::Sync { data_only },
+        // A pipe takes a part, and raises a signal.
+        (_, Route::Stream { stream, .. })
+            if !entry.is_unaskable && (waits_for_streams || is_write && stream == Stream::Pipe) =>
+        {
+            Means::Await { is_write }
+        }
+        (Operation::Write, Route::Stream { stream: Stream::Socket, .. }) => Means::Send,
+        (Operation::Read, Route::Stream { .. }) => {
+            Means::Read { offset: NO_OFFSET, offload: false }
+        }
+        (Operation::Write, Route::Stream { .. }) => {
+            Means::Write { offset: NO_OFFSET, offload: false }
+        }
+        (operation, route) => {
+            let offload = matches!(route, Route::File { offload: true });
+            match operation {
+                Operation::Read => Means::Read { offset, offload },
+                _ => Means::Write { offset, offload },
+            }
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Reading and writing at the program's own addresses, as asynchronous requests name them; and
+//! what has to be known of a file to do it without blocking.
+//!
+//! The addresses are the program's affair: the kernel answers a wrong one with `EFAULT`.
+
+use std::mem::MaybeUninit;
+use std::os::fd::RawFd;
+
+use super::check;
+use crate::error::{Errno, Result};
+
+/// The current position, or none: pread2(2) and io_uring.
+pub const NO_OFFSET: i64 = -1;
+
+/// Memory of the program's.
+#[derive(Clone, Copy, Debug)]
+pub struct Memory {
+    pub address: usize,
+    pub length: usize,
+}
+
+impl Memory {
+    pub fn skip(self, bytes: usize) -> Self {
+        Self { address: self.address.wrapping_add(bytes), length: self.length - bytes }
+    }
+
+    fn piece(self) -> libc::iovec {
+        libc::iovec { iov_base: self.address as *mut _, iov_len: self.length }
+    }
+}
+
+/// The flags of open(2) that are in force.
+pub fn open_flags(fd: RawFd) -> Result<i32> {
+    // SAFETY: F_GETFL takes no pointer.
+    check(unsafe { libc::syscall(libc::SYS_fcntl, fd, libc::F_GETFL) }).map(|flags| flags as i32)
+}
+
+/// What the file system is asked of a file: kind, device and number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    pub mode: u32,
+    pub device: u64,
+    pub inode: u64,
+    /// Of a device file, the device.
+    pub special: u64,
+}
+
+impl Identity {
+    pub fn kind(&self) -> u32 {
+        self.mode & libc::S_IFMT
+    }
+}
+
+pub fn identity(fd: RawFd) -> Result<Identity> {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: room for what is asked for, and read only if it has been written.
+    let status = unsafe {
+        check(libc::fstat(fd, status.as_mut_ptr()))?;
+        status.assume_init()
+    };
+    Ok(Identity {
+        mode: status.st_mode,
+        device: status.st_dev,
+        inode: status.st_ino,
+        special: status.st_rdev,
+    })
+}
+
+/// The magic number of the file system that a file is on.
+pub fn file_system(fd: RawFd) -> Result<u32> {
+    let mut status = MaybeUninit::<libc::statfs>::uninit();
+    // SAFETY: as above.
+    unsafe {
+        check(libc::fstatfs(fd, status.as_mut_ptr()))?;
+        Ok(status.assume_init().f_type as u32)
+    }
+}
+
+/// pread(2); may block.
+pub fn read_at(fd: RawFd, memory: Memory, offset: i64) -> Result<usize> {
+    // SAFETY: the memory is the program's for this request, by the contract of the call.
+    check(unsafe { libc::syscall(libc::SYS_pread64, fd, memory.address, memory.length, offset) })
+}
+
+/// pwrite(2); may block.
+pub fn write_at(fd: RawFd, memory: Memory, offset: i64) -> Result<usize> {
+    // SAFETY: as above.
+    check(unsafe { libc::syscall(libc::SYS_pwrite64, fd, memory.address, memory.length, offset) })
+}
+
+/// read(2); may block, unless the descriptor does not.
+pub fn read(fd: RawFd, memory: Memory) -> Result<usize> {
+    // SAFETY: as above.
+    check(unsafe { libc::syscall(libc::SYS_read, fd, memory.address, memory.length) })
+}
+
+/// write(2); may block, unless the descriptor does not; may raise `SIGPIPE`.
+pub fn write(fd: RawFd, memory: Memory) -> Result<usize> {
+    // SAFETY: as above.
+    check(unsafe { libc::syscall(libc::SYS_write, fd, memory.address, memory.length) })
+}
+
+/// Reads what is there: `EAGAIN` if nothing is, `EOPNOTSUPP` if this file cannot say so.
+pub fn read_now(fd: RawFd, memory: Memory, offset: i64) -> Result<usize> {
+    let piece = memory.piece();
+    // SAFETY: as above; the piece is a local.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_preadv2,
+            fd,
+            &raw const piece,
+            1usize,
+            offset,
+            if offset < 0 { -1i64 } else { 0 },
+            libc::RWF_NOWAIT,
+        )
+    })
+}
+
+/// Writes what there is room for, on the same terms; may raise `SIGPIPE`.
+pub fn write_now(fd: RawFd, memory: Memory, offset: i64) -> Result<usize> {
+    let piece = memory.piece();
+    // SAFETY: as above.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_pwritev2,
+            fd,
+            &raw const piece,
+            1usize,
+            offset,
+            if offset < 0 { -1i64 } else { 0 },
+            libc::RWF_NOWAIT,
+        )
+    })
+}
+
+/// recv(2) with `MSG_DONTWAIT`.
+pub fn receive_now(fd: RawFd, memory: Memory) -> Result<usize> {
+    // SAFETY: as above; no address is asked for.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_recvfrom,
+            fd,
+            memory.address,
+            memory.length,
+            libc::MSG_DONTWAIT,
+            0usize,
+            0usize,
+        )
+    })
+}
+
+/// send(2) with `MSG_DONTWAIT`; never raises `SIGPIPE`.
+pub fn send_now(fd: RawFd, memory: Memory) -> Result<usize> {
+    // SAFETY: as above; no address is given.
+    check(unsafe {
+        libc::syscall(
+            libc::SYS_sendto,
+            fd,
+            memory.address,
+            memory.length,
+            libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
+            0usize,
+            0usize,
+        )
+    })
+}
+
+/// fsync(2) or fdatasync(2).
+pub fn synchronise(fd: RawFd, data_only: bool) -> Result<usize> {
+    let call = if data_only { libc::SYS_fdatasync } else { libc::SYS_fsync };
+    // SAFETY: no pointers.
+    check(unsafe { libc::syscall(call, fd) })
+}
+
+/// The kernel's sigset_t has 64 signals.
+const SET_BYTES: usize = 8;
+static PIPE: u64 = 1 << (libc::SIGPIPE - 1);
+
+fn pending() -> u64 {
+    let mut set = 0u64;
+    // SAFETY: a local of the size that is told.
+    unsafe { libc::syscall(libc::SYS_rt_sigpending, &raw mut set, SET_BYTES) };
+    set
+}
+
+/// Writes, with `SIGPIPE` blocked for this thread, and takes the one away that the write raised: an
+/// asynchronous request tells of a broken pipe in its result alone.
+pub fn without_broken_pipe_signal(write: impl FnOnce() -> Result<usize>) -> Result<usize> {
+    let was_pending = pending() & PIPE != 0;
+    let mut old = 0u64;
+    // SAFETY: both sets are of the size that is told.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_BLOCK,
+            &raw const PIPE,
+            &raw mut old,
+            SET_BYTES,
+        )
+    };
+    let answer = write();
+    if answer == Err(Errno::EPIPE) && !was_pending {
+        let none = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: as above; nothing is told about the signal that is taken.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigtimedwait,
+                &raw const PIPE,
+                std::ptr::null_mut::<libc::siginfo_t>(),
+                &raw const none,
+                SET_BYTES,
+            )
+        };
+    }
+    // SAFETY: the set that was in force before.
+    unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const old,
+            std::ptr::null_mut::<u64>(),
+            SET_BYTES,
+        )
+    };
+    answer
+}
