@@ -73,6 +73,7 @@ mod conformance {
     mod engines;
     mod flags;
     mod leaks;
+    mod limits;
     mod messages;
     mod model;
     mod numbers;

@@ -2,12 +2,15 @@
 
 use std::fmt::Debug;
 use std::os::fd::{AsRawFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::Duration;
 
 use sio::channel::{Event, event};
 use sio::error::{Errno, Result};
 
 use super::face::{Face, Parts};
+use super::kinds::{self, Cause, Kind};
 use super::memory::{Block, fork};
 use super::rig::{AREA, ATTACHED_OR_NOT, Channel, NOW, Pattern, Rig};
 use super::sockets::{self, ALL, CONNECTIONS, Family, TCP, each};
@@ -229,10 +232,92 @@ fn grandchild<F: Face>() {
     rig.area.release(block);
 }
 
+/// What a child may do: nothing, something of its own, another program, an orderly end.
+const CHILDREN: [fn(); 4] =
+    [|| {}, || {}, || panic!("exec: {}", Command::new("true").exec()), || std::process::exit(0)];
+
+/// One source of every kind is armed, and a send is under way: whatever a child does, each source
+/// tells its parent once what it has to tell. A child that has its own is told of those.
+fn fork_with_everything_armed<F: Face>() {
+    for (number, child) in CHILDREN.into_iter().enumerate() {
+        let (socket, peer) = Family::Tcp4.pair();
+        sockets::make_small(&socket);
+        // Words go after the channel that waits for them.
+        let causes = every_cause();
+        let rig = Rig::<F>::of(socket, peer, AREA, true, 0);
+        let sources = add_all(&rig.channel, &causes);
+        let block = rig.area.block(&Pattern(92).bytes(0, AREA / 2));
+        rig.end.must_send(block, 0);
+        assert_eq!(F::flush(rig.channel.fd), Ok(()));
+        fork(
+            || {
+                if number % 2 == 1 {
+                    let causes = every_cause();
+                    let channel = Channel::<F>::new(0);
+                    let sources = add_all(&channel, &causes);
+                    told_once_each(&channel, &causes);
+                    remove_all(&channel, sources);
+                }
+                child();
+            },
+            || {
+                std::thread::scope(|scope| {
+                    let read = || sockets::read_pattern(&rig.peer, Pattern(92), 0, AREA / 2);
+                    let reader = scope.spawn(read);
+                    told_once_each(&rig.channel, &causes);
+                    while !reader.is_finished() {
+                        // The rest of it may need our help.
+                        assert_eq!(F::flush(rig.channel.fd), Ok(()));
+                        std::thread::sleep(Duration::from_micros(100));
+                    }
+                });
+            },
+        );
+        remove_all(&rig.channel, sources);
+        rig.area.release(block);
+    }
+}
+
+fn every_cause<F: Face>() -> Vec<Cause<F>> {
+    kinds::ALL.iter().map(|&kind| Cause::new(kind)).collect()
+}
+
+fn add_all<F: Face>(channel: &Channel<F>, causes: &[Cause<F>]) -> Vec<i32> {
+    let add = |(cookie, cause): (usize, &Cause<F>)| cause.add(channel.fd, cookie as u64);
+    let added: Result<Vec<i32>> = causes.iter().enumerate().map(add).collect();
+    assert_eq!(F::delay(channel.fd, None), Ok(()), "the timer");
+    added.expect("every source")
+}
+
+fn remove_all<F: Face>(channel: &Channel<F>, sources: Vec<i32>) {
+    sources.into_iter().for_each(|source| assert_eq!(F::remove(channel.fd, source), Ok(())));
+    while let Some(told) = channel.next() {
+        assert_eq!(told.kind, event::SENT, "{told:?}");
+    }
+}
+
+/// Fires each, and fetches until each has told; but for the timer and the ends of sends, that is
+/// all that comes.
+fn told_once_each<F: Face>(channel: &Channel<F>, causes: &[Cause<F>]) {
+    causes.iter().for_each(|cause| assert!(cause.fire()));
+    let mut told = vec![0; causes.len()];
+    while told.contains(&0) {
+        let event = channel.wait();
+        if let Some(cause) = causes.get(event.cookie as usize) {
+            cause.take(&event);
+            told[event.cookie as usize] += 1;
+        }
+    }
+    for (cause, told) in causes.iter().zip(told) {
+        assert!(told == 1 || cause.kind == Kind::Timer, "{:?} {told} times", cause.kind);
+    }
+}
+
 behaviours!(
     child_cannot_disturb,
     child_has_its_own,
     child_reuses_numbers,
     fork_in_mid_transfer,
     grandchild,
+    fork_with_everything_armed,
 );

@@ -102,7 +102,10 @@ pub fn run(setting: Setting, name: &str, body: fn()) {
     let outcome = common::run(&mut command, LIMIT, &log);
     let text = outcome.output;
     match outcome.status.map(|status| status.code()) {
-        Some(Some(0)) if text.contains(DONE) => {}
+        Some(Some(0)) if text.contains(DONE) => {
+            // A part of it may not have been possible.
+            text.lines().filter(|line| line.starts_with("skipped ")).for_each(common::say);
+        }
         Some(Some(SKIPPED)) => tell_skipped(setting, text.trim_end()),
         None => panic!("hangs:\n{text}"),
         Some(_) => panic!("{}:\n{text}", outcome.status.expect("it ended")),
