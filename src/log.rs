@@ -3,7 +3,7 @@
 
 use std::fmt::Arguments;
 use std::io::Write;
-use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 /// How much is said; the variable's values are these names in lower case.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -17,13 +17,21 @@ pub enum Level {
 
 /// The level that `SIO_LOG` asked for. The variable is read once.
 pub fn level() -> Level {
-    static LEVEL: OnceLock<Level> = OnceLock::new();
-    *LEVEL.get_or_init(|| match std::env::var("SIO_LOG").as_deref() {
-        Ok("error") => Level::Error,
-        Ok("warn") => Level::Warn,
-        Ok("info") => Level::Info,
-        Ok("debug") => Level::Debug,
-        _ => Level::Off,
+    use Level::{Debug, Error, Info, Off, Warn};
+    const UNREAD: u8 = u8::MAX;
+    static LEVEL: AtomicU8 = AtomicU8::new(UNREAD);
+    let known = LEVEL.load(Ordering::Relaxed);
+    let found = [Off, Error, Warn, Info, Debug].into_iter().find(|level| *level as u8 == known);
+    found.unwrap_or_else(|| {
+        let level = match std::env::var("SIO_LOG").as_deref() {
+            Ok("error") => Error,
+            Ok("warn") => Warn,
+            Ok("info") => Info,
+            Ok("debug") => Debug,
+            _ => Off,
+        };
+        LEVEL.swap(level as u8, Ordering::Relaxed);
+        level
     })
 }
 

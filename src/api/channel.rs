@@ -25,11 +25,11 @@ pub fn destroy(fd: RawFd) -> Result<()> {
     for socket in sockets {
         if let Ok(association) = context().socket(socket.fd)
             && Arc::ptr_eq(&association.socket, &socket)
-            && let attached = association.attachment.load_full()
-            && attached.as_ref().is_some_and(|found| Arc::ptr_eq(&found.channel, &channel))
+            && let Some(attached) = association.attachment.get()
+            && Arc::ptr_eq(&attached.channel, &channel)
         {
             // Not if it has come into another channel meanwhile.
-            association.attachment.compare_and_swap(&attached, None);
+            association.attachment.clear_if(&attached);
             notify::moved(socket.fd);
         }
     }

@@ -6,9 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::RawFd;
-use std::sync::{Arc, PoisonError};
-
-use arc_swap::ArcSwapOption;
+use std::sync::Arc;
 
 use super::mqueue::Registration;
 use super::table::{Register, Table};
@@ -20,7 +18,7 @@ use crate::engine::{Key, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::{DESCRIPTOR_MAX, REGION_MAX};
 use crate::region::Region;
-use crate::sys::cell::Leaked;
+use crate::sys::cell::{Current, Leaked};
 use crate::sys::fork;
 use crate::sys::sync::{Mutex, MutexGuard};
 
@@ -33,7 +31,7 @@ pub struct Association {
     pub insist: u32,
     /// The `size` of `dma_assoc`.
     pub limit_bytes: usize,
-    pub attachment: ArcSwapOption<Attached>,
+    pub attachment: Current<Attached>,
     pub tail: Tail,
 }
 
@@ -46,7 +44,7 @@ pub struct Attached {
 impl Association {
     /// The channel, unless it has been destroyed meanwhile.
     pub fn attached(&self) -> Option<Arc<Attached>> {
-        self.attachment.load_full().filter(|attached| !attached.channel.is_dead())
+        self.attachment.get().filter(|attached| !attached.channel.is_dead())
     }
 }
 
@@ -109,7 +107,7 @@ impl Context {
     }
 
     fn lock(&self) -> MutexGuard<'_, Handles> {
-        self.handles.lock().unwrap_or_else(PoisonError::into_inner)
+        self.handles.lock()
     }
 
     /// The channel behind a descriptor: `EBADF` if it is none, `EPERM` if it is the parent's.

@@ -7,13 +7,17 @@ use std::sync::Once;
 
 use crate::error::{Errno, Result};
 use crate::log::{self, Level};
+use crate::sys::annotate;
 
 thread_local!(static DEPTH: Cell<u32> = const { Cell::new(0) });
 
 /// Runs code of the library; a panic becomes `ENOTRECOVERABLE`, and nothing unwinds out of it.
 pub fn protect<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     silence_panics();
-    DEPTH.set(DEPTH.get() + 1);
+    let depth = DEPTH.replace(DEPTH.get() + 1);
+    if depth == 0 {
+        annotate::pass_over(true);
+    }
     let answer = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<&str>()
@@ -23,7 +27,10 @@ pub fn protect<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
         log::write(Level::Error, format_args!("panic: {text}"));
         Err(Errno::ENOTRECOVERABLE)
     });
-    DEPTH.set(DEPTH.get() - 1);
+    DEPTH.set(depth);
+    if depth == 0 {
+        annotate::pass_over(false);
+    }
     answer
 }
 

@@ -33,7 +33,7 @@ pub fn notify(fd: RawFd, queue: RawFd, cookie: u64) -> Result<()> {
     let registration = change(fd, |channel, state| {
         Ok(Registration { channel: Arc::downgrade(channel), key: state.add_polled(source)? })
     })?;
-    IS_USED.store(true, Ordering::Relaxed);
+    IS_USED.swap(true, Ordering::Relaxed);
     context().queues.set(queue as usize, registration);
     Ok(())
 }

@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::RawFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use super::fault::protect;
 use super::pause::{Behalf, Owner};
@@ -17,6 +17,7 @@ use super::registrations::{Place, Registration, Registrations};
 use crate::channel::{Channel, Event, Interest, Step, Waiting};
 use crate::error::{Errno, Result};
 use crate::sys::cell::Leaked;
+use crate::sys::sync::{Mutex, MutexGuard};
 use crate::sys::wait::{self, Terms, Uncancellable};
 use crate::sys::{descriptor, fork, thread};
 
@@ -100,7 +101,7 @@ impl Notifier {
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {
-        self.book.lock().unwrap_or_else(PoisonError::into_inner)
+        self.book.lock()
     }
 
     /// Starts the dispatcher.

@@ -6,8 +6,6 @@ use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use arc_swap::ArcSwapOption;
-
 use super::context::{Association, Attached, context};
 use super::notify;
 use super::tail::Tail;
@@ -17,6 +15,7 @@ use crate::engine::table::{self, Choice};
 use crate::engine::{Counters, Key, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::DESCRIPTOR_MAX;
+use crate::sys::cell::Current;
 
 /// `dma_assoc`: the socket's data goes to and comes from the area. `insist` has the bits of the
 /// engines that flags ask for.
@@ -46,7 +45,7 @@ fn new_association(
         choice,
         insist,
         limit_bytes,
-        attachment: ArcSwapOption::empty(),
+        attachment: Current::empty(),
         tail: Tail::default(),
     })
 }
@@ -115,7 +114,7 @@ pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
         }
         state.detach(attached.key)?;
         state.forget(attached.key);
-        association.attachment.store(None);
+        association.attachment.set(None);
         channel.settle(&mut state)?;
         drop(state);
         notify::moved(fd);
@@ -140,7 +139,7 @@ pub fn detach(fd: RawFd) -> Result<()> {
                 {
                     return Err(errno);
                 }
-                association.attachment.store(None);
+                association.attachment.set(None);
                 attached.channel.settle(&mut state)?;
             }
             Err(Errno::EBADF) => {}

@@ -163,7 +163,7 @@ pub fn add_accept(fd: RawFd, listener: RawFd, flags: Modify, cookie: u64) -> Res
                     if let Some(patron) = channel.patron() {
                         socket.region.add_patron(&patron);
                     }
-                    association.attachment.store(Some(Arc::new(Attached { channel, key })));
+                    association.attachment.set(Some(Arc::new(Attached { channel, key })));
                 }
             }),
         };
@@ -190,7 +190,7 @@ pub fn add_socket(fd: RawFd, target: RawFd, flags: Modify, cookie: u64) -> Resul
         }
         let key = state.attach(&association.socket, flags.edge, cookie, association.insist)?;
         let attached = Attached { channel: channel.clone(), key };
-        association.attachment.store(Some(Arc::new(attached)));
+        association.attachment.set(Some(Arc::new(attached)));
         Ok(key)
     })?;
     notify::moved(target);
@@ -217,7 +217,7 @@ pub fn remove(fd: RawFd, source: Key) -> Result<()> {
         && let Ok(association) = context().socket(attachment.socket.fd)
         && Arc::ptr_eq(&association.socket, &attachment.socket)
     {
-        association.attachment.store(None);
+        association.attachment.set(None);
         notify::moved(attachment.socket.fd);
     }
     Ok(())

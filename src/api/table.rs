@@ -3,13 +3,14 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::Arc;
 
-use arc_swap::ArcSwapOption;
+use crate::sys::cell::Current;
+use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
 
 const PAGE: usize = 1024;
 
-type Page<T> = Box<[ArcSwapOption<T>]>;
+type Page<T> = Box<[Current<T>]>;
 
 pub struct Table<T> {
     pages: Box<[OnceLock<Page<T>>]>,
@@ -22,15 +23,15 @@ impl<T> Table<T> {
     }
 
     pub fn get(&self, number: usize) -> Option<Arc<T>> {
-        self.pages.get(number / PAGE)?.get()?[number % PAGE].load_full()
+        self.pages.get(number / PAGE)?.get()?[number % PAGE].get()
     }
 
     /// Puts something in a place, or nothing; returns what was there. `None` for numbers that
     /// the table has no place for.
     pub fn set(&self, number: usize, value: Option<Arc<T>>) -> Option<Option<Arc<T>>> {
         let page = self.pages.get(number / PAGE)?;
-        let page = page.get_or_init(|| (0..PAGE).map(|_| ArcSwapOption::empty()).collect());
-        Some(page[number % PAGE].swap(value))
+        let page = page.get_or_init(|| (0..PAGE).map(|_| Current::empty()).collect());
+        Some(page[number % PAGE].set(value))
     }
 }
 
@@ -43,7 +44,7 @@ impl<T> Register<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<usize, Arc<T>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 
     pub fn get(&self, number: usize) -> Option<Arc<T>> {

@@ -42,14 +42,16 @@ impl Tail {
         for span in request.spans(sent) {
             bytes.extend_from_slice(&span.to_vec());
         }
-        self.word.store(BUSY, Ordering::Release);
+        self.word.swap(BUSY, Ordering::AcqRel);
         let word = self.word.clone();
         thread::spawn("sio-tail", move || {
             send_all(&own, &bytes);
-            word.store(IDLE, Ordering::Release);
+            word.swap(IDLE, Ordering::AcqRel);
             futex::wake(&word, i32::MAX);
         })
-        .inspect_err(|_| self.word.store(IDLE, Ordering::Release))
+        .inspect_err(|_| {
+            self.word.swap(IDLE, Ordering::AcqRel);
+        })
     }
 }
 

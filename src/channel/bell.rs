@@ -2,7 +2,7 @@
 //! back, sockets that were found closed, threads that wait on words for it.
 #![forbid(unsafe_code)]
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::words::Listener;
 use crate::engine::Key;
@@ -33,12 +33,12 @@ impl Bell {
 
     /// Somebody may go on: the channel is to look.
     pub fn ring(&self) {
-        self.rung.store(true, Ordering::Release);
+        self.rung.swap(true, Ordering::AcqRel);
         self.token.raise();
     }
 
     pub fn ring_for(&self, errand: Errand) {
-        self.errands.lock().unwrap_or_else(PoisonError::into_inner).push(errand);
+        self.errands.lock().push(errand);
         self.ring();
     }
 
@@ -47,9 +47,7 @@ impl Bell {
     pub fn answer(&self) -> Option<Vec<Errand>> {
         // Looked at first: most of the time nobody has, and a locked operation is not cheap.
         let has_rung = self.rung.load(Ordering::Acquire) && self.rung.swap(false, Ordering::AcqRel);
-        has_rung.then(|| {
-            std::mem::take(&mut *self.errands.lock().unwrap_or_else(PoisonError::into_inner))
-        })
+        has_rung.then(|| std::mem::take(&mut *self.errands.lock()))
     }
 }
 

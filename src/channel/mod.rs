@@ -178,7 +178,7 @@ impl Channel {
     pub fn destroy(&self) -> Result<Vec<Arc<Socket>>> {
         let mut state = self.enter()?;
         let sockets = state.close()?;
-        self.is_dead.store(true, Ordering::Release);
+        self.is_dead.swap(true, Ordering::AcqRel);
         Ok(sockets)
     }
 }

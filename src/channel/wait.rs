@@ -49,7 +49,7 @@ struct Follower {
 
 impl Follower {
     fn wake(&self, with: u32) {
-        self.word.store(with, Ordering::Release);
+        self.word.swap(with, Ordering::AcqRel);
         futex::wake(&self.word, 1);
     }
 

@@ -3,13 +3,13 @@
 //! Invariant: an entry is told of at most once, and not after its ticket has been dropped.
 #![forbid(unsafe_code)]
 
+use std::sync::Weak;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{PoisonError, Weak};
 
 use crate::engine::Key;
 use crate::error::{Errno, Result};
 use crate::sys::cell::Leaked;
-use crate::sys::sync::{Condvar, Mutex, MutexGuard};
+use crate::sys::sync::{Condvar, Mutex};
 use crate::sys::word::{self, WORDS_MAX, Word};
 use crate::sys::{fork, thread};
 
@@ -62,10 +62,6 @@ fn crews() -> &'static Crews {
     CREWS.replace(present, Box::new(Crews { epoch: fork::epoch(), crews: Mutex::default() }))
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// A word takes up to two places in the kernel's list, and one is the crew's own.
 const ENTRIES_MAX: usize = (WORDS_MAX - 1) / 2;
 
@@ -77,8 +73,8 @@ pub fn wait_on(
     key: Key,
     listener: Weak<dyn Listener>,
 ) -> Result<Ticket> {
-    let mut crews = lock(&crews().crews);
-    let free = crews.iter().find(|crew| lock(&crew.work).entries.len() < ENTRIES_MAX);
+    let mut crews = crews().crews.lock();
+    let free = crews.iter().find(|crew| crew.work.lock().entries.len() < ENTRIES_MAX);
     let crew = match free {
         Some(crew) => *crew,
         None => {
@@ -88,7 +84,7 @@ pub fn wait_on(
             // Never freed: its thread lives as long as the process.
             let crew: &'static Crew = Box::leak(Box::new(Crew {
                 work: Mutex::default(),
-                noted: Condvar::new(),
+                noted: Condvar::default(),
                 version: AtomicU32::new(0),
             }));
             thread::spawn("sio-futex", || crew.run())?;
@@ -98,7 +94,7 @@ pub fn wait_on(
     };
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let id = NEXT.fetch_add(1, Ordering::Relaxed);
-    let mut work = lock(&crew.work);
+    let mut work = crew.work.lock();
     work.entries.push(Entry { id, word, expected, key, listener });
     crew.announce();
     Ok(Ticket { crew, id, epoch: fork::epoch() })
@@ -133,7 +129,7 @@ impl Ticket {
             // The thread is the parent's, and so may be the lock.
             return false;
         }
-        let mut work = lock(&self.crew.work);
+        let mut work = self.crew.work.lock();
         let before = work.entries.len();
         work.entries.retain(|entry| entry.id != self.id);
         if work.entries.len() == before {
@@ -142,7 +138,7 @@ impl Ticket {
         // The program may free the word then: wait until the thread has let go of it.
         let version = self.crew.announce();
         while (work.noted_version.wrapping_sub(version) as i32) < 0 {
-            work = self.crew.noted.wait(work).unwrap_or_else(PoisonError::into_inner);
+            work = self.crew.noted.wait(work);
         }
         true
     }
@@ -160,7 +156,7 @@ impl Crew {
         let version = Word::of_static(&self.version);
         loop {
             let (seen, entries) = {
-                let mut work = lock(&self.work);
+                let mut work = self.work.lock();
                 work.noted_version = self.version.load(Ordering::SeqCst);
                 self.noted.notify_all();
                 (work.noted_version, work.entries.clone())
@@ -181,7 +177,7 @@ impl Crew {
     /// Tells the listeners of every word that has changed, and of the one that was woken.
     fn tell(&self, entries: &[Entry], woken: Option<usize>) {
         for (index, entry) in entries.iter().enumerate() {
-            let mut work = lock(&self.work);
+            let mut work = self.work.lock();
             let Some(place) = work.entries.iter().position(|known| known.id == entry.id) else {
                 continue;
             };

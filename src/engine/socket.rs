@@ -2,8 +2,8 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError};
 
 use super::inbox::Inbox;
 use super::{Ask, Readiness, Received};
@@ -77,7 +77,7 @@ impl Socket {
     }
 
     fn lock_backlog(&self) -> MutexGuard<'_, Option<Inbox>> {
-        self.backlog.lock().unwrap_or_else(PoisonError::into_inner)
+        self.backlog.lock()
     }
 
     /// Keeps what was received and not fetched, for whoever receives next.

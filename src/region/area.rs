@@ -1,7 +1,7 @@
 //! One DMA area: its mapping, its blocks, and those who want to know when there is room again.
 #![forbid(unsafe_code)]
 
-use std::sync::{Arc, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 
 use super::account::Account;
 use super::allocator::Chunk;
@@ -79,7 +79,7 @@ impl Region {
 
     /// A panic while the lock was held left the state whole: every change is made in one step.
     fn blocks(&self) -> MutexGuard<'_, Blocks> {
-        self.blocks.lock().unwrap_or_else(PoisonError::into_inner)
+        self.blocks.lock()
     }
 
     /// One more socket uses the area.
@@ -159,7 +159,7 @@ impl Region {
 
     /// The patrons want to hear of the next block that comes back.
     pub fn want_space(&self) {
-        self.hungry.store(true, Ordering::SeqCst);
+        self.hungry.swap(true, Ordering::SeqCst);
     }
 
     /// Tells every patron that the area goes.
@@ -174,7 +174,7 @@ impl Region {
     }
 
     fn patrons(&self) -> MutexGuard<'_, Vec<Weak<dyn Patron>>> {
-        self.patrons.lock().unwrap_or_else(PoisonError::into_inner)
+        self.patrons.lock()
     }
 
     fn announce_space(&self) {

@@ -4,8 +4,12 @@
 use std::cell::{Cell, UnsafeCell};
 use std::ops::{Deref, DerefMut};
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 
+use arc_swap::ArcSwapOption;
+
+use super::annotate;
 use super::sync::{Mutex, MutexGuard};
 use crate::error::{Errno, Result};
 
@@ -19,13 +23,20 @@ impl<T: Send + Sync> Leaked<T> {
 
     pub fn get(&self) -> Option<&'static T> {
         // SAFETY: the pointer is null or came from Box::leak, which is never undone.
-        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+        let value = unsafe { self.0.load(Ordering::Acquire).as_ref() };
+        annotate::acquired(self.place());
+        value
+    }
+
+    fn place(&self) -> usize {
+        ptr::from_ref(self).cast::<()>() as usize
     }
 
     /// Puts `new` in the place of `old`; if somebody else was faster, theirs stands.
     pub fn replace(&'static self, old: Option<&'static T>, new: Box<T>) -> &'static T {
         let expected = old.map_or(ptr::null_mut(), |old| ptr::from_ref(old).cast_mut());
         let new = Box::into_raw(new);
+        annotate::released(self.place());
         match self.0.compare_exchange(expected, new, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => {
                 #[cfg(feature = "model")]
@@ -41,6 +52,54 @@ impl<T: Send + Sync> Leaked<T> {
                 }
             }
         }
+    }
+}
+
+/// A place for something shared that changes while it is read without a lock.
+pub struct Current<T>(ArcSwapOption<T>);
+
+/// Where valgrind watches, one thread at a time uses such places: how they work inside is not
+/// ours to explain.
+fn one_at_a_time() -> Option<MutexGuard<'static, ()>> {
+    static EXPLAINED: Mutex<()> = Mutex::new(());
+    annotate::is_under_valgrind().then(|| EXPLAINED.lock())
+}
+
+impl<T> Current<T> {
+    pub fn empty() -> Self {
+        Self(ArcSwapOption::empty())
+    }
+
+    pub fn get(&self) -> Option<Arc<T>> {
+        if annotate::is_watched() { self.get_watched() } else { self.0.load_full() }
+    }
+
+    #[cold]
+    fn get_watched(&self) -> Option<Arc<T>> {
+        let _guard = one_at_a_time();
+        let value = self.0.load_full();
+        annotate::acquired(self.place());
+        value
+    }
+
+    /// Returns what was there.
+    pub fn set(&self, value: Option<Arc<T>>) -> Option<Arc<T>> {
+        let _guard = one_at_a_time();
+        annotate::released(self.place());
+        let old = self.0.swap(value);
+        annotate::acquired(self.place());
+        old
+    }
+
+    /// Empties it, unless something else is there by now.
+    pub fn clear_if(&self, value: &Arc<T>) {
+        let _guard = one_at_a_time();
+        annotate::released(self.place());
+        self.0.compare_and_swap(value, None);
+    }
+
+    fn place(&self) -> usize {
+        ptr::from_ref(self).cast::<()>() as usize
     }
 }
 
@@ -97,7 +156,7 @@ impl<T> Guarded<T> {
     pub fn enter(&self) -> Result<Entered<'_, T>> {
         match self {
             Self::Shared(mutex) => {
-                mutex.lock().map(Entered::Shared).map_err(|_| Errno::ENOTRECOVERABLE)
+                mutex.lock_sound().map(Entered::Shared).ok_or(Errno::ENOTRECOVERABLE)
             }
             Self::Single(owned) => {
                 if owned.owner != thread_mark() {

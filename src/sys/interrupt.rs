@@ -5,9 +5,9 @@ use std::ffi::c_int;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::fork;
+use super::sync::{Mutex, MutexGuard};
 use super::thread::{self, Masked};
 use crate::error::{Errno, Result};
 
@@ -85,7 +85,7 @@ impl Target {
 
     /// `None` in a child: somebody may have held the lock when it was made.
     fn id(&self) -> Option<MutexGuard<'_, libc::pid_t>> {
-        self.is_present().then(|| self.id.lock().unwrap_or_else(PoisonError::into_inner))
+        self.is_present().then(|| self.id.lock())
     }
 
     /// The thread ends: its number means nothing any more.

@@ -7,6 +7,7 @@
 //! which is none: a cancellation must not unwind through a half-made change. It also keeps our
 //! own calls out of the hooks of whatever is preloaded.
 
+pub mod annotate;
 pub mod cell;
 pub mod control;
 pub mod counters;

@@ -2,7 +2,6 @@
 //! signal, so that a handler never finds the lock in the hands of the thread that it runs on.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::PoisonError;
 
 use super::sync::{Mutex, MutexGuard};
 
@@ -61,7 +60,7 @@ impl<T> Quiet<T> {
     /// A panic inside leaves every change done that was begun before it, so the state stays in use.
     pub fn enter(&self) -> Entered<'_, T> {
         let calm = Calm::begin();
-        let state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = self.0.lock();
         Entered { state, _calm: calm }
     }
 }

@@ -7,12 +7,12 @@
 
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::{self, NonNull};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
 use super::span::Span;
+use super::sync::OnceLock;
 use super::thread;
 use crate::error::{Errno, Result};
 

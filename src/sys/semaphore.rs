@@ -7,9 +7,10 @@
 
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::annotate;
+use super::sync::OnceLock;
 use super::word::{Scope, Word};
 use crate::error::{Errno, Result};
 
@@ -77,7 +78,11 @@ impl Semaphore {
     /// sem_trywait(3).
     pub fn try_take(&self) -> bool {
         let take = |data| (data & UNITS != 0).then(|| data - 1);
-        self.data().fetch_update(Ordering::AcqRel, Ordering::Acquire, take).is_ok()
+        let taken = self.data().fetch_update(Ordering::AcqRel, Ordering::Acquire, take).is_ok();
+        if taken {
+            annotate::semaphore_acquired(self.address());
+        }
+        taken
     }
 
     /// From now on sem_post(3) wakes.

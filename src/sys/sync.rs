@@ -1,8 +1,14 @@
-//! The locks and atomics of what threads share, in one place, so that the model (`model/`) can put
-//! its own in: there a scheduler tries the orders in which threads may go on. What is no part of
-//! that, because no thread waits for it, uses those of the standard library.
+//! The locks and atomics of what threads share, in one place.
+//!
+//! Each lock tells the tools that look for races who comes after whom (`annotate.rs`). And the
+//! model (`model/`) can put its own in: there a scheduler tries the orders in which threads may go
+//! on. What is no part of that, because no thread waits for it, uses those of the standard library.
 
-pub use self::imp::{Condvar, Mutex, MutexGuard, atomic, step};
+use std::ops::{Deref, DerefMut};
+use std::sync::PoisonError;
+
+pub use self::imp::{atomic, step};
+use super::annotate::{self, Section};
 
 #[cfg(not(feature = "model"))]
 mod imp {
@@ -20,5 +26,121 @@ mod imp {
 
     pub fn step() {
         shuttle::thread::sleep(std::time::Duration::ZERO);
+    }
+}
+
+#[derive(Default)]
+pub struct Mutex<T>(imp::Mutex<T>);
+
+/// Fields are dropped from the first to the last.
+pub struct MutexGuard<'a, T> {
+    section: Section,
+    inner: imp::MutexGuard<'a, T>,
+}
+
+impl<T> Mutex<T> {
+    pub const fn new(value: T) -> Self {
+        Self(imp::Mutex::new(value))
+    }
+
+    fn section(&self) -> Section {
+        Section::begin(std::ptr::from_ref(self).cast::<()>() as usize)
+    }
+
+    /// For what a panic leaves whole, because every change is made in one step.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        MutexGuard { section: self.section(), inner }
+    }
+
+    /// `None` after a panic of a thread that held it.
+    #[inline]
+    pub fn lock_sound(&self) -> Option<MutexGuard<'_, T>> {
+        let inner = self.0.lock().ok()?;
+        Some(MutexGuard { section: self.section(), inner })
+    }
+}
+
+impl<T> Deref for MutexGuard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.inner
+    }
+}
+
+impl<T> DerefMut for MutexGuard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.inner
+    }
+}
+
+#[derive(Default)]
+pub struct Condvar(imp::Condvar);
+
+impl Condvar {
+    pub fn wait<'a, T>(&self, guard: MutexGuard<'a, T>) -> MutexGuard<'a, T> {
+        let MutexGuard { section, inner } = guard;
+        let place = section.end();
+        let inner = self.0.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        MutexGuard { section: Section::begin(place), inner }
+    }
+
+    /// As wait(), but not for longer than `time`; whether that is over.
+    pub fn wait_timeout<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        time: std::time::Duration,
+    ) -> (MutexGuard<'a, T>, bool) {
+        let MutexGuard { section, inner } = guard;
+        let place = section.end();
+        let (inner, after) =
+            self.0.wait_timeout(inner, time).unwrap_or_else(PoisonError::into_inner);
+        (MutexGuard { section: Section::begin(place), inner }, after.timed_out())
+    }
+
+    pub fn notify_one(&self) {
+        self.0.notify_one();
+    }
+
+    pub fn notify_all(&self) {
+        self.0.notify_all();
+    }
+}
+
+/// A value that is found once. No thread waits for another here but for as long as that takes.
+#[derive(Default)]
+pub struct OnceLock<T>(std::sync::OnceLock<T>);
+
+impl<T> OnceLock<T> {
+    pub const fn new() -> Self {
+        Self(std::sync::OnceLock::new())
+    }
+
+    fn place(&self) -> usize {
+        std::ptr::from_ref(self).cast::<()>() as usize
+    }
+
+    #[inline]
+    pub fn get(&self) -> Option<&T> {
+        let value = self.0.get()?;
+        annotate::acquired(self.place());
+        Some(value)
+    }
+
+    pub fn get_or_init(&self, find: impl FnOnce() -> T) -> &T {
+        if let Some(value) = self.get() {
+            return value;
+        }
+        let value = self.0.get_or_init(|| {
+            // Written behind our back once it is found.
+            annotate::disregard(self);
+            let value = find();
+            annotate::released(self.place());
+            value
+        });
+        annotate::acquired(self.place());
+        value
     }
 }

@@ -1,11 +1,12 @@
 //! Threads of the library's own: they take no signals, which are the program's.
 
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, CString, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr;
 use std::sync::{Arc, OnceLock};
 
+use super::annotate;
 use crate::error::{Errno, Result};
 
 /// While it lives, signals do not reach this thread. A thread inherits the mask of the one that
@@ -65,10 +66,25 @@ fn change_mask(how: c_int, set: &libc::sigset_t) -> libc::sigset_t {
     }
 }
 
-/// Starts a thread that ends with `body`.
+/// Starts a thread that ends with `body`; a panic ends it, and nothing else.
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
-    let _masked = Masked::all();
-    start(name, body).map_err(|_| Errno::EAGAIN)
+    start(name, || {
+        annotate::pass_over(true);
+        body();
+    })
+}
+
+#[cfg(not(feature = "model"))]
+fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    let name = CString::new(name).unwrap_or_default();
+    begin(name, || drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(body))))
+}
+
+/// A run of the model does not wait for its end, as a process does not.
+#[cfg(feature = "model")]
+fn start(_name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    drop(shuttle::future::spawn(async { body() }));
+    Ok(())
 }
 
 /// Runs `body` in a thread of its own and waits until that has gone. Not with pthread_join(3),
@@ -90,22 +106,10 @@ pub fn aside<T: Send + Sync + 'static>(body: impl FnOnce() -> T + Send + 'static
     Arc::into_inner(answer).and_then(OnceLock::into_inner).map(|(value, _)| value).ok_or(Errno::EIO)
 }
 
-#[cfg(not(feature = "model"))]
-fn start(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    std::thread::Builder::new().name(name.to_string()).spawn(body).map(drop)
-}
-
-/// A run of the model does not wait for its end, as a process does not.
-#[cfg(feature = "model")]
-fn start(_name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
-    drop(shuttle::future::spawn(async { body() }));
-    Ok(())
-}
-
 type Body = Box<dyn FnOnce() + Send>;
 
 /// Name and body of a thread on their way to it.
-struct Start(&'static CStr, Body);
+struct Start(CString, Body);
 
 unsafe extern "C-unwind" {
     /// The C library's; libc's declaration does not let the thread be unwound.
@@ -121,25 +125,35 @@ unsafe extern "C-unwind" {
 /// pthread_exit(3), which unwinds the stack, and Rust's own threads abort the process then.
 /// Nothing catches a panic, so the body must not let one out.
 pub fn spawn_open(name: &'static CStr, body: impl FnOnce() + Send + 'static) -> Result<()> {
+    begin(name.to_owned(), body)
+}
+
+/// Not by the standard library, whose threads look after their stacks with a lock of their own:
+/// helgrind would tell the program of that.
+fn begin(name: CString, body: impl FnOnce() + Send + 'static) -> Result<()> {
     let _masked = Masked::all();
     let argument = Box::into_raw(Box::new(Start(name, Box::new(body))));
+    let mut attributes = MaybeUninit::uninit();
     let mut thread = MaybeUninit::uninit();
-    // SAFETY: `run` takes the box over if the thread starts, and we take it back if it does not.
-    // Detached at once, by its creator: nobody else knows it.
-    unsafe {
-        if pthread_create(thread.as_mut_ptr(), ptr::null(), run, argument.cast()) != 0 {
+    // SAFETY: the attributes are initialized, used and destroyed; `run` takes the box over if the
+    // thread starts, and we take it back if it does not.
+    let error = unsafe {
+        libc::pthread_attr_init(attributes.as_mut_ptr());
+        libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED);
+        let error = pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), run, argument.cast());
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+        if error != 0 {
             drop(Box::from_raw(argument));
-            return Err(Errno::EAGAIN);
         }
-        libc::pthread_detach(thread.assume_init());
-    }
-    Ok(())
+        error
+    };
+    if error == 0 { Ok(()) } else { Err(Errno::EAGAIN) }
 }
 
 extern "C-unwind" fn run(argument: *mut c_void) -> *mut c_void {
-    // SAFETY: the box that spawn_open() made for this thread; the name is a C string.
+    // SAFETY: the box that begin() made for this thread.
     let Start(name, body) = unsafe { *Box::from_raw(argument.cast::<Start>()) };
-    // SAFETY: as above.
+    // SAFETY: a string of at most 15 bytes and its end; a longer one is cut.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
     body();
     ptr::null_mut()

@@ -1,11 +1,10 @@
 //! Words of the program's memory that it waits on. futex(2), futex_waitv(2).
 
 use std::ptr::NonNull;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::check;
-use super::sync::step;
+use super::sync::{OnceLock, step};
 use crate::error::{Errno, Result};
 
 /// Who may wake it.

@@ -6,8 +6,8 @@
 
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use super::poller::Poller;
@@ -55,7 +55,7 @@ struct Job {
 
 impl Crew {
     fn lock(&self) -> MutexGuard<'_, Jobs> {
-        self.jobs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.jobs.lock()
     }
 
     /// Sees to it that there is somebody to do what waits.
@@ -93,10 +93,9 @@ impl Crew {
                 jobs.idle -= 1;
                 return Some(job);
             }
-            let (after, time) =
-                self.changed.wait_timeout(jobs, IDLE).unwrap_or_else(PoisonError::into_inner);
+            let (after, is_over) = self.changed.wait_timeout(jobs, IDLE);
             jobs = after;
-            if time.timed_out() && jobs.waiting.is_empty() {
+            if is_over && jobs.waiting.is_empty() {
                 jobs.idle -= 1;
                 jobs.workers -= 1;
                 return None;

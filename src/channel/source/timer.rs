@@ -28,7 +28,7 @@ impl Timer {
     /// Arms it, or disarms it; `flags` as timerfd_settime(2). Returns what was set before.
     pub fn set(&self, flags: i32, when: &libc::itimerspec) -> Result<libc::itimerspec> {
         let old = descriptor::timer_set(self.fd(), flags, when)?;
-        self.overrun.store(0, Ordering::Relaxed);
+        self.overrun.swap(0, Ordering::Relaxed);
         Ok(old)
     }
 
@@ -51,7 +51,7 @@ impl Timer {
     /// An event with so many expirations is the program's now.
     pub fn fetched(&self, expirations: i64) {
         let overrun = i32::try_from(expirations - 1).unwrap_or(i32::MAX);
-        self.overrun.store(overrun.max(0), Ordering::Relaxed);
+        self.overrun.swap(overrun.max(0), Ordering::Relaxed);
     }
 
     /// At most `DELAYTIMER_MAX`, which is the largest `int`.

@@ -229,7 +229,7 @@ impl Engine for Uring {
             Err(_) => Receiving::Ready(Ready::new(socket, key, edge, poll)?),
         };
         let registered = self.registered.has(socket.region.handle());
-        socket.counters.registered.store(registered, std::sync::atomic::Ordering::Relaxed);
+        socket.counters.registered.swap(registered, std::sync::atomic::Ordering::Relaxed);
         let connection = Connection {
             key,
             socket: socket.clone(),

@@ -451,7 +451,7 @@ impl Connection {
         if !matches!(self.path, Path::Never) {
             self.path = if copied { Path::copies() } else { Path::ZeroCopy };
         }
-        self.socket.counters.zero_copy.store(!copied, Ordering::Relaxed);
+        self.socket.counters.zero_copy.swap(!copied, Ordering::Relaxed);
     }
 
     /// How many of the first unsent messages the kernel is to copy.
