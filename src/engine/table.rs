@@ -4,15 +4,15 @@
 //! is the last resort even when it is not listed, unless `SIO_REQUIRE=1` asks for an error.
 #![forbid(unsafe_code)]
 
-use std::sync::OnceLock;
-
 use super::Engine;
 use super::checked::Checked;
 use super::epoll::Epoll;
 use super::uring::Uring;
 use crate::error::{Errno, Result};
 use crate::log::{self, Level};
+use crate::sys::annotate;
 use crate::sys::ring::{self, Features};
+use crate::sys::sync::OnceLock;
 
 /// The engines, in the default order of preference.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,6 +67,10 @@ impl Kind {
     pub fn check(self) -> std::result::Result<(), Refusal> {
         match self {
             Self::Epoll => Ok(()),
+            Self::Uring if annotate::is_under_valgrind() && !wishes().is_asked_for(self) => {
+                let cause = "io_uring: valgrind does not follow it; SIO_ENGINE=io_uring insists";
+                Err(Refusal { errno: Errno::ENOSYS, cause: cause.to_owned() })
+            }
             Self::Uring => {
                 features().map(drop).map_err(|errno| Refusal { errno, cause: uring_cause(errno) })
             }
@@ -143,10 +147,18 @@ fn uring_cause(errno: Errno) -> String {
 /// What the environment asked for, read once.
 struct Wishes {
     preference: Vec<Kind>,
+    /// Nobody has asked for that order.
+    is_default: bool,
     unknown: Vec<String>,
     require: bool,
     /// Features of io_uring to do without, for diagnosis: `SIO_WITHOUT`.
     without: Vec<String>,
+}
+
+impl Wishes {
+    fn is_asked_for(&self, kind: Kind) -> bool {
+        !self.is_default && self.preference.contains(&kind)
+    }
 }
 
 /// What io_uring can do here and may use.
@@ -179,11 +191,13 @@ fn wishes() -> &'static Wishes {
         let without = list("SIO_WITHOUT");
         let names = list("SIO_ENGINE");
         if names.is_empty() {
-            return Wishes { preference: KINDS.to_vec(), unknown: Vec::new(), require, without };
+            let preference = KINDS.to_vec();
+            return Wishes { preference, is_default: true, unknown: Vec::new(), require, without };
         }
         let find = |name: &str| KINDS.into_iter().find(|kind| kind.name() == name);
         Wishes {
             preference: names.iter().filter_map(|name| find(name)).collect(),
+            is_default: false,
             unknown: names.into_iter().filter(|name| find(name).is_none()).collect(),
             require,
             without,
