@@ -284,9 +284,9 @@ impl State {
             self.engines[0].hold(false);
             self.poll.set_token(false);
         }
-        if self.poll.hot && self.sleepers.is_anyone_waiting() {
-            // Whoever is about to sleep counts on a completion that may just have been taken: the
-            // ring has another one if there still is something.
+        if self.sleepers.is_anyone_waiting() {
+            // Whoever sleeps, or is about to, counts on a completion that may just have been
+            // taken, even if nothing was behind it: the ring asks for another one.
             self.engines[0].sleep(&mut self.poll)?;
         }
         Ok(())
