@@ -63,14 +63,14 @@ fn is_small(memory: Memory) -> bool {
 fn read(request: &Request) -> Result<Outcome> {
     let Request { fd, memory, offset, .. } = *request;
     let is_small = is_small(memory);
-    if is_small && kind::may_be_in_memory(fd) {
-        if kind::of(fd)?.0 == Kind::Memory {
-            return transfer::read_at(fd, memory, offset).map(|count| Outcome::Done(Ok(count)));
-        }
-        kind::remember(fd, false);
+    if is_small && kind::is_still_in_memory(fd) {
+        return transfer::read_at(fd, memory, offset).map(|count| Outcome::Done(Ok(count)));
     }
     let flags = transfer::open_flags(fd)?;
-    if flags & libc::O_DIRECT != 0 || !is_small {
+    if is_direct_file(flags) {
+        return Ok(rest(Route::File { offload: false }));
+    }
+    if !is_small {
         return read_unknown(request, flags, is_small);
     }
     match read_cached(request) {
@@ -83,6 +83,14 @@ fn read(request: &Request) -> Result<Outcome> {
         }
         Err(errno) => Err(errno),
     }
+}
+
+/// With O_DIRECT, a pipe is one of packets. But pipes are not opened by name, as everything with
+/// O_LARGEFILE is, which the kernel sets.
+fn is_direct_file(flags: i32) -> bool {
+    // The kernel's; the C library has it as 0.
+    let large_file = if cfg!(target_arch = "aarch64") { 0o400_000 } else { 0o100_000 };
+    flags & libc::O_DIRECT != 0 && flags & large_file != 0
 }
 
 /// Reads what the page cache has: how much, and whether that is all.
@@ -110,7 +118,7 @@ fn read_unknown(request: &Request, flags: i32, is_small: bool) -> Result<Outcome
     let is_direct = flags & libc::O_DIRECT != 0;
     let stream = match kind {
         Kind::Memory if is_small => {
-            kind::remember(fd, true);
+            kind::remember(fd);
             return transfer::read_at(fd, memory, offset).map(|count| Outcome::Done(Ok(count)));
         }
         Kind::Directory => {
@@ -173,11 +181,14 @@ pub fn read_stream_now(fd: i32, stream: Stream, memory: Memory) -> Result<usize>
 fn write(request: &Request) -> Result<Outcome> {
     let Request { fd, memory, offset, .. } = *request;
     let is_small = is_small(memory);
-    let (kind, identity) = kind::of(fd)?;
-    if kind == Kind::Memory && is_small && queue::is_idle() {
+    if is_small && queue::is_idle() && kind::is_still_in_memory(fd) {
         return transfer::write_at(fd, memory, offset).map(|count| Outcome::Done(Ok(count)));
     }
     let flags = transfer::open_flags(fd)?;
+    if is_direct_file(flags) && flags & libc::O_APPEND == 0 {
+        return Ok(rest(Route::File { offload: false }));
+    }
+    let (kind, identity) = kind::of(fd)?;
     let offload = memory.length > INLINE_BYTES_MAX && flags & libc::O_DIRECT == 0;
     let stream = match kind {
         Kind::Memory | Kind::Cached | Kind::File | Kind::Directory => {
@@ -210,6 +221,9 @@ fn write(request: &Request) -> Result<Outcome> {
 /// Into the page cache, or into memory that is all there is.
 fn write_cached(request: &Request, kind: Kind, route: Route) -> Result<Outcome> {
     let Request { fd, memory, offset, .. } = *request;
+    if kind == Kind::Memory {
+        kind::remember(fd);
+    }
     if kind != Kind::File {
         return transfer::write_at(fd, memory, offset).map(|count| Outcome::Done(Ok(count)));
     }

@@ -4,7 +4,7 @@
 //! of a descriptor: descriptors are reused.
 
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::Result;
 use crate::sys::transfer::{self, Identity};
@@ -77,16 +77,22 @@ fn of_device(fd: RawFd, device: u64) -> Result<Kind> {
 }
 
 /// Descriptors that were found to be in memory: worth asking first.
-static IN_MEMORY: [AtomicU8; 1024] = [const { AtomicU8::new(0) }; 1024];
+static IN_MEMORY: [AtomicBool; 1024] = [const { AtomicBool::new(false) }; 1024];
 
-fn guess(fd: RawFd) -> &'static AtomicU8 {
-    &IN_MEMORY[fd as usize % IN_MEMORY.len()]
+/// Whether it is in memory for sure; asked only of descriptors that were the last time.
+pub fn is_still_in_memory(fd: RawFd) -> bool {
+    let guess = &IN_MEMORY[fd as usize % IN_MEMORY.len()];
+    if !guess.load(Ordering::Relaxed) {
+        return false;
+    }
+    let is_so = transfer::has_seals(fd);
+    if !is_so {
+        guess.store(false, Ordering::Relaxed);
+    }
+    is_so
 }
 
-pub fn may_be_in_memory(fd: RawFd) -> bool {
-    guess(fd).load(Ordering::Relaxed) != 0
-}
-
-pub fn remember(fd: RawFd, is_in_memory: bool) {
-    guess(fd).store(u8::from(is_in_memory), Ordering::Relaxed);
+/// It was found to be in memory.
+pub fn remember(fd: RawFd) {
+    IN_MEMORY[fd as usize % IN_MEMORY.len()].store(true, Ordering::Relaxed);
 }
