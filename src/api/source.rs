@@ -59,7 +59,12 @@ pub fn add_fd(
     if flags.oneshot || poll_events != poll::IN || !descriptor::is_counter(target)? {
         return Err(Errno::EINVAL);
     }
-    let counter = Counter { fd: target, is_watched: false, pending: 0 };
+    let counter = Counter {
+        fd: target,
+        blocks: !descriptor::is_nonblocking(target)?,
+        is_watched: false,
+        pending: 0,
+    };
     let source = Source::new(cookie, SourceKind::Counter(counter));
     change(fd, |_, state| state.add_descriptor(source, true))
 }

@@ -138,9 +138,16 @@ impl State {
         if room.left() == 0 || !self.poll.hot {
             return Ok(());
         }
-        for (key, events) in self.poll.ready(room.left())? {
+        let found = self.poll.ready(room.left())?;
+        for &(key, events) in &found {
             if key == TOKEN {
                 self.poll.lower_token();
+            } else if room.left() > 0
+                && let Some(source) = self.sources.get(key as Key)
+                && let SourceKind::Descriptor(descriptor) = &source.kind
+            {
+                // Most are of this kind, and looked up once.
+                room.put(descriptor.event(events, key as Key, source.cookie));
             } else if room.left() == 0 {
                 // Signals have filled it. What is a state is told next time, and not taken now: a
                 // removal of the source would lose it. What is a change would be lost otherwise.
@@ -157,6 +164,7 @@ impl State {
                 room.put(event);
             }
         }
+        self.poll.recycle(found);
         self.take_notices();
         Ok(())
     }

@@ -15,6 +15,9 @@ use crate::sys::poll;
 /// The key of the set's own wake-up counter.
 pub const TOKEN: u64 = u64::MAX;
 
+/// As many are asked for in one system call.
+const READY_MAX: usize = 256;
+
 pub struct PollSet {
     set: OwnedFd,
     /// Nested in another set: somebody else says when it is worth asking.
@@ -26,6 +29,9 @@ pub struct PollSet {
     /// Made at once, so that nothing fails half-way for want of a descriptor.
     token: Arc<Counter>,
     token_is_set: bool,
+    /// Kept from one look to the next.
+    room: Vec<libc::epoll_event>,
+    found: Vec<(u64, u32)>,
     /// Something may be ready: it is worth asking. Always, where nobody else would say so.
     pub hot: bool,
 }
@@ -46,6 +52,8 @@ impl PollSet {
             owners: HashMap::new(),
             token,
             token_is_set: false,
+            room: Vec::new(),
+            found: Vec::new(),
             hot: outer.is_none(),
         })
     }
@@ -99,24 +107,35 @@ impl PollSet {
         }
     }
 
-    /// At most `most` descriptors that are ready, with their keys.
+    /// At most `most` descriptors that are ready, with their keys. The list may be given back with
+    /// [`PollSet::recycle`].
     pub fn ready(&mut self, most: usize) -> Result<Vec<(u64, u32)>> {
-        let mut room = poll::room(most.clamp(1, 256));
-        let ready: Vec<_> = poll::ready(self.fd(), &mut room)?.collect();
-        self.hot = !self.is_nested || !ready.is_empty();
-        if self.nested.is_empty() {
-            return Ok(ready);
+        let most = most.clamp(1, READY_MAX);
+        if self.room.len() < most {
+            self.room = poll::room(most);
         }
-        let mut found = Vec::with_capacity(ready.len());
-        for (key, events) in ready {
+        let mut found = std::mem::take(&mut self.found);
+        found.clear();
+        found.extend(poll::ready(self.set.as_raw_fd(), &mut self.room[..most])?);
+        self.hot = !self.is_nested || !found.is_empty();
+        if self.nested.is_empty() {
+            return Ok(found);
+        }
+        let mut looked = Vec::with_capacity(found.len());
+        for (key, events) in found {
             match self.nested.get(&key) {
                 Some(inner) => {
-                    found.extend(poll::ready(inner.as_raw_fd(), &mut poll::room(1))?);
+                    looked.extend(poll::ready(inner.as_raw_fd(), &mut poll::room(1))?);
                 }
-                None => found.push((key, events)),
+                None => looked.push((key, events)),
             }
         }
-        Ok(found)
+        Ok(looked)
+    }
+
+    /// A list of [`PollSet::ready`] that is not needed any more.
+    pub fn recycle(&mut self, found: Vec<(u64, u32)>) {
+        self.found = found;
     }
 
     /// Makes the set readable, or not any more, whatever its members do.

@@ -135,11 +135,11 @@ pub fn timer_rest(fd: RawFd) -> Result<libc::itimerspec> {
     Ok(unsafe { rest.assume_init() })
 }
 
-/// Expirations of a timer of our own since the last read; `EAGAIN` when there is none,
-/// `ECANCELED` when the clock was set.
-pub fn timer_read(fd: RawFd) -> Result<u64> {
+/// Reads a counter that does not block, as the expirations of a timer of our own; `EAGAIN` when it
+/// is zero, `ECANCELED` when the clock of a timer was set.
+pub fn counter_read_plain(fd: RawFd) -> Result<u64> {
     let mut count = 0u64;
-    // SAFETY: eight bytes of room in a local; our timers do not block.
+    // SAFETY: eight bytes of room in a local; it does not block.
     let read = check(unsafe { libc::syscall(libc::SYS_read, fd, &raw mut count, 8usize) })?;
     if read == 8 { Ok(count) } else { Err(Errno::EIO) }
 }

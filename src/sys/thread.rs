@@ -4,6 +4,7 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr;
+#[cfg(not(feature = "model"))]
 use std::sync::{Arc, OnceLock};
 
 use super::annotate;
@@ -87,8 +88,15 @@ fn start(_name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     Ok(())
 }
 
+/// In the model the order of what is found out once does not matter.
+#[cfg(feature = "model")]
+pub fn aside<T: Send + Sync + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+    Ok(body())
+}
+
 /// Runs `body` in a thread of its own and waits until that has gone. Not with pthread_join(3),
 /// which is a cancellation point, and returns when the thread can still be seen.
+#[cfg(not(feature = "model"))]
 pub fn aside<T: Send + Sync + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let answer = Arc::new(OnceLock::new());
     let theirs = answer.clone();

@@ -46,6 +46,8 @@ impl Descriptor {
 /// A counter of eight bytes: eventfd(2), timerfd_create(2).
 pub struct Counter {
     pub fd: RawFd,
+    /// It did when it was added: reading it must be asked not to, which costs more.
+    pub blocks: bool,
     pub is_watched: bool,
     /// What has been read and nobody has fetched.
     pub pending: u64,
@@ -54,7 +56,12 @@ pub struct Counter {
 impl Counter {
     /// Reads what is there now; `None` when somebody was faster.
     pub fn take(&mut self, id: Key, cookie: u64) -> Option<Event> {
-        match descriptor::counter_read(self.fd) {
+        let read = if self.blocks {
+            descriptor::counter_read(self.fd)
+        } else {
+            descriptor::counter_read_plain(self.fd)
+        };
+        match read {
             Ok(count) => {
                 self.pending = count;
                 Some(self.event(id, cookie))

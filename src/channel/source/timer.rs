@@ -40,7 +40,7 @@ impl Timer {
     /// Its event if it has expired; `None` when somebody was faster.
     pub fn take(&self, id: Key, cookie: u64) -> Option<Event> {
         let mut event = Event::new(event::TIMER, -1, id, cookie);
-        match descriptor::timer_read(self.fd()) {
+        match descriptor::counter_read_plain(self.fd()) {
             Ok(count) => event.result = i64::try_from(count).unwrap_or(i64::MAX),
             Err(Errno::EAGAIN) => return None,
             Err(errno) => event.fail(errno),
