@@ -114,10 +114,6 @@ pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
 }
 
 /// Blocks; what the kernel answers.
-///
-/// Never inlined: a cancellation may come at any instruction in here, and a frame that has
-/// nothing to clean up is one that can be unwound from anywhere.
-#[inline(never)]
 pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
     let time = terms.remaining();
     let time_pointer = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
@@ -128,53 +124,82 @@ pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
         pad: 0,
         timespec: time_pointer as u64,
     };
-    let mut old = 0;
+    let mut polled = libc::pollfd { fd: -1, events: 0, revents: 0 };
+    // ppoll(2) writes what is left.
+    let mut time_copy = time;
+    let time_copy_pointer = time_copy.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    // A wait with a time limit is never restarted behind our back (signal(7)), so a signal ends it
+    // whatever SA_RESTART says: for ever is a very long time here.
+    let long = libc::timespec { tv_sec: i64::from(u32::MAX), tv_nsec: 0 };
+    let limit = if time.is_some() { time_pointer } else { &raw const long };
+    let call = match sleep {
+        Sleep::Ring { fd, complete } => Call {
+            number: libc::SYS_io_uring_enter,
+            arguments: [
+                *fd as usize,
+                0,
+                *complete as usize,
+                (ENTER_GETEVENTS | ENTER_EXT_ARG) as usize,
+                &raw const argument as usize,
+                size_of::<GetEventsArgument>(),
+            ],
+        },
+        Sleep::Poll { fd, events } => {
+            polled.fd = *fd;
+            polled.events = *events;
+            Call {
+                number: libc::SYS_ppoll,
+                arguments: [
+                    &raw mut polled as usize,
+                    1,
+                    time_copy_pointer as usize,
+                    mask_pointer as usize,
+                    KERNEL_SIGSET_BYTES,
+                    0,
+                ],
+            }
+        }
+        Sleep::Word { word, expected } => Call {
+            number: libc::SYS_futex,
+            arguments: [
+                std::ptr::from_ref(&**word) as usize,
+                (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize,
+                *expected as usize,
+                limit as usize,
+                0,
+                0,
+            ],
+        },
+    };
     // SAFETY: every pointer is to a local that outlives the call or null; during the call the
     // thread owns no lock and no half-changed state, so that it may be cancelled there.
-    let answer = unsafe {
-        pthread_setcanceltype(CANCEL_ASYNCHRONOUS, &mut old);
-        let answer = match sleep {
-            Sleep::Ring { fd, complete } => syscall(
-                libc::SYS_io_uring_enter,
-                *fd,
-                0u32,
-                *complete,
-                ENTER_GETEVENTS | ENTER_EXT_ARG,
-                &raw const argument,
-                size_of::<GetEventsArgument>(),
-            ),
-            Sleep::Poll { fd, events } => {
-                let mut polled = libc::pollfd { fd: *fd, events: *events, revents: 0 };
-                let mut time_copy = time;
-                let time_pointer =
-                    time_copy.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
-                syscall(
-                    libc::SYS_ppoll,
-                    &raw mut polled,
-                    1usize,
-                    time_pointer,
-                    mask_pointer,
-                    KERNEL_SIGSET_BYTES,
-                )
-            }
-            Sleep::Word { word, expected } => {
-                // A wait with a time limit is never restarted behind our back (signal(7)), so a
-                // signal ends it whatever SA_RESTART says: for ever is a very long time here.
-                let long = libc::timespec { tv_sec: i64::from(u32::MAX), tv_nsec: 0 };
-                let limit = if time.is_some() { time_pointer } else { &raw const long };
-                syscall(
-                    libc::SYS_futex,
-                    std::ptr::from_ref(&**word),
-                    libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
-                    *expected,
-                    limit,
-                )
-            }
-        };
-        let errno = *libc::__errno_location();
-        pthread_setcanceltype(old, std::ptr::null_mut());
-        *libc::__errno_location() = errno;
-        answer
-    };
-    check(answer)
+    check(unsafe { call.make() })
+}
+
+/// A system call that is ready to be made.
+struct Call {
+    number: libc::c_long,
+    arguments: [usize; 6],
+}
+
+impl Call {
+    /// Makes it as a cancellation point. A cancellation may come at any instruction between the
+    /// two changes of the type, so nothing is called there but the kernel: a frame of ours that
+    /// has nothing to clean up can be unwound from anywhere, but not what it calls.
+    ///
+    /// # Safety
+    /// The arguments are right for the call, and the thread may be cancelled during it.
+    #[inline(never)]
+    unsafe fn make(&self) -> libc::c_long {
+        let number = self.number;
+        let [first, second, third, fourth, fifth, sixth] = self.arguments;
+        let mut old = 0;
+        // SAFETY: by the contract of this function; neither change touches errno.
+        unsafe {
+            pthread_setcanceltype(CANCEL_ASYNCHRONOUS, &raw mut old);
+            let answer = syscall(number, first, second, third, fourth, fifth, sixth);
+            pthread_setcanceltype(old, std::ptr::null_mut());
+            answer
+        }
+    }
 }
