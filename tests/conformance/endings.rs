@@ -1,12 +1,15 @@
 //! The end of things while they are in use: sources that are removed under fire, channels that are
 //! destroyed with everything armed, threads that end and leave what they have armed to others.
 
+use std::io::ErrorKind::BrokenPipe;
+use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use sio::capi::types::SIO_RELEASE;
+use sio::capi::types::{EC_COUNTER, EC_EDGE, SIO_RELEASE};
 use sio::channel::{Event, event};
 use sio::error::Errno;
 
@@ -181,6 +184,28 @@ fn status_stays_with_the_child<F: Face>() {
         assert!(child.reap());
         assert_eq!(channel.wait().cookie, 1);
         channel.check_empty();
+    }
+}
+
+/// After `ec_remove`, and after `ec_destroy`, nobody reads a counter any more, and a file is closed
+/// when the program closes it.
+fn files_are_let_go<F: Face>() {
+    for is_removed in [true, false] {
+        let (reader, writer) = std::io::pipe().expect("pipe");
+        let counter = system::counter();
+        let ec = F::create(0).expect("ec_create");
+        let add = |fd, flags| F::add_fd(ec, fd, libc::POLLIN, flags, 1).expect("ec_add_fd");
+        let sources = [add(reader.as_raw_fd(), EC_EDGE), add(counter.as_raw_fd(), EC_COUNTER)];
+        assert_eq!(F::next_events(ec, &mut [Event::EMPTY]), Err(Errno::EAGAIN));
+        match is_removed {
+            true => sources.into_iter().for_each(|one| assert_eq!(F::remove(ec, one), Ok(()))),
+            false => assert_eq!(F::destroy(ec), Ok(())),
+        }
+        counter.write(5).expect("write");
+        assert_eq!(counter.read(), Ok(5));
+        drop(reader);
+        assert_eq!((&writer).write(b"x").map_err(|error| error.kind()), Err(BrokenPipe));
+        assert_eq!(F::destroy(ec).is_ok(), is_removed);
     }
 }
 
@@ -398,6 +423,7 @@ behaviours!(
     removed_under_fire,
     processes_removed_under_fire,
     status_stays_with_the_child,
+    files_are_let_go,
     rearmed_while_woken,
     destroyed_with_everything_armed,
     armed_by_a_thread_that_ends,
