@@ -83,7 +83,7 @@ fn every_compiler_takes_them() {
             common::skip("the examples", &format!("no {compiler}"));
             continue;
         }
-        for name in ["hello", "all_sources", "notify", "echo", "udp_echo", "httpd"] {
+        for name in ["hello", "all_sources", "notify", "aio_copy", "echo", "udp_echo", "httpd"] {
             build(name, compiler);
         }
     }
@@ -108,6 +108,23 @@ fn all_sources_are_heard_of() {
         for source in ["socket", "queue", "signal", "timer", "semaphore", "word", "child"] {
             let told = text.lines().filter(|line| line.starts_with(source)).count();
             assert_eq!(told, 1, "{source} in {text}");
+        }
+    }
+}
+
+#[test]
+fn aio_copy_copies_files_of_any_size() {
+    let program = build("aio_copy", &common::compiler());
+    let files = common::scratch("examples-copy");
+    for engine in ENGINES {
+        for size in [0, 1, 65_536, 5_000_001] {
+            let (from, to) =
+                (files.join(format!("from-{engine}")), files.join(format!("to-{engine}")));
+            let sent = pattern(size, size);
+            fs::write(&from, &sent).expect("a file");
+            let text = common::output(command(&program, engine).arg(&from).arg(&to));
+            assert_eq!(text.expect("aio_copy"), format!("{size} bytes\n"));
+            assert!(fs::read(&to).expect("the copy") == sent, "{size} bytes, {engine}");
         }
     }
 }
