@@ -6,7 +6,7 @@ use super::lanes::Key;
 use crate::sys::control::Control;
 use crate::sys::descriptor::Kept;
 use crate::sys::notify::{self, Callback};
-use crate::sys::transfer::Memory;
+use crate::sys::transfer::{Identity, Memory};
 
 /// How the program is told of the end. sigevent(3type).
 #[derive(Clone, Copy)]
@@ -127,6 +127,9 @@ pub struct Entry {
     pub next: Option<u32>,
     /// A descriptor of our own where there is no lane to have one.
     pub kept: Option<Kept>,
+    /// The file that it was made for, where another thread starts it: the descriptor may have come
+    /// to mean another one until then.
+    pub file: Option<Identity>,
 }
 
 impl Entry {

@@ -18,7 +18,7 @@ use crate::error::{Errno, Result};
 use crate::sys::cell::thread_mark;
 use crate::sys::control::{Control, Ticket};
 use crate::sys::descriptor::Kept;
-use crate::sys::transfer::NO_OFFSET;
+use crate::sys::transfer::{self, NO_OFFSET};
 
 /// Requests of one `lio_listio`.
 pub struct Group {
@@ -114,6 +114,7 @@ impl State {
             ahead: 0,
             next: None,
             kept: None,
+            file: needs_helper.then(|| transfer::identity(request.fd).ok()).flatten(),
         };
         let slot = self.entries.insert(entry) as u32;
         request.control.set_ticket(Ticket { number, slot });
@@ -172,6 +173,13 @@ impl State {
         {
             return self.end(index, Err(Errno::EBADF));
         }
+        if entry.file.is_some() {
+            let entry = &self.entries[index as usize];
+            if entry.file != transfer::identity(self.descriptor(entry)).ok() {
+                return self.end(index, Err(Errno::EBADF));
+            }
+        }
+        let entry = &mut self.entries[index as usize];
         let means = means(entry, self.backend.is_self_driven());
         let is_await = matches!(means, Means::Await { .. });
         entry.phase = if is_await { Phase::Polled } else { Phase::Started };
