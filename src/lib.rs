@@ -4,7 +4,7 @@
 //! Zero-Copy Network I/O"); `docs/architecture.md` tells how it is built. Arrows go one way:
 //!
 //! ```text
-//!   capi -> api -> channel -> aio -> engine -> region -> sys
+//!   capi -> api -> channel -> aio -> engine -> port -> net -> region -> sys
 //! ```
 //!
 //! A module may use what stands to the right of it. [`error`] and [`limits`] are for all.
@@ -18,5 +18,6 @@ pub mod engine;
 pub mod error;
 pub mod limits;
 pub mod log;
+pub mod net;
 pub mod region;
 pub mod sys;
