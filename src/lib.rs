@@ -19,5 +19,6 @@ pub mod error;
 pub mod limits;
 pub mod log;
 pub mod net;
+pub mod port;
 pub mod region;
 pub mod sys;

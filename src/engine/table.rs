@@ -8,7 +8,7 @@ use super::Engine;
 use super::checked::Checked;
 use super::epoll::Epoll;
 use super::uring::Uring;
-use crate::error::{Errno, Result};
+use crate::error::{Errno, Refusal, Result};
 use crate::log::{self, Level};
 use crate::sys::annotate;
 use crate::sys::ring::{self, Features};
@@ -22,13 +22,6 @@ pub enum Kind {
 }
 
 pub const KINDS: [Kind; 2] = [Kind::Uring, Kind::Epoll];
-
-/// Why an engine does not serve.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    pub errno: Errno,
-    pub cause: String,
-}
 
 /// How well an engine does one thing here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
