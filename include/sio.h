@@ -251,6 +251,32 @@ struct sio_info {
   uint64_t si_received_copied_bytes;
 };
 
+/**
+ * Requests of POSIX AIO, counted as they are made. May grow: the size is passed along.
+ */
+struct sio_aio_counts {
+  /**
+   * Done in the call that made them.
+   */
+  uint64_t sc_at_once;
+  /**
+   * Given to the kernel's ring.
+   */
+  uint64_t sc_by_ring;
+  /**
+   * Given to threads of the library's.
+   */
+  uint64_t sc_by_threads;
+  /**
+   * What does those that are not done at once: "io_uring", "epoll" for threads, or "".
+   */
+  char sc_engine[16];
+  /**
+   * Why the preferred engine does not, or "".
+   */
+  char sc_reason[104];
+};
+
 #ifdef __cplusplus
 extern "C" {
 #endif // __cplusplus
@@ -506,6 +532,13 @@ int async_io_pause(void);
  * Takes back what is registered for a descriptor. See async_io_cancel(3).
  */
 int async_io_cancel(int fd);
+
+/**
+ * Counts requests of POSIX AIO there from now on. See sio_aio_count(3).
+ *
+ * `counts` points to `size` bytes that stay valid as long as the process lives.
+ */
+int sio_aio_count(struct sio_aio_counts *counts, size_t size);
 
 #ifdef __cplusplus
 }  // extern "C"

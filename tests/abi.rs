@@ -75,6 +75,12 @@ AT(struct sio_info, si_sent_bytes, 128);
 AT(struct sio_info, si_received_bytes, 136);
 AT(struct sio_info, si_sent_copied_bytes, 144);
 AT(struct sio_info, si_received_copied_bytes, 152);
+PROMISE(sizeof(struct sio_aio_counts) == 144);
+AT(struct sio_aio_counts, sc_at_once, 0);
+AT(struct sio_aio_counts, sc_by_ring, 8);
+AT(struct sio_aio_counts, sc_by_threads, 16);
+AT(struct sio_aio_counts, sc_engine, 24);
+AT(struct sio_aio_counts, sc_reason, 40);
 PROMISE(sizeof(ec_t) == sizeof(int));
 PROMISE(sizeof(dma_mem_t) == 8);
 PROMISE(EC_CAPACITY(20) == 20u << 24);
@@ -90,7 +96,7 @@ fn header_is_generated_from_the_source() {
     let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
     // The C interface alone: constants of the rest of the library are none of the program's.
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["types", "channel", "source", "area", "socket", "notify"] {
+    for file in ["types", "channel", "source", "area", "socket", "notify", "counts"] {
         builder = builder.with_src(root().join("src/capi").join(file).with_extension("rs"));
     }
     let bindings = builder.generate().expect("cbindgen makes a header");

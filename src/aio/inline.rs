@@ -10,6 +10,7 @@ use super::lanes::Key;
 use super::queue;
 use super::request::{Operation, Request, Rest, Route, Stream};
 use crate::error::{Errno, Result};
+use crate::sys::tally::{self, Way};
 use crate::sys::transfer::{self, Memory, NO_OFFSET};
 
 /// Larger transfers take long enough to be worth another thread.
@@ -51,6 +52,7 @@ pub fn attempt(request: &Request) -> Outcome {
     let outcome = outcome.unwrap_or_else(|errno| Outcome::Done(Err(errno)));
     if matches!(outcome, Outcome::Done(_)) {
         BURST.fetch_add(1, Ordering::Relaxed);
+        tally::add(Way::AtOnce);
     }
     outcome
 }

@@ -15,6 +15,7 @@ use crate::error::Result;
 use crate::sys::cell::{Leaked, thread_mark};
 use crate::sys::quiet::{Entered, Quiet};
 use crate::sys::sync::atomic::AtomicU32;
+use crate::sys::tally::{self, Way};
 use crate::sys::wait::Sleep;
 use crate::sys::{fork, futex};
 
@@ -65,10 +66,12 @@ pub fn queue() -> Result<&'static Queue> {
 /// Chosen as the engine of a channel is.
 fn build() -> Result<Box<dyn Backend>> {
     let choice = table::choose(0)?;
-    match choice.kind {
-        Kind::Uring => Ok(Box::new(backend::Ring::new()?)),
-        Kind::Epoll => Ok(Box::new(backend::Threads::new())),
-    }
+    let backend: Box<dyn Backend> = match choice.kind {
+        Kind::Uring => Box::new(backend::Ring::new()?),
+        Kind::Epoll => Box::new(backend::Threads::new()),
+    };
+    tally::tell(choice.kind.name(), &choice.reason);
+    Ok(backend)
 }
 
 /// Whether nothing waits in any lane.
@@ -168,6 +171,7 @@ impl Queue {
         }
         let index = state.enter(request, rest, needs_helper);
         state.begin(index);
+        tally::add(if state.backend.is_self_driven() { Way::Threads } else { Way::Ring });
         Ok(())
     }
 

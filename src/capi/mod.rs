@@ -10,6 +10,7 @@ mod aio64;
 mod area;
 mod channel;
 mod convert;
+mod counts;
 mod guard;
 mod notify;
 mod pause;

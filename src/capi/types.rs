@@ -4,6 +4,7 @@
 use std::ffi::{c_int, c_void};
 
 use crate::channel::Event;
+use crate::sys::tally::Counts;
 
 /// An event channel: a file descriptor. The talk, "Event Handling Solutions"; its author later
 /// found that it is better a descriptor.
@@ -59,6 +60,22 @@ pub struct sio_info {
     pub si_received_copied_bytes: u64,
 }
 
+/// Requests of POSIX AIO, counted as they are made. May grow: the size is passed along.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct sio_aio_counts {
+    /// Done in the call that made them.
+    pub sc_at_once: u64,
+    /// Given to the kernel's ring.
+    pub sc_by_ring: u64,
+    /// Given to threads of the library's.
+    pub sc_by_threads: u64,
+    /// What does those that are not done at once: "io_uring", "epoll" for threads, or "".
+    pub sc_engine: [std::ffi::c_char; 16],
+    /// Why the preferred engine does not, or "".
+    pub sc_reason: [std::ffi::c_char; 104],
+}
+
 const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<event_data>() == 64 && align_of::<event_data>() == 8);
@@ -76,6 +93,9 @@ const _: () = {
     assert!(offset_of!(event_data, ev_pad) == offset_of!(Event, pad));
     assert!(offset_of!(event_data, ev_reserved) == offset_of!(Event, reserved));
     assert!(size_of::<sio_info>() == 160);
+    assert!(size_of::<sio_aio_counts>() == 144 && size_of::<Counts>() == 144);
+    assert!(offset_of!(sio_aio_counts, sc_engine) == offset_of!(Counts, engine));
+    assert!(offset_of!(sio_aio_counts, sc_reason) == offset_of!(Counts, reason));
 };
 
 /// The notification of timer_create and mq_notify: an event for the channel sigev_ec.

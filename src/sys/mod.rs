@@ -30,6 +30,7 @@ pub mod signal;
 pub mod socket;
 pub mod span;
 pub mod sync;
+pub mod tally;
 pub mod thread;
 pub mod transfer;
 pub mod wait;
