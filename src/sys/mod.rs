@@ -24,6 +24,7 @@ pub mod notify;
 pub mod poll;
 pub mod process;
 pub mod quiet;
+pub mod relay;
 pub mod ring;
 pub mod semaphore;
 pub mod signal;
