@@ -25,7 +25,8 @@
 struct itimerspec;
 
 /**
- * The notification of timer_create and mq_notify: an event for the channel sigev_ec.
+ * The notification of aio_read, lio_listio, timer_create and mq_notify: an event for the channel
+ * sigev_ec.
  */
 #define SIGEV_EC 16
 

@@ -38,7 +38,8 @@ pub fn ensure(queue: &'static Queue, state: &mut State) -> Result<()> {
 pub fn call_due<'a>(queue: &'a Queue, mut state: Entered<'a, State>) {
     while let Some(call) = state.helper.to_call.pop_front() {
         drop(state);
-        call.send();
+        // No thread is to be had: nothing more can be done.
+        let _ = call.start();
         state = queue.enter();
     }
 }
@@ -59,7 +60,7 @@ fn run(queue: &'static Queue) {
         if let Some(call) = state.helper.to_call.pop_front() {
             queue.settle(&mut state);
             drop(state);
-            call.send();
+            let _ = call.start();
             continue;
         }
         if state.helper.is_needed() {

@@ -16,6 +16,7 @@ mod inline;
 mod kind;
 mod lanes;
 mod list;
+mod mailbox;
 mod queue;
 mod request;
 mod state;
@@ -23,7 +24,8 @@ mod wait;
 
 pub use cancel::{Cancelled, cancel};
 pub use inline::asked;
-pub use list::{List, list};
+pub use list::{List, Listing, list};
+pub use mailbox::{Letter, Mailbox, Recipient};
 pub use queue::poke;
 pub use request::{Notification, Operation, Request};
 pub use wait::{Step, Waiting};
@@ -37,13 +39,14 @@ pub fn submit(request: &Request) -> Result<()> {
     match inline::attempt(request) {
         Outcome::Done(outcome) => {
             request.control.finish(outcome);
-            request.notification.send();
+            request.notification.clone().send(&request.end(outcome));
             Ok(())
         }
         Outcome::Rest(rest) => {
             let accepted = queue::queue().and_then(|queue| queue.accept(request, rest));
             if let Err(errno) = accepted {
                 request.control.finish(Err(errno));
+                request.notification.forgo();
             }
             accepted
         }

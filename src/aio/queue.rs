@@ -2,12 +2,14 @@
 //!
 //! A child after fork has books of its own: requests are not inherited.
 
+use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::backend::{self, Backend, Glance};
 use super::helper;
 use super::lanes::Key;
+use super::mailbox::Mailbox;
 use super::request::{Request, Rest, Route, Stream};
 use super::state::State;
 use crate::engine::table::{self, Kind};
@@ -34,6 +36,8 @@ pub struct Queue {
     lanes: AtomicUsize,
     word: Arc<AtomicU32>,
     glance: Glance,
+    /// The backend's, which is readable when it has something.
+    pub fd: Option<RawFd>,
 }
 
 static QUEUE: Leaked<Queue> = Leaked::empty();
@@ -52,13 +56,14 @@ pub fn queue() -> Result<&'static Queue> {
     }
     fork::watch();
     let mut backend = build()?;
-    let glance = backend.glance();
+    let (glance, fd) = (backend.glance(), backend.fd());
     let new = Queue {
         epoch: fork::epoch(),
         state: Quiet::new(State::new(backend)),
         lanes: AtomicUsize::new(0),
         word: Arc::new(AtomicU32::new(0)),
         glance,
+        fd,
     };
     Ok(QUEUE.replace(old, Box::new(new)))
 }
@@ -108,6 +113,25 @@ pub fn poke() {
     }
 }
 
+/// Whether the backend has something that nobody has taken in. What it says may be old.
+pub fn has_completions() -> bool {
+    present().is_some_and(|queue| (queue.glance)())
+}
+
+/// Takes in what has ended, on behalf of the channel that this mailbox belongs to.
+pub fn reap_for(mailbox: &Mailbox) {
+    let Some(queue) = present() else { return };
+    let mut state = queue.enter();
+    state.collector = std::ptr::from_ref(mailbox).addr();
+    state.reap();
+    state.collector = 0;
+    if state.sleepers.leader == thread_mark() {
+        // A signal handler, while its own thread is about to sleep.
+        state.backend.kick();
+    }
+    queue.settle(&mut state);
+}
+
 /// A thread of the backend's has done a piece of work.
 pub fn bring(index: u32, outcome: Result<usize>) {
     change(|state| {
@@ -148,20 +172,24 @@ impl Queue {
 
     /// Enters a request that could not be done at once. `EAGAIN`: there is no thread to be had.
     pub fn accept(&'static self, request: &Request, rest: Rest) -> Result<()> {
+        request.notification.expect(self.fd)?;
         let mut state = self.enter();
         let accepted = self.take_on(&mut state, request, rest);
         self.settle(&mut state);
-        accepted
+        drop(state);
+        accepted.inspect_err(|_| request.notification.expect_no_more())
     }
 
     /// The same, for several: [`Queue::settle`] is next.
     pub fn take_on(&'static self, state: &mut State, request: &Request, rest: Rest) -> Result<()> {
         state.backend.prepare(state.entries.len() + 1)?;
-        let is_group_told = |group: u32| state.groups[group as usize].notification.is_due_unasked();
+        let is_group_told = |group: u32| state.groups[group as usize].notification.needs_thread();
         let is_told =
-            request.notification.is_due_unasked() || request.group.is_some_and(is_group_told);
-        let mut needs_helper =
-            !state.backend.is_self_driven() && (is_told || has_sequel(state, &rest.route, request));
+            request.notification.needs_thread() || request.group.is_some_and(is_group_told);
+        // A channel that tells of a request also sees to it that it goes on.
+        let mut needs_helper = !state.backend.is_self_driven()
+            && (is_told
+                || !request.notification.is_event() && has_sequel(state, &rest.route, request));
         if needs_helper && let Err(errno) = helper::ensure(self, state) {
             if is_told {
                 return Err(errno);

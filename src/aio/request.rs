@@ -1,19 +1,32 @@
 //! One request: what the program has asked for, and how far it has got.
 
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use super::lanes::Key;
+use super::mailbox::{Letter, Mailbox};
+use crate::error::Result;
 use crate::sys::control::Control;
 use crate::sys::descriptor::Kept;
 use crate::sys::notify::{self, Callback};
 use crate::sys::transfer::{Identity, Memory};
 
 /// How the program is told of the end. sigevent(3type).
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub enum Notification {
     None,
-    Signal { signal: i32, value: usize, thread: Option<i32> },
+    Signal {
+        signal: i32,
+        value: usize,
+        thread: Option<i32>,
+    },
     Call(Callback),
+    /// In a slot of an event channel that has been reserved. A list is known by its address.
+    Event {
+        mailbox: Arc<Mailbox>,
+        cookie: u64,
+        list: Option<usize>,
+    },
 }
 
 impl Notification {
@@ -22,8 +35,19 @@ impl Notification {
         !matches!(self, Self::None)
     }
 
+    /// Whether a thread of ours has to see to it that it comes. A channel that is waited on sees
+    /// for itself.
+    pub fn needs_thread(&self) -> bool {
+        matches!(self, Self::Signal { .. } | Self::Call(_))
+    }
+
+    /// Whether an event channel tells.
+    pub fn is_event(&self) -> bool {
+        matches!(self, Self::Event { .. })
+    }
+
     /// Tells, from a thread that may do anything.
-    pub fn send(self) {
+    pub fn send(self, end: &End) {
         match self {
             Self::None => {}
             Self::Signal { signal, value, thread } => {
@@ -32,6 +56,34 @@ impl Notification {
             }
             // No thread is to be had: as above.
             Self::Call(callback) => drop(callback.start()),
+            Self::Event { mailbox, cookie, list } => {
+                mailbox.recipient().deliver(&end.letter(cookie, list));
+            }
+        }
+    }
+}
+
+/// What has ended: a request, or a list of so many.
+#[derive(Clone, Copy)]
+pub enum End {
+    Request { block: usize, fd: RawFd, outcome: Result<usize> },
+    List { requests: usize },
+}
+
+impl End {
+    pub fn letter(&self, cookie: u64, list: Option<usize>) -> Letter {
+        match *self {
+            Self::Request { block, fd, outcome } => {
+                let (result, errno) = match outcome {
+                    Ok(count) => (count as i64, 0),
+                    Err(errno) => (-1, errno as i32),
+                };
+                Letter { pointer: block, fd: Some(fd), result, errno, cookie }
+            }
+            Self::List { requests } => {
+                let pointer = list.unwrap_or_default();
+                Letter { pointer, fd: None, result: requests as i64, errno: 0, cookie }
+            }
         }
     }
 }
@@ -46,7 +98,7 @@ pub enum Operation {
     },
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Request {
     pub control: Control,
     pub operation: Operation,
@@ -56,6 +108,13 @@ pub struct Request {
     pub notification: Notification,
     /// The list that it belongs to.
     pub group: Option<u32>,
+}
+
+impl Request {
+    /// How it has ended, for those who tell.
+    pub fn end(&self, outcome: Result<usize>) -> End {
+        End::Request { block: self.control.address(), fd: self.fd, outcome }
+    }
 }
 
 /// What kind of file it goes to, and so how it is done.

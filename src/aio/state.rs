@@ -6,18 +6,21 @@
 
 use std::collections::VecDeque;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use slab::Slab;
 
 use super::backend::{Backend, ENDED_MAX, Means, Work};
 use super::inline;
 use super::lanes::Lanes;
+use super::mailbox::Spent;
 use super::queue::Sleepers;
-use super::request::{Entry, Notification, Operation, Phase, Request, Rest, Route, Stream};
+use super::request::{End, Entry, Notification, Operation, Phase, Request, Rest, Route, Stream};
 use crate::error::{Errno, Result};
 use crate::sys::cell::thread_mark;
 use crate::sys::control::{Control, Ticket};
 use crate::sys::descriptor::Kept;
+use crate::sys::notify::Callback;
 use crate::sys::transfer::{self, NO_OFFSET};
 
 /// Requests of one `lio_listio`.
@@ -25,6 +28,8 @@ pub struct Group {
     /// Those that have not ended, and one while the list is still being begun.
     pub left: usize,
     pub notification: Notification,
+    /// How many there are, for whoever is told.
+    pub requests: usize,
     /// A thread waits for it and removes it.
     pub is_awaited: bool,
 }
@@ -39,7 +44,7 @@ pub struct Helper {
     /// Requests that it is to start.
     pub to_start: VecDeque<u32>,
     /// Functions that it is to call, each in a thread.
-    pub to_call: VecDeque<Notification>,
+    pub to_call: VecDeque<Callback>,
 }
 
 pub struct State {
@@ -57,6 +62,9 @@ pub struct State {
     /// Something has happened that those who sleep may want to know.
     pub has_news: bool,
     pub sleepers: Sleepers,
+    /// The mailbox whose channel takes in what has ended, by address.
+    pub collector: usize,
+    spent: Spent,
     /// The outcome of the request that is being cancelled.
     pub watched: Option<(u64, Option<Result<usize>>)>,
 }
@@ -75,6 +83,8 @@ impl State {
             next_number: 1,
             has_news: false,
             sleepers: Sleepers::default(),
+            collector: 0,
+            spent: Vec::new(),
             watched: None,
         }
     }
@@ -95,6 +105,9 @@ impl State {
         self.to_retry.reserve(more);
         self.helper.to_start.reserve(more);
         self.helper.to_call.reserve(more + self.groups.len() + 1);
+        // Here memory may be freed.
+        self.spent.clear();
+        self.spent.reserve(more + self.groups.len() + 1);
     }
 
     /// Enters a request; [`State::begin`] is next.
@@ -103,7 +116,7 @@ impl State {
         let number = self.next_number;
         self.next_number += 1;
         let entry = Entry {
-            request: *request,
+            request: request.clone(),
             number,
             route: rest.route,
             done: rest.done,
@@ -331,7 +344,8 @@ impl State {
         }
         self.has_news = true;
         entry.request.control.finish(outcome);
-        self.tell(entry.request.notification);
+        let end = entry.request.end(outcome);
+        self.tell(entry.request.notification, &end);
         if entry.needs_helper {
             self.helper.needed -= 1;
         }
@@ -355,6 +369,10 @@ impl State {
         }
     }
 
+    pub fn add_group(&mut self, group: Group) -> u32 {
+        self.groups.insert(group) as u32
+    }
+
     /// One request fewer to wait for.
     pub fn leave_group(&mut self, index: u32) {
         let group = &mut self.groups[index as usize];
@@ -367,18 +385,23 @@ impl State {
             return;
         }
         let group = self.groups.remove(index as usize);
-        if group.notification.is_due_unasked() {
+        if group.notification.needs_thread() {
             self.helper.needed -= 1;
         }
-        self.tell(group.notification);
+        self.tell(group.notification, &End::List { requests: group.requests });
     }
 
     /// Signals are sent by whoever is here; a function needs a thread, which a signal handler must
-    /// not start.
-    fn tell(&mut self, notification: Notification) {
+    /// not start; a channel finds its event when it looks.
+    fn tell(&mut self, notification: Notification, end: &End) {
         match notification {
-            Notification::Call(_) => self.helper.to_call.push_back(notification),
-            other => other.send(),
+            Notification::Call(callback) => self.helper.to_call.push_back(callback),
+            Notification::Event { mailbox, cookie, list } => {
+                let is_here = Arc::as_ptr(&mailbox).addr() == self.collector;
+                mailbox.put(end.letter(cookie, list), is_here);
+                self.spent.push(mailbox);
+            }
+            other => other.send(end),
         }
     }
 }

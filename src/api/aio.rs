@@ -1,14 +1,24 @@
 //! Asynchronous requests: where the calls of the family come together.
 #![forbid(unsafe_code)]
 
+use std::os::fd::RawFd;
+
 use super::blocking::{Blocking, Progress};
+use super::context::context;
 use crate::aio::{self, Step, Waiting};
 pub use crate::aio::{
-    Cancelled, List, Notification, Operation, Request, asked, cancel, list, poke, submit,
+    Cancelled, List, Listing, Notification, Operation, Request, asked, cancel, list, poke, submit,
 };
 use crate::error::Result;
 use crate::sys::control::Control;
-use crate::sys::wait::Terms;
+use crate::sys::wait::{Terms, Uncancellable};
+
+/// SIGEV_EC: a slot of a channel is reserved, until the request has ended or is refused.
+pub fn event(ec: RawFd, cookie: u64, list: Option<usize>) -> Result<Notification> {
+    let _uncancellable = Uncancellable::begin();
+    let mailbox = context().channel(ec)?.reserve_for_request()?;
+    Ok(Notification::Event { mailbox, cookie, list })
+}
 
 /// `aio_suspend`, and the rest of a `lio_listio` with `LIO_WAIT`.
 pub struct Wait<'a>(Waiting<'a>);

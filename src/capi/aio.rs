@@ -7,8 +7,9 @@ use std::ffi::{c_int, c_void};
 
 use libc::{aiocb, sigevent, timespec};
 
+use super::types::SIGEV_EC;
 use super::{convert, guard};
-use crate::api::aio::{self, Cancelled, Notification, Operation, Request, Wait};
+use crate::api::aio::{self, Cancelled, Listing, Notification, Operation, Request, Wait};
 use crate::error::{Errno, Result};
 use crate::sys::control::{Asked, Control, SigEvent};
 use crate::sys::notify::{self, Callback};
@@ -17,18 +18,23 @@ use crate::sys::transfer::Memory;
 /// As `sysconf(_SC_AIO_PRIO_DELTA_MAX)` says.
 const PRIORITY_MAX: i32 = 20;
 
-/// A request that is wrong in a way that its block tells, not the call.
-struct Wrong;
+/// Why there is no request.
+enum Wrong {
+    /// Told by the block alone.
+    Block,
+    /// Told by the call, too.
+    Call(Errno),
+}
 
-/// How the program wants to hear of the end. What the C library does not know means nothing, here
-/// as there: programs leave it unset.
-fn notification(event: &SigEvent) -> std::result::Result<Notification, Wrong> {
+/// How the program wants to hear of the end: of a request, or of the list at this address. What the
+/// C library does not know means nothing, here as there: programs leave it unset.
+fn notification(event: &SigEvent, list: Option<usize>) -> std::result::Result<Notification, Wrong> {
     let thread = (event.notify == libc::SIGEV_THREAD_ID).then_some(event.rest[0] as i32);
     match event.notify {
         // Blocks that were only cleared ask for the signal 0, which is none.
         libc::SIGEV_SIGNAL | libc::SIGEV_THREAD_ID if event.signal == 0 => Ok(Notification::None),
         libc::SIGEV_SIGNAL | libc::SIGEV_THREAD_ID if !notify::is_signal(event.signal) => {
-            Err(Wrong)
+            Err(Wrong::Block)
         }
         libc::SIGEV_SIGNAL | libc::SIGEV_THREAD_ID => {
             Ok(Notification::Signal { signal: event.signal, value: event.value, thread })
@@ -38,6 +44,7 @@ fn notification(event: &SigEvent) -> std::result::Result<Notification, Wrong> {
             // SAFETY: the program says that these are a function and attributes.
             Ok(Notification::Call(unsafe { Callback::new(function, attributes, event.value) }))
         }
+        SIGEV_EC => aio::event(event.channel(), event.value as u64, list).map_err(Wrong::Call),
         _ => Ok(Notification::None),
     }
 }
@@ -53,9 +60,21 @@ fn request(
         fd: asked.descriptor,
         memory: Memory { address: asked.address, length: asked.length },
         offset: asked.offset,
-        notification: notification(&asked.event)?,
+        notification: notification(&asked.event, None)?,
         group: None,
     })
+}
+
+impl Wrong {
+    /// By the block, and by the call if that is to be.
+    fn tell(self, control: Control) -> Result<()> {
+        let (errno, answer) = match self {
+            Self::Block => (Errno::EINVAL, Ok(())),
+            Self::Call(errno) => (errno, Err(errno)),
+        };
+        control.finish(Err(errno));
+        answer
+    }
 }
 
 /// `EINVAL` for a priority that there is not, which the block tells, too.
@@ -70,10 +89,7 @@ fn check_priority(control: Control, asked: &Asked) -> Result<()> {
 fn begin(control: Control, asked: &Asked, operation: Operation) -> Result<()> {
     match request(control, asked, operation) {
         Ok(request) => aio::submit(&request),
-        Err(Wrong) => {
-            control.finish(Err(Errno::EINVAL));
-            Ok(())
-        }
+        Err(wrong) => wrong.tell(control),
     }
 }
 
@@ -211,18 +227,22 @@ pub unsafe extern "C" fn aio_cancel(fildes: c_int, aiocbp: *mut aiocb) -> c_int 
 /// What there is to do of a list.
 struct Listed {
     requests: Vec<Request>,
+    /// How many there are, with those that are wrong.
+    count: usize,
     /// Why one was not even looked at.
     refusal: Option<Errno>,
 }
 
 impl Listed {
     fn new(blocks: &[Option<Control>]) -> Self {
-        let mut listed = Self { requests: Vec::with_capacity(blocks.len()), refusal: None };
+        let mut listed =
+            Self { requests: Vec::with_capacity(blocks.len()), count: 0, refusal: None };
         for control in blocks.iter().flatten() {
             let asked = control.asked();
             if asked.opcode == libc::LIO_NOP {
                 continue;
             }
+            listed.count += 1;
             if let Err(errno) = check_priority(*control, &asked) {
                 listed.refusal = Some(errno);
                 continue;
@@ -230,11 +250,11 @@ impl Listed {
             let operation = match asked.opcode {
                 libc::LIO_READ => Ok(Operation::Read),
                 libc::LIO_WRITE => Ok(Operation::Write),
-                _ => Err(Wrong),
+                _ => Err(Wrong::Block),
             };
             match operation.and_then(|operation| request(*control, &asked, operation)) {
                 Ok(request) => listed.requests.push(request),
-                Err(Wrong) => control.finish(Err(Errno::EINVAL)),
+                Err(wrong) => listed.refusal = wrong.tell(*control).err().or(listed.refusal),
             }
         }
         listed
@@ -262,11 +282,17 @@ pub unsafe extern "C-unwind" fn lio_listio(
         // SAFETY: by the contract of this function.
         let (blocks, event) = unsafe { (blocks(list, nent)?, sig.cast::<SigEvent>().as_ref()) };
         let told = match event {
-            Some(event) if !awaited => notification(event).map_err(|Wrong| Errno::EINVAL)?,
+            Some(event) if !awaited => {
+                notification(event, Some(list.addr())).map_err(|wrong| match wrong {
+                    Wrong::Block => Errno::EINVAL,
+                    Wrong::Call(errno) => errno,
+                })?
+            }
             _ => Notification::None,
         };
         let mut listed = Listed::new(blocks);
-        let begun = aio::list(&mut listed.requests, told, awaited);
+        let listing = Listing { notification: told, requests: listed.count, is_awaited: awaited };
+        let begun = aio::list(&mut listed.requests, listing);
         refusal = listed.refusal.or(begun.refusal);
         waiting = begun.waiting.map(Wait::from);
         match refusal {

@@ -98,7 +98,8 @@ const _: () = {
     assert!(offset_of!(sio_aio_counts, sc_reason) == offset_of!(Counts, reason));
 };
 
-/// The notification of timer_create and mq_notify: an event for the channel sigev_ec.
+/// The notification of aio_read, lio_listio, timer_create and mq_notify: an event for the channel
+/// sigev_ec.
 pub const SIGEV_EC: c_int = 16;
 
 /// A `struct sigevent` with SIGEV_EC. Where others have a function, its attributes and then room

@@ -7,9 +7,12 @@ use super::event::{self, Event};
 use super::queue::Item;
 use super::source::{self, Kind as SourceKind, Timer, arrival_event, signal_event};
 use super::state::State;
-use crate::engine::{Key, TOKEN};
+use crate::engine::{Key, REQUESTS, TOKEN};
 use crate::error::Result;
 use crate::sys::poll;
+
+/// Members of the poll set that are no sources.
+const NO_SOURCES: usize = 2;
 
 /// Where fetched events go.
 struct Room<'a> {
@@ -132,17 +135,35 @@ impl State {
         }
     }
 
+    /// What the poll set has. A source is not missed because something else took its place.
+    fn ready(&mut self, most: usize) -> Result<Vec<(u64, u32)>> {
+        let mut found = self.poll.ready(most)?;
+        for _ in 0..NO_SOURCES {
+            let has_source = found.iter().any(|&(key, _)| key != TOKEN && key != REQUESTS);
+            if has_source || found.len() < most || self.live() > 0 {
+                break;
+            }
+            for &(key, _) in &found {
+                self.is_no_source(key);
+            }
+            self.poll.recycle(found);
+            found = self.poll.ready(most)?;
+        }
+        Ok(found)
+    }
+
     /// Asks the poll set, and the sources that are ready.
     fn fetch_polled(&mut self, room: &mut Room<'_>) -> Result<()> {
         room.told = room.count;
         if room.left() == 0 || !self.poll.hot {
             return Ok(());
         }
-        let found = self.poll.ready(room.left())?;
+        let found = self.ready(room.left())?;
         for &(key, events) in &found {
-            if key == TOKEN {
-                self.poll.lower_token();
-            } else if room.left() > 0
+            if self.is_no_source(key) {
+                continue;
+            }
+            if room.left() > 0
                 && let Some(source) = self.sources.get(key as Key)
                 && let SourceKind::Descriptor(descriptor) = &source.kind
             {
@@ -243,9 +264,8 @@ impl State {
             return Ok(self.live() > 0);
         }
         let mut is_left = false;
-        for (key, events) in self.poll.ready(1)? {
-            if key == TOKEN {
-                self.poll.lower_token();
+        for (key, events) in self.ready(1)? {
+            if self.is_no_source(key) {
                 continue;
             }
             let left = self.is_for_fetch_only(key as Key);

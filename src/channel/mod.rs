@@ -8,6 +8,7 @@ pub mod bell;
 pub mod event;
 mod fetch;
 mod queue;
+mod requests;
 mod sockets;
 pub mod source;
 pub mod state;
@@ -144,7 +145,9 @@ impl Channel {
         let Some(errands) = self.bell.answer() else { return false };
         // Descriptors may be closed here, which is a cancellation point.
         let _uncancellable = Uncancellable::begin();
+        state.poll.token_was_raised();
         state.replenish();
+        state.collect();
         for errand in errands {
             match errand {
                 Errand::Retire(area) => state.retire(area),

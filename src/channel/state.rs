@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::bell::Bell;
 use super::event::Event;
 use super::queue::Queue;
+use super::requests::Requests;
 use super::source::{self, Accept, Kind as SourceKind, Source, Sources};
 use super::wait::Sleepers;
 use crate::engine::table::Kind;
@@ -35,6 +36,7 @@ pub struct State {
     /// Events that a look without a fetch has taken from the poll set.
     pub(super) stash: VecDeque<Event>,
     pub(super) bell: Arc<Bell>,
+    pub(super) requests: Requests,
 }
 
 impl State {
@@ -56,6 +58,7 @@ impl State {
             poll_first: false,
             stash: VecDeque::new(),
             bell,
+            requests: Requests::default(),
         }
     }
 
@@ -65,6 +68,7 @@ impl State {
             engine.turn(&mut self.poll, &mut self.notices)?;
         }
         self.take_notices();
+        self.collect();
         Ok(())
     }
 
@@ -236,6 +240,7 @@ impl State {
                 Err(errno) => return Err(errno),
             }
         }
+        self.close_requests();
         self.queue.clear();
         if self.sleepers.is_anyone_waiting() {
             self.sleepers.wake_all();

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 pub use direct::{receive as receive_directly, send as send_directly};
 pub use outbox::{Outbox, Piece, Request};
-pub use poll_set::{PollSet, TOKEN};
+pub use poll_set::{PollSet, REQUESTS, TOKEN};
 pub use socket::{Counters, Socket};
 
 use crate::error::{Errno, Result};

@@ -15,6 +15,9 @@ use crate::sys::poll;
 /// The key of the set's own wake-up counter.
 pub const TOKEN: u64 = u64::MAX;
 
+/// The key of whatever does the channel's asynchronous requests.
+pub const REQUESTS: u64 = TOKEN - 1;
+
 /// As many are asked for in one system call.
 const READY_MAX: usize = 256;
 
@@ -29,6 +32,8 @@ pub struct PollSet {
     /// Made at once, so that nothing fails half-way for want of a descriptor.
     token: Arc<Counter>,
     token_is_set: bool,
+    /// Somebody outside has raised it, or is about to.
+    token_may_be_up: bool,
     /// Kept from one look to the next.
     room: Vec<libc::epoll_event>,
     found: Vec<(u64, u32)>,
@@ -52,6 +57,7 @@ impl PollSet {
             owners: HashMap::new(),
             token,
             token_is_set: false,
+            token_may_be_up: false,
             room: Vec::new(),
             found: Vec::new(),
             hot: outer.is_none(),
@@ -140,19 +146,23 @@ impl PollSet {
 
     /// Makes the set readable, or not any more, whatever its members do.
     pub fn set_token(&mut self, wanted: bool) {
-        if self.token_is_set != wanted {
-            if wanted {
-                self.token.raise()
-            } else {
-                self.token.lower()
-            }
-            self.token_is_set = wanted;
+        if wanted && !self.token_is_set {
+            self.token.raise();
+        } else if !wanted && (self.token_is_set || self.token_may_be_up) {
+            self.token.lower();
+            self.token_may_be_up = false;
         }
+        self.token_is_set = wanted;
     }
 
     /// The counter behind the token: a write from any thread makes the set readable once.
     pub fn token(&self) -> Arc<Counter> {
         self.token.clone()
+    }
+
+    /// A call from outside was heard without the token: it is to be lowered with the next chance.
+    pub fn token_was_raised(&mut self) {
+        self.token_may_be_up = true;
     }
 
     /// The token's key was ready: unless we hold it up ourselves, that was a call from outside.

@@ -21,6 +21,14 @@ pub struct SigEvent {
     pub rest: [u64; 6],
 }
 
+impl SigEvent {
+    /// `sigev_ec`.
+    pub fn channel(&self) -> i32 {
+        let [first, second, third, fourth, ..] = self.rest[2].to_ne_bytes();
+        i32::from_ne_bytes([first, second, third, fourth])
+    }
+}
+
 /// `struct aiocb`.
 #[repr(C)]
 pub struct Block {

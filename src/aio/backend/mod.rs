@@ -94,6 +94,12 @@ pub trait Backend: Send {
     /// A way to see without the lock that there is something to reap. What it says may be old.
     fn glance(&mut self) -> Glance;
 
+    /// A descriptor that is readable while there is something to reap; `None`: a thread of the
+    /// backend's enters the books then.
+    fn fd(&self) -> Option<RawFd> {
+        None
+    }
+
     /// A thread of the backend's has done a piece of work: it is there to be reaped.
     fn put(&mut self, _index: u32, _outcome: Result<usize>) {}
 

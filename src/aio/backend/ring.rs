@@ -3,6 +3,8 @@
 //! Any thread submits and reaps, with the books locked. What a thread has submitted and what is
 //! not on a disk yet ends with that thread: the kernel says `ECANCELED`, and it is begun again.
 
+use std::os::fd::RawFd;
+
 use io_uring::{opcode, squeue, types};
 
 use super::{Backend, ENDED_MAX, Glance, Means, Withdrawn, Work};
@@ -148,6 +150,10 @@ impl Backend for Ring {
         if self.ring.push(&entry).is_ok() {
             self.flush();
         }
+    }
+
+    fn fd(&self) -> Option<RawFd> {
+        Some(self.ring.fd())
     }
 
     fn glance(&mut self) -> Glance {
