@@ -68,7 +68,9 @@ fn everything_is_there(prefix: &Path) {
         .map(|name| prefix.join(name))
         .collect();
     expected.push(shared_object(prefix));
-    expected.push(prefix.join("bin/sio-probe"));
+    for name in ["bin/sio-probe", "bin/sio-run", "lib/libsio/libsio_preload.so"] {
+        expected.push(prefix.join(name));
+    }
     for page in common::files(&root().join("docs/man"), &[".1", ".3", ".7"]) {
         let section = page.extension().unwrap_or_default().to_string_lossy().into_owned();
         let name = page.file_name().expect("a file has a name");
@@ -84,8 +86,10 @@ fn everything_is_there(prefix: &Path) {
     let same =
         common::read(&prefix.join("include/sio.h")) == common::read(&root().join("include/sio.h"));
     assert!(same, "another header is installed");
-    finish(Command::new(prefix.join("bin/sio-probe")).arg("--version"))
-        .unwrap_or_else(|text| panic!("{text}"));
+    for name in ["bin/sio-probe", "bin/sio-run"] {
+        finish(Command::new(prefix.join(name)).arg("--version"))
+            .unwrap_or_else(|text| panic!("{text}"));
+    }
 }
 
 fn pkg_config(prefix: &Path, arguments: &[&str]) -> String {

@@ -1,0 +1,44 @@
+//! What happens when the loader has loaded us, before the program begins.
+
+use std::ffi::{CStr, c_char, c_int};
+
+use crate::{off, report};
+
+/// `off` keeps out of this program and of what it starts.
+const SWITCH: &CStr = c"SIO_PRELOAD";
+/// Where sio-run wants to see what becomes of requests.
+const REPORT: &CStr = c"SIO_REPORT";
+
+/// The value of a variable of the environment.
+fn variable(name: &CStr) -> Option<&'static CStr> {
+    // SAFETY: the program has not begun, so nobody changes the environment meanwhile.
+    unsafe {
+        let value = libc::getenv(name.as_ptr());
+        (!value.is_null()).then(|| CStr::from_ptr(value))
+    }
+}
+
+extern "C" fn start(_count: c_int, arguments: *const *const c_char) {
+    // SAFETY: errno is this thread's; the loader passes what main() will get.
+    unsafe {
+        let before = *libc::__errno_location();
+        begin(arguments);
+        *libc::__errno_location() = before;
+    }
+}
+
+/// # Safety
+/// `arguments` are those of main(), which has not begun.
+unsafe fn begin(arguments: *const *const c_char) {
+    if variable(SWITCH) == Some(c"off") {
+        return off::leave(arguments);
+    }
+    if let Some(path) = variable(REPORT) {
+        report::join(path);
+    }
+}
+
+/// Run by the loader, after the constructors of what we depend on.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static START: extern "C" fn(c_int, *const *const c_char) = start;

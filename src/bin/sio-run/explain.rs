@@ -1,0 +1,152 @@
+//! What --explain tells: before the program runs, what is done for it; afterwards, what came of it.
+#![forbid(unsafe_code)]
+
+use std::ffi::OsString;
+use std::mem::offset_of;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::memfd::{MFdFlags, memfd_create};
+use nix::unistd::{ftruncate, getpid};
+use sio::api::engines::Kind;
+
+use super::options::Options;
+use super::preload::Objects;
+
+/// What the preloaded object writes; the same file is a part of it.
+#[allow(dead_code)] // The other half of it writes.
+#[path = "../../../preload/src/report/layout.rs"]
+mod layout;
+
+use layout::{Counts, SLOTS, Slot};
+
+fn tell(text: &str) {
+    eprintln!("sio-run: {text}");
+}
+
+/// Tells what is to be expected.
+pub fn before(options: &Options, path: &Path, objects: Option<&Objects>) {
+    let Some(objects) = objects else {
+        return tell(&format!("{}: nothing is accelerated", path.display()));
+    };
+    let (shim, library) = (objects.shim.display(), objects.library.display());
+    tell(&format!("{}: loads {shim} and {library}", path.display()));
+    tell(&match aio_by_threads(options) {
+        None => "POSIX AIO: at once where that does not block, else by io_uring".to_owned(),
+        Some(why) => {
+            format!("POSIX AIO: at once where that does not block, else by threads: {why}")
+        }
+    });
+    tell("TCP and UDP: as without sio-run");
+}
+
+/// Why io_uring does not serve requests, if it does not.
+fn aio_by_threads(options: &Options) -> Option<String> {
+    let list = options.engines.clone().or_else(|| std::env::var("SIO_ENGINE").ok());
+    let list = list.unwrap_or_default();
+    let mut names = list.split(',').map(str::trim).filter(|name| !name.is_empty()).peekable();
+    let is_wanted = names.peek().is_none()
+        || names
+            .take_while(|name| *name != Kind::Epoll.name())
+            .any(|name| name == Kind::Uring.name());
+    if !is_wanted {
+        return Some(format!("the engines are {list}"));
+    }
+    Kind::Uring.check().err().map(|refusal| refusal.cause)
+}
+
+/// Memory that programs of the run write to.
+pub struct Report(std::fs::File);
+
+impl Report {
+    pub fn new() -> Result<Self, Errno> {
+        let memory: OwnedFd = memfd_create("sio-run", MFdFlags::MFD_CLOEXEC)?;
+        ftruncate(&memory, size_of::<layout::Report>() as i64)?;
+        Ok(Self(memory.into()))
+    }
+
+    /// How a program finds it: by a name that ends with us.
+    pub fn variable(&self) -> Option<(OsString, OsString)> {
+        let path = format!("/proc/{}/fd/{}", getpid(), self.0.as_raw_fd());
+        Some(("SIO_REPORT".into(), path.into()))
+    }
+
+    /// Tells what the programs have written.
+    pub fn tell(&self) {
+        let programs = self.number(offset_of!(layout::Report, programs)) as usize;
+        if programs == 0 {
+            return tell("no program of this run has loaded the library");
+        }
+        let mut idle = 0;
+        for slot in 0..programs.min(SLOTS) {
+            match self.program(slot) {
+                Some(line) => tell(&line),
+                None => idle += 1,
+            }
+        }
+        if idle > 0 {
+            tell(&format!("{idle} {} made no request of POSIX AIO", plural(idle, "program")));
+        }
+        if let Some(more) = programs.checked_sub(SLOTS).filter(|more| *more > 0) {
+            tell(&format!("{more} more {}, of which nothing is known", plural(more, "program")));
+        }
+    }
+
+    /// One program, if there is something to tell.
+    fn program(&self, slot: usize) -> Option<String> {
+        let start = offset_of!(layout::Report, slots) + slot * size_of::<Slot>();
+        let process = self.number(start + offset_of!(Slot, process));
+        let who = format!("{} ({process})", self.text(start + offset_of!(Slot, name), 16));
+        if self.number(start + offset_of!(Slot, has_library)) == 0 {
+            return Some(format!("{who}: the library was not there"));
+        }
+        let counts = start + offset_of!(Slot, counts);
+        let count = |member: usize| self.wide(counts + member);
+        let at_once = count(offset_of!(Counts, at_once));
+        let by_ring = count(offset_of!(Counts, by_ring));
+        let by_threads = count(offset_of!(Counts, by_threads));
+        let all = at_once + by_ring + by_threads;
+        if all == 0 {
+            return None;
+        }
+        let mut line = format!(
+            "{who}: {all} {} of POSIX AIO: {at_once} at once",
+            plural(all as usize, "request")
+        );
+        if by_ring > 0 {
+            line += &format!(", {by_ring} by io_uring");
+        }
+        if by_threads > 0 {
+            let reason = self.text(counts + offset_of!(Counts, reason), 104);
+            let reason = if reason.is_empty() { "the engine is epoll".to_owned() } else { reason };
+            line += &format!(", {by_threads} by threads ({reason})");
+        }
+        Some(line)
+    }
+
+    fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {
+        let mut bytes = [0; N];
+        let _ = self.0.read_exact_at(&mut bytes, at as u64);
+        bytes
+    }
+
+    fn number(&self, at: usize) -> u32 {
+        u32::from_ne_bytes(self.bytes(at))
+    }
+
+    fn wide(&self, at: usize) -> u64 {
+        u64::from_ne_bytes(self.bytes(at))
+    }
+
+    fn text(&self, at: usize, room: usize) -> String {
+        let bytes: [u8; 104] = self.bytes(at);
+        let text = bytes[..room].split(|byte| *byte == 0).next().unwrap_or_default();
+        String::from_utf8_lossy(text).into_owned()
+    }
+}
+
+fn plural(count: usize, word: &str) -> String {
+    if count == 1 { word.to_owned() } else { format!("{word}s") }
+}
