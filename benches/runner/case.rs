@@ -3,6 +3,7 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use crate::aio::{self, Aio};
 use crate::events::{self, Cost, Events};
 use crate::load::Load;
 use crate::peer::{self, Sink};
@@ -15,6 +16,7 @@ pub enum Kind {
     SendUdp { bytes: usize },
     Receive { connections: usize, bytes: usize },
     Events(Events),
+    Aio(Aio),
 }
 
 pub struct Case {
@@ -66,6 +68,9 @@ pub fn cases(descriptors: usize) -> Vec<Case> {
     for events in events::cases(descriptors) {
         cases.push(Case { kind: Kind::Events(events), is_quick: events.is_quick() });
     }
+    for aio in aio::cases() {
+        cases.push(Case { kind: Kind::Aio(aio), is_quick: aio.is_quick() });
+    }
     cases
 }
 
@@ -102,6 +107,7 @@ impl Kind {
             Self::SendUdp { bytes } => format!("send-udp-{bytes}"),
             Self::Receive { connections, bytes } => format!("receive-{bytes}-{connections}"),
             Self::Events(events) => events.id(),
+            Self::Aio(aio) => aio.id(),
         }
     }
 
@@ -112,6 +118,7 @@ impl Kind {
             Self::SendUdp { .. } => "Bulk send, UDP into a device that drops",
             Self::Receive { .. } => "Bulk receive, TCP over loopback",
             Self::Events(events) => events.family(),
+            Self::Aio(aio) => aio.family(),
         }
     }
 
@@ -122,6 +129,7 @@ impl Kind {
             Self::SendTcp { .. } | Self::SendUdp { .. } => "send",
             Self::Receive { .. } => "MB",
             Self::Events(_) => "event",
+            Self::Aio(_) => "operation",
         }
     }
 
@@ -136,6 +144,7 @@ impl Kind {
                 format!("{} B at a time, {connections} {}", grouped(bytes), of(connections))
             }
             Self::Events(events) => events.title(),
+            Self::Aio(aio) => aio.title(),
         }
     }
 
@@ -180,6 +189,7 @@ impl Kind {
                 ]
             }
             Self::Events(events) => events.variants(),
+            Self::Aio(aio) => aio.variants(),
         }
     }
 
@@ -222,6 +232,7 @@ impl Kind {
             }
             Self::Receive { connections, bytes } => run.receive(connections, bytes),
             Self::Events(events) => events.run(variant, place, times, counter),
+            Self::Aio(aio) => aio.run(variant, place, times, counter),
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
@@ -23,12 +23,15 @@ pub struct Variant {
 }
 
 /// Where programs are, and how they are run.
+#[derive(Clone)]
 pub struct Place {
     pub directory: PathBuf,
     /// The processor of the program under test; the runner has another.
     pub processor: Option<usize>,
     /// The runner's, if it has one of its own.
     pub other: Option<usize>,
+    /// All there are, for programs that are not kept on one.
+    pub all: Vec<usize>,
 }
 
 /// A network of its own for the program, in which what it sends is dropped by the device.
@@ -97,12 +100,12 @@ impl Program {
         if let Some((name, value)) = variant.environment {
             command.env(name, value);
         }
-        let processor = place.processor;
+        let processors = place.processor.map_or(place.all.clone(), |processor| vec![processor]);
         // SAFETY: two system calls, no memory is allocated.
         unsafe {
             command.pre_exec(move || {
                 system::end_with_parent()?;
-                processor.map_or(Ok(()), system::stay_on)
+                system::stay_on(&processors)
             });
         }
         let mut child = command
@@ -206,6 +209,38 @@ impl CounterKind {
         }
     }
 
+    /// Runs a program and counts from its first call to its last.
+    pub fn around(self, program: &str, output: &Path) -> Command {
+        let mut command = match self {
+            Self::Perf => Command::new("perf"),
+            Self::Strace => Command::new("strace"),
+        };
+        match self {
+            Self::Perf => command.args(["stat", "-x,", "-e", "raw_syscalls:sys_enter", "-o"]),
+            Self::Strace => command.args(["-f", "-c", "-o"]),
+        };
+        command.arg(output).args(["--", program]);
+        command
+    }
+
+    /// What a tool has counted.
+    pub fn count(self, output: &Path) -> io::Result<f64> {
+        let text = std::fs::read_to_string(output)?;
+        let _ = std::fs::remove_file(output);
+        let count = match self {
+            Self::Perf => text
+                .lines()
+                .find(|line| line.contains("raw_syscalls"))
+                .and_then(|line| line.split(',').next()?.parse().ok()),
+            // "100.00  0.001  1  1234  12 total", the errors may be missing.
+            Self::Strace => text
+                .lines()
+                .find(|line| line.ends_with("total"))
+                .and_then(|line| line.split_whitespace().nth(3)?.parse().ok()),
+        };
+        count.ok_or_else(|| io::Error::other(format!("no count in {text:?}")))
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Perf => "perf stat",
@@ -241,19 +276,6 @@ impl Counter {
     pub fn stop(mut self) -> io::Result<f64> {
         system::interrupt(self.tool.id());
         self.tool.wait()?;
-        let text = std::fs::read_to_string(&self.output)?;
-        let _ = std::fs::remove_file(&self.output);
-        let count = match self.kind {
-            CounterKind::Perf => text
-                .lines()
-                .find(|line| line.contains("raw_syscalls"))
-                .and_then(|line| line.split(',').next()?.parse().ok()),
-            // "100.00  0.001  1  1234  12 total", the errors may be missing.
-            CounterKind::Strace => text
-                .lines()
-                .find(|line| line.ends_with("total"))
-                .and_then(|line| line.split_whitespace().nth(3)?.parse().ok()),
-        };
-        count.ok_or_else(|| io::Error::other(format!("no count in {text:?}")))
+        self.kind.count(&self.output)
     }
 }

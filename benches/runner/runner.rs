@@ -7,6 +7,8 @@
 //! A CASE is the beginning of an id: echo, echo-64, echo-64-100, send-udp, receive-16384-1 ...
 //! The second form is the load on an echo server alone, for a look at one with a profiler.
 
+mod aio;
+mod aio_table;
 mod case;
 mod event_table;
 mod events;
@@ -100,6 +102,16 @@ fn run(
         }
         return table::Result { kind, series };
     }
+    let file = match kind {
+        Kind::Aio(aio) => aio.prepare(place).map(Some),
+        _ => Ok(None),
+    };
+    if let Err(error) = &file {
+        for one in &mut series {
+            one.failure = Some(error.to_string());
+        }
+        return table::Result { kind, series };
+    }
     let rounds = match kind {
         Kind::Events(_) => events::rounds(arguments.rounds),
         _ => arguments.rounds,
@@ -158,9 +170,14 @@ fn main() -> ExitCode {
     let descriptors = system::raise_descriptor_limit();
     // The program under test and the runner, which is its peer, each have a processor.
     let processors = system::processors();
-    let mut place = Place { directory: arguments.programs.clone(), processor: None, other: None };
+    let mut place = Place {
+        directory: arguments.programs.clone(),
+        processor: None,
+        other: None,
+        all: processors.clone(),
+    };
     if let [own, .., other] = processors[..]
-        && system::stay_on(own).is_ok()
+        && system::stay_on(&[own]).is_ok()
     {
         place.processor = Some(other);
         place.other = Some(own);

@@ -23,12 +23,30 @@ pub fn cpu_time(pid: u32) -> io::Result<Duration> {
     Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
 
-/// Keeps the calling thread, and what it starts, on one processor.
-pub fn stay_on(processor: usize) -> io::Result<()> {
-    // SAFETY: a set of zeroes is an empty set; the number is checked by the macro's function.
+/// The processor time of all processes that were started from here and have been waited for.
+pub fn children_cpu_time() -> io::Result<Duration> {
+    let time = |time: libc::timeval| {
+        Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+    };
+    // SAFETY: writes to a local, which is all numbers.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        check(libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage))?;
+        Ok(time(usage.ru_utime) + time(usage.ru_stime))
+    }
+}
+
+/// Keeps the calling thread, and what it starts, on these processors; none: leaves it as it is.
+pub fn stay_on(processors: &[usize]) -> io::Result<()> {
+    if processors.is_empty() {
+        return Ok(());
+    }
+    // SAFETY: a set of zeroes is an empty set; the numbers are checked by the macro's function.
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(processor, &mut set);
+        for &processor in processors {
+            libc::CPU_SET(processor, &mut set);
+        }
         check(libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)).map(drop)
     }
 }

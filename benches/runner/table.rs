@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use crate::case::{Kind, Sample};
-use crate::event_table;
+use crate::{aio_table, event_table};
 
 /// The median of some values, and the smallest and largest of them.
 #[derive(Clone, Copy)]
@@ -91,13 +91,15 @@ pub fn tables(results: &[Result], command: &str) -> String {
         let of_family: Vec<&Result> =
             results.iter().filter(|result| result.kind.family() == family).collect();
         let _ = writeln!(text, "## {family}\n");
-        if let Kind::Events(events) = of_family[0].kind {
-            text += &event_table::tables(events, &of_family, command);
-            continue;
+        match of_family[0].kind {
+            Kind::Events(events) => text += &event_table::tables(events, &of_family, command),
+            Kind::Aio(aio) => text += &aio_table::tables(aio, &of_family, command),
+            _ => {
+                text += &ratios(&of_family, command);
+                text += &in_words(&of_family);
+                text += &values(&of_family);
+            }
         }
-        text += &ratios(&of_family, command);
-        text += &in_words(&of_family);
-        text += &values(&of_family);
     }
     text
 }
