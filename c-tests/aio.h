@@ -32,6 +32,36 @@ static inline struct aiocb aio_block(int fd, void *buffer, size_t size, off_t of
     return block;
 }
 
+/* The same, with a signal that carries the block's address. */
+static inline struct aiocb aio_block_told(int fd, void *buffer, size_t size, off_t offset,
+                                          int number)
+{
+    struct aiocb block = aio_block(fd, buffer, size, offset);
+    block.aio_sigevent.sigev_notify = SIGEV_SIGNAL;
+    block.aio_sigevent.sigev_signo = number;
+    return block;
+}
+
+/* Whether requests go to a ring: not if io_uring is refused, nor with the other engine. */
+static inline int aio_has_ring(void)
+{
+    const char *engine = getenv("SIO_ENGINE");
+    return engine != NULL && strcmp(engine, "io_uring") == 0;
+}
+
+/* Threads of this process. */
+static inline int aio_threads(void)
+{
+    DIR *directory = opendir("/proc/self/task");
+    int count = 0;
+    if (directory == NULL)
+        check_skip("no /proc");
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        count += entry->d_name[0] != '.';
+    CHECK(closedir(directory) == 0);
+    return count;
+}
+
 /* Waits for the end of a request. */
 static inline int aio_await(const struct aiocb *block)
 {

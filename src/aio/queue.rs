@@ -182,7 +182,8 @@ impl Queue {
 
     /// The same, for several: [`Queue::settle`] is next.
     pub fn take_on(&'static self, state: &mut State, request: &Request, rest: Rest) -> Result<()> {
-        state.backend.prepare(state.entries.len() + 1)?;
+        let is_stream = matches!(rest.route, Route::Stream { .. });
+        state.backend.prepare(state.entries.len() + 1, is_stream)?;
         let is_group_told = |group: u32| state.groups[group as usize].notification.needs_thread();
         let is_told =
             request.notification.needs_thread() || request.group.is_some_and(is_group_told);

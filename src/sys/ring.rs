@@ -251,6 +251,18 @@ impl Ring {
             .map_err(|error| errno(&error))
     }
 
+    /// Registers a table of `count` empty slots for files (5.19).
+    pub fn register_file_table(&self, count: u32) -> Result<()> {
+        self.inner.submitter().register_files_sparse(count).map_err(|error| errno(&error))
+    }
+
+    /// Puts a file into a slot of the table, or nothing. It stays open for that, but no descriptor
+    /// of it is closed afterwards: record locks of the program's stay.
+    pub fn register_file(&self, slot: u32, fd: Option<RawFd>) -> Result<()> {
+        let answer = self.inner.submitter().register_files_update(slot, &[fd.unwrap_or(-1)]);
+        answer.map(drop).map_err(|error| errno(&error))
+    }
+
     /// Registers a ring through which buffers are handed to multishot receives.
     pub fn buffer_ring(&self, group: u16, entries: u16) -> Result<BufferRing> {
         let ring = BufferRing::map(entries)?;

@@ -1,5 +1,6 @@
 //! Who does what cannot be done at once: a ring of the kernel's, or threads.
 
+mod files;
 mod poller;
 mod ring;
 mod threads;
@@ -66,8 +67,9 @@ pub trait Backend: Send {
     /// with streams but wait for them.
     fn is_self_driven(&self) -> bool;
 
-    /// Gets ready for so many requests in all. `EAGAIN`: there are no threads to be had.
-    fn prepare(&mut self, requests: usize) -> Result<()>;
+    /// Gets ready for so many requests in all, and for one more that waits for a stream, or does
+    /// not. `EAGAIN`: there are no threads to be had.
+    fn prepare(&mut self, requests: usize, is_stream: bool) -> Result<()>;
 
     /// Takes one on; nobody sees it before [`Backend::flush`]. `EPERM`: that cannot be waited for.
     fn start(&mut self, index: u32, work: &Work) -> Result<()>;

@@ -26,10 +26,15 @@ pub struct Poller {
 }
 
 impl Poller {
-    /// Sees to it that there is a set, and room for one more.
+    /// Sees to it that there is a set, a thread, and room for one more.
     pub fn prepare(&mut self) -> Result<()> {
-        if self.set.is_none() {
-            self.set = Some(poll::create()?);
+        let set = match &self.set {
+            Some(set) => set.as_raw_fd(),
+            None => self.set.insert(poll::create()?).as_raw_fd(),
+        };
+        if !self.is_running {
+            thread::spawn("sio-aio-poller", move || run(set))?;
+            self.is_running = true;
         }
         self.awaited.reserve(1);
         Ok(())
@@ -37,11 +42,8 @@ impl Poller {
 
     /// Waits for a descriptor once. `EPERM`: that cannot be.
     pub fn add(&mut self, index: u32, fd: RawFd, is_write: bool) -> Result<()> {
+        self.prepare()?;
         let set = self.set.as_ref().ok_or(Errno::EAGAIN)?.as_raw_fd();
-        if !self.is_running {
-            thread::spawn("sio-aio-poller", move || run(set))?;
-            self.is_running = true;
-        }
         self.next_serial += 1;
         let serial = self.next_serial;
         let events = if is_write { poll::OUT } else { poll::IN };

@@ -7,6 +7,7 @@ use std::os::fd::RawFd;
 
 use io_uring::{opcode, squeue, types};
 
+use super::files::Files;
 use super::{Backend, ENDED_MAX, Glance, Means, Withdrawn, Work};
 use crate::error::{Errno, Result};
 use crate::sys::ring::Ring as System;
@@ -27,6 +28,7 @@ pub struct Ring {
     /// Completions that were taken in while looking for something else.
     ended: Vec<(u32, Result<usize>)>,
     has_taken: bool,
+    files: Files,
 }
 
 const _: () = assert!(ENDED_MAX >= 2 * COMPLETIONS as usize);
@@ -34,7 +36,8 @@ const _: () = assert!(ENDED_MAX >= 2 * COMPLETIONS as usize);
 impl Ring {
     pub fn new() -> Result<Self> {
         let ring = System::new(SUBMISSIONS, COMPLETIONS, false)?;
-        Ok(Self { ring, ended: Vec::with_capacity(ENDED_MAX), has_taken: false })
+        let ended = Vec::with_capacity(ENDED_MAX);
+        Ok(Self { ring, ended, has_taken: false, files: Files::new() })
     }
 
     /// Takes in what there is; the answer to a cancellation, if it was among it.
@@ -43,6 +46,7 @@ impl Ring {
         let ended = &mut self.ended;
         // As long as there is room for a whole queue.
         while ended.len() + COMPLETIONS as usize <= ENDED_MAX {
+            let before = ended.len();
             let count = self.ring.reap(|data, result, _| match data {
                 KICK => {}
                 CANCEL => answer = Some(result),
@@ -52,6 +56,9 @@ impl Ring {
                 )),
             });
             self.ring.let_go();
+            for (index, _) in &ended[before..] {
+                self.files.give_back(&self.ring, *index);
+            }
             self.has_taken |= count > 0;
             // An error here shows itself with the next submission.
             if !self.ring.fetch_overflown().unwrap_or(false) {
@@ -67,31 +74,35 @@ impl Backend for Ring {
         false
     }
 
-    fn prepare(&mut self, _requests: usize) -> Result<()> {
+    fn prepare(&mut self, _requests: usize, _is_stream: bool) -> Result<()> {
         Ok(())
     }
 
     fn start(&mut self, index: u32, work: &Work) -> Result<()> {
-        let fd = types::Fd(work.fd);
+        // What a thread of the kernel's does from the start finds its file only then.
+        let is_later = match work.means {
+            Means::Read { offload, .. } | Means::Write { offload, .. } => offload,
+            Means::Sync { .. } => true,
+            Means::Send | Means::Await { .. } => false,
+        };
+        let slot = if is_later { self.files.take(&self.ring, index, work.fd) } else { None };
+        let fd = types::Fd(slot.map_or(work.fd, |slot| slot as RawFd));
         let address = work.memory.address;
         let length = work.memory.length.min(TRANSFER_BYTES_MAX) as u32;
-        let (entry, offload) = match work.means {
-            Means::Read { offset, offload } => {
-                let entry = opcode::Read::new(fd, address as *mut u8, length);
-                (entry.offset(offset as u64).build(), offload)
+        let entry = match work.means {
+            Means::Read { offset, .. } => {
+                opcode::Read::new(fd, address as *mut u8, length).offset(offset as u64).build()
             }
-            Means::Write { offset, offload } => {
-                let entry = opcode::Write::new(fd, address as *const u8, length);
-                (entry.offset(offset as u64).build(), offload)
+            Means::Write { offset, .. } => {
+                opcode::Write::new(fd, address as *const u8, length).offset(offset as u64).build()
             }
             Means::Send => {
                 let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
-                let entry = opcode::Send::new(fd, address as *const u8, length).flags(flags);
-                (entry.build(), false)
+                opcode::Send::new(fd, address as *const u8, length).flags(flags).build()
             }
             Means::Await { is_write } => {
                 let events = if is_write { libc::POLLOUT } else { libc::POLLIN };
-                (opcode::PollAdd::new(fd, events as u32).build(), false)
+                opcode::PollAdd::new(fd, events as u32).build()
             }
             Means::Sync { data_only } => {
                 let flags = if data_only {
@@ -99,11 +110,19 @@ impl Backend for Ring {
                 } else {
                     types::FsyncFlags::empty()
                 };
-                (opcode::Fsync::new(fd).flags(flags).build(), false)
+                opcode::Fsync::new(fd).flags(flags).build()
             }
         };
-        let flags = if offload { squeue::Flags::ASYNC } else { squeue::Flags::empty() };
-        self.ring.push(&entry.flags(flags).user_data(u64::from(index)))
+        // Without a slot it is tried by this thread first, so that the file is found now.
+        let flags = match slot {
+            Some(_) => squeue::Flags::FIXED_FILE | squeue::Flags::ASYNC,
+            None => squeue::Flags::empty(),
+        };
+        let pushed = self.ring.push(&entry.flags(flags).user_data(u64::from(index)));
+        if pushed.is_err() {
+            self.files.give_back(&self.ring, index);
+        }
+        pushed
     }
 
     fn flush(&mut self) {

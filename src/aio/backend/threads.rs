@@ -143,14 +143,14 @@ impl Backend for Threads {
         true
     }
 
-    fn prepare(&mut self, requests: usize) -> Result<()> {
+    fn prepare(&mut self, requests: usize, is_stream: bool) -> Result<()> {
         {
             let mut jobs = self.crew.lock();
             let more = requests.saturating_sub(jobs.waiting.len());
             jobs.waiting.reserve(more);
         }
         self.ended.reserve(requests.saturating_sub(self.ended.len()));
-        self.poller.prepare()
+        if is_stream { self.poller.prepare() } else { self.crew.staff() }
     }
 
     fn start(&mut self, index: u32, work: &Work) -> Result<()> {
