@@ -15,6 +15,7 @@ use sio_model::channel::state::Modify;
 use sio_model::error::Errno;
 use sio_model::sys::descriptor::Counter;
 use sio_model::sys::poll;
+use sio_model::sys::wait::{Sleep, Terms, block};
 use sio_model::sys::word::Word;
 
 /// What is in an answer, as numbers.
@@ -146,4 +147,38 @@ fn removal() {
 #[test]
 fn removal_of_a_word() {
     explore_on(&[Kind::Epoll, Kind::Uring], "removal_of_a_word", 300, removal);
+}
+
+/// A word changes while events of the program's come and go: whoever takes one takes the token
+/// down, and the bell that rings at this moment is seen all the same.
+fn rung_beside_posts() {
+    const POSTS: u64 = 3;
+    let ec = create();
+    let (value, word) = leaked_word();
+    let key = source::add_word(ec, word, 0, 0).expect("ec_add_futex");
+    value.store(1, Ordering::SeqCst);
+    word.wake(1);
+    let mut told = Vec::new();
+    let mut take = || {
+        let mut room = [Event::EMPTY; 2];
+        let count = fetch(ec, Way::Passing, &mut room).unwrap_or(0);
+        told.extend(room[..count].iter().map(|event| event.source));
+        told.contains(&key)
+    };
+    let is_told = (0..POSTS).fold(false, |is_told, cookie| {
+        rig::post(ec, cookie);
+        take() || is_told
+    });
+    if !is_told {
+        let sleep = Sleep::Poll { fd: ec, events: libc::POLLIN };
+        assert_eq!(block(&sleep, &Terms::default()), Ok(()));
+        assert!(take(), "readable, and nothing is told");
+    }
+    assert_eq!(told.len(), POSTS as usize + 1);
+    assert_eq!(channel::destroy(ec), Ok(()));
+}
+
+#[test]
+fn bell_that_rings_beside_posts() {
+    explore_on(&[Kind::Epoll], "bell_that_rings_beside_posts", 1000, rung_beside_posts);
 }

@@ -161,8 +161,20 @@ impl Channel {
 
     /// Ends a change: the descriptor says what is so, and whoever should wake is woken.
     pub fn settle(&self, state: &mut State) -> Result<()> {
-        self.answer_bell(state);
-        state.settle()
+        self.settle_anew(state).map(drop)
+    }
+
+    /// The same; `true` if somebody has asked for something meanwhile, so that there may be more
+    /// to find than there was.
+    fn settle_anew(&self, state: &mut State) -> Result<bool> {
+        let mut is_anew = self.answer_bell(state);
+        state.settle()?;
+        // Whoever has rung before the token was taken down is not seen there any more.
+        while self.answer_bell(state) {
+            is_anew = true;
+            state.settle()?;
+        }
+        Ok(is_anew)
     }
 
     /// The channel as something that an area can call.
