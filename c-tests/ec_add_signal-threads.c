@@ -8,7 +8,7 @@
 
 static ec_t ec;
 static _Atomic unsigned char told[SIGNALS_SENT];
-static _Atomic int total;
+static _Atomic int total, ended;
 
 static void *fetcher(void *argument)
 {
@@ -18,8 +18,10 @@ static void *fetcher(void *argument)
         int n;
         CHECK_SET(n, ec_wait_events(ec, events, 4, NULL, NULL));
         for (int i = 0; i < n; i++) {
-            if (events[i].ev_cookie == END)
+            if (events[i].ev_cookie == END) {
+                atomic_fetch_add(&ended, 1);
                 return NULL;
+            }
             union sigval value = { .sival_ptr = events[i].ev_ptr };
             CHECK(events[i].ev_type == EC_EV_SIGNAL && events[i].ev_fd == SIGRTMIN + 2);
             CHECK(atomic_fetch_add(&told[value.sival_int], 1) == 0);
@@ -48,7 +50,7 @@ int main(void)
     /* A thread may fetch the ends of others together with its own: one after the other. */
     for (int i = 0; i < FETCHERS; i++) {
         post_user(ec, END);
-        while (is_readable(ec, 0))
+        while (atomic_load(&ended) == i)
             sched_yield();
     }
     for (int i = 0; i < FETCHERS; i++)

@@ -51,9 +51,13 @@ pub fn next_events(fd: RawFd, room: &mut [Event]) -> Result<usize> {
     let channel = context().channel(fd)?;
     let mut state = channel.enter()?;
     state.turn()?;
-    let count = state.fetch(room)?;
-    channel.settle(&mut state)?;
-    if count == 0 { Err(Errno::EAGAIN) } else { Ok(count) }
+    let count = state.fetch_now(room)?;
+    let settled = state.rest(false).and_then(|()| channel.settle(&mut state));
+    match count {
+        0 => settled.and(Err(Errno::EAGAIN)),
+        // Not lost because something else went wrong.
+        count => Ok(count),
+    }
 }
 
 /// `ec_post`: an event of the program's own.

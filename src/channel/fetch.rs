@@ -92,6 +92,25 @@ impl State {
         Ok(room.count)
     }
 
+    /// The same for a call that will not wait: before it says that there is nothing it asks, even
+    /// if the ring has said nothing. What it would say is brought by the thread that asked for it,
+    /// which may take its time, or by none if that one has ended.
+    pub fn fetch_now(&mut self, events: &mut [Event]) -> Result<usize> {
+        let mut count = self.fetch(events)?;
+        if count == 0 && self.poll.is_watched() {
+            self.poll.heat();
+            count = self.fetch(events)?;
+        }
+        if count == 0 {
+            // The system call has run what waited to be run in this thread.
+            self.turn()?;
+            if self.live() > 0 {
+                count = self.fetch(events)?;
+            }
+        }
+        Ok(count)
+    }
+
     fn fetch_queued(&mut self, room: &mut Room<'_>, again: &mut Vec<Key>) {
         while room.left() > 0 && self.queue.live() > 0 {
             let found = match self.queue.pop() {
@@ -155,7 +174,7 @@ impl State {
     /// Asks the poll set, and the sources that are ready.
     fn fetch_polled(&mut self, room: &mut Room<'_>) -> Result<()> {
         room.told = room.count;
-        if room.left() == 0 || !self.poll.hot {
+        if room.left() == 0 || !self.poll.is_hot() {
             return Ok(());
         }
         let found = self.ready(room.left())?;
@@ -260,7 +279,7 @@ impl State {
     /// Whether something could be fetched. What only a fetch can tell is fetched and queued; what
     /// a removal of the source would lose then is left.
     pub fn look(&mut self) -> Result<bool> {
-        if self.live() > 0 || !self.poll.hot {
+        if self.live() > 0 || !self.poll.is_hot() {
             return Ok(self.live() > 0);
         }
         let mut is_left = false;
@@ -276,6 +295,18 @@ impl State {
         }
         self.take_notices();
         Ok(is_left || self.live() > 0)
+    }
+
+    /// The same for a call that will not wait: see [`State::fetch_now`].
+    pub fn look_now(&mut self) -> Result<bool> {
+        if self.poll.is_watched() {
+            self.poll.heat();
+        }
+        if self.look()? {
+            return Ok(true);
+        }
+        self.turn()?;
+        Ok(self.live() > 0)
     }
 
     /// Events that can be fetched without asking the kernel.

@@ -297,6 +297,19 @@ impl State {
         Ok(())
     }
 
+    /// A thread goes its way. If nobody else waits, nobody takes in what the ring may still say: the
+    /// descriptor would be readable until the next call. `for_long`: it may not come again soon.
+    pub fn rest(&mut self, for_long: bool) -> Result<()> {
+        // Who comes late already is not kept waiting for another thread.
+        let is_worth_it =
+            if for_long { self.poll.is_watched_here() } else { self.poll.is_ring_due() };
+        if is_worth_it && self.live() == 0 && !self.sleepers.is_anyone_coming() {
+            self.engines[0].rest(for_long, &mut self.poll, &mut self.notices)?;
+            self.take_notices();
+        }
+        Ok(())
+    }
+
     /// Gets whoever waits in the kernel to look again.
     pub(super) fn kick(&mut self) -> Result<()> {
         self.sleepers.is_kicked = true;

@@ -70,6 +70,11 @@ impl Sleepers {
         self.leader.is_some() || self.masked > 0 || !self.followers.is_empty()
     }
 
+    /// Whether somebody waits, or is on the way to look and may wait then.
+    pub fn is_anyone_coming(&self) -> bool {
+        self.is_anyone_waiting() || !self.roused.is_empty()
+    }
+
     /// Whether somebody sleeps in the kernel until there are events.
     pub fn is_kernel_waiting(&self) -> bool {
         self.leader == Some(None) || self.masked > 0
@@ -200,43 +205,89 @@ impl<'a> Waiting<'a> {
         let channel = self.channel.clone();
         let mut state = channel.enter()?;
         self.leave(&mut state);
-        let mut found = self.look(&mut state);
-        while matches!(found, Ok(None)) && channel.answer_bell(&mut state) {
-            found = self.look(&mut state);
+        let may_sleep = self.terms.deadline.is_none() || slept.is_some();
+        loop {
+            let found = self.look(&mut state, may_sleep);
+            if matches!(found, Ok(None)) && channel.answer_bell(&mut state) {
+                continue;
+            }
+            let end = match found {
+                Ok(None) => self.give_up(&mut state, slept),
+                other => other,
+            };
+            if !matches!(end, Ok(None)) {
+                // An error here is the next caller's to see, as below.
+                let _ = state.rest(!matches!(end, Ok(Some(_))) || self.was_woken);
+            }
+            // Settled before anybody sleeps: what the ring holds is what the sleeper counts on.
+            let settled = channel.settle_anew(&mut state);
+            if let (Ok(None), Ok(is_anew)) = (&end, settled) {
+                if is_anew {
+                    continue;
+                }
+                return self.prepare(&mut state);
+            }
+            state.sleepers.appoint();
+            // What was fetched is not lost because something else went wrong.
+            return match end? {
+                Some(step) => Ok(step),
+                None => settled.and(Err(Errno::EAGAIN)),
+            };
         }
-        // Settled before anybody sleeps: what the ring holds is what the sleeper counts on.
-        channel.settle(&mut state)?;
-        let answer = match found {
-            Ok(Some(step)) => Ok(step),
-            Ok(None) if self.was_woken => Ok(Step::Done(0)),
-            Ok(None) => match slept {
-                Some(Err(errno)) => Err(errno),
-                _ if self.terms.expired() => Err(Errno::ETIMEDOUT),
-                _ => return self.prepare(&mut state),
-            },
-            Err(errno) => Err(errno),
-        };
-        state.sleepers.appoint();
-        answer
     }
 
-    fn look(&mut self, state: &mut State) -> Result<Option<Step>> {
-        match &mut self.interest {
-            Interest::Look => {
-                state.turn()?;
-                Ok(state.look()?.then_some(Step::Done(0)))
-            }
-            Interest::Fetch(room) => {
-                state.turn()?;
-                let count = state.fetch(room)?;
-                Ok((count > 0).then_some(Step::Done(count)))
-            }
-            Interest::Receive { key, ask } => match state.receive(*key, ask) {
+    /// Nothing was found: why not to wait on, or what is found at the last moment.
+    fn give_up(&mut self, state: &mut State, slept: Option<Result<()>>) -> Result<Option<Step>> {
+        if self.was_woken {
+            return Ok(Some(Step::Done(0)));
+        }
+        if let Some(Err(errno)) = slept {
+            return Err(errno);
+        }
+        if !self.terms.expired() {
+            return Ok(None);
+        }
+        match self.look_now(state)? {
+            None => Err(Errno::ETIMEDOUT),
+            found => Ok(found),
+        }
+    }
+
+    /// `may_sleep`: there is more to come, so that the ring may as well be asked to tell of it.
+    fn look(&mut self, state: &mut State, may_sleep: bool) -> Result<Option<Step>> {
+        if let Interest::Receive { key, ask } = &self.interest {
+            return match state.receive(*key, ask) {
                 Ok(received) => Ok(Some(Step::Received(received))),
                 Err(Errno::EAGAIN) => Ok(None),
                 Err(errno) => Err(errno),
-            },
+            };
         }
+        state.poll.is_awaited = may_sleep;
+        let turned = state.turn();
+        state.poll.is_awaited = false;
+        turned?;
+        self.take(state, State::fetch, State::look)
+    }
+
+    /// The same for a thread that goes away if there is nothing.
+    fn look_now(&mut self, state: &mut State) -> Result<Option<Step>> {
+        self.take(state, State::fetch_now, State::look_now)
+    }
+
+    fn take(
+        &mut self,
+        state: &mut State,
+        fetch: fn(&mut State, &mut [Event]) -> Result<usize>,
+        look: fn(&mut State) -> Result<bool>,
+    ) -> Result<Option<Step>> {
+        Ok(match &mut self.interest {
+            Interest::Look => look(state)?.then_some(Step::Done(0)),
+            Interest::Fetch(room) => {
+                let count = fetch(state, room)?;
+                (count > 0).then_some(Step::Done(count))
+            }
+            Interest::Receive { .. } => None,
+        })
     }
 
     /// Takes a role for the time of sleeping.
@@ -308,6 +359,7 @@ impl Drop for Waiting<'_> {
             self.leave(&mut state);
             // Errors here are the next waiter's to see. A wake-up is passed on.
             let _ = state.wake(usize::from(self.was_woken));
+            let _ = state.rest(true);
             let _ = channel.settle(&mut state);
             state.sleepers.appoint();
         }

@@ -153,6 +153,13 @@ impl Engine for Checked {
         self.inner.hold(wanted)
     }
 
+    fn rest(&mut self, give_up: bool, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        let before = notices.len();
+        let answer = self.inner.rest(give_up, poll, notices);
+        self.check(&notices[before..]);
+        answer
+    }
+
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
         self.inner.sleep(poll)
     }

@@ -200,6 +200,17 @@ pub trait Engine: Send {
     /// Tries to keep the channel's descriptor readable without a system call. `false`: it cannot.
     fn hold(&mut self, wanted: bool) -> bool;
 
+    /// Nobody waits any more: what is on its way and would make the descriptor readable with
+    /// nothing to fetch is taken in. With `give_up` the poll set is not watched any more either.
+    fn rest(
+        &mut self,
+        _give_up: bool,
+        _poll: &mut PollSet,
+        _notices: &mut Vec<Notice>,
+    ) -> Result<()> {
+        Ok(())
+    }
+
     /// What a thread is to wait for. Everything submitted goes out first.
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep>;
 

@@ -9,6 +9,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use crate::error::{Errno, Result};
+use crate::sys::cell::thread_mark;
 use crate::sys::descriptor::Counter;
 use crate::sys::poll;
 
@@ -37,8 +38,14 @@ pub struct PollSet {
     /// Kept from one look to the next.
     room: Vec<libc::epoll_event>,
     found: Vec<(u64, u32)>,
-    /// Something may be ready: it is worth asking. Always, where nobody else would say so.
-    pub hot: bool,
+    /// Something may be ready.
+    is_hot: bool,
+    /// The thread that has asked a ring to say when something is, and whether there has been cause
+    /// to since.
+    watcher: Option<u64>,
+    is_ring_due: bool,
+    /// Somebody is about to wait: it pays to have the ring watch.
+    pub is_awaited: bool,
 }
 
 impl PollSet {
@@ -60,7 +67,10 @@ impl PollSet {
             token_may_be_up: false,
             room: Vec::new(),
             found: Vec::new(),
-            hot: outer.is_none(),
+            is_hot: true,
+            watcher: None,
+            is_ring_due: false,
+            is_awaited: false,
         })
     }
 
@@ -70,7 +80,7 @@ impl PollSet {
 
     pub fn add(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
         let set = self.fd();
-        self.hot = true;
+        self.is_hot = true;
         match poll::add(set, fd, events, key) {
             Err(Errno::EEXIST) => {
                 let inner = poll::create()?;
@@ -88,7 +98,7 @@ impl PollSet {
     }
 
     pub fn modify(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
-        self.hot = true;
+        self.is_hot = true;
         let set = match self.nested.get(&key) {
             Some(inner) => inner.as_raw_fd(),
             None if self.owners.get(&fd) == Some(&key) => self.fd(),
@@ -113,6 +123,48 @@ impl PollSet {
         }
     }
 
+    /// Whether it is worth asking: always, where nobody else would say so.
+    pub fn is_hot(&self) -> bool {
+        self.is_hot || !self.is_watched() || !self.is_nested
+    }
+
+    /// It is to be asked, whatever the ring says.
+    pub fn heat(&mut self) {
+        self.is_hot = true;
+    }
+
+    /// A ring says from now on when something is ready: once.
+    pub fn begin_watch(&mut self) {
+        self.watcher = Some(thread_mark());
+        self.is_ring_due = false;
+    }
+
+    /// Whether a ring should watch it, for a thread that may go to sleep soon.
+    pub fn is_worth_watching(&self) -> bool {
+        self.is_awaited && !self.is_hot && !self.is_watched()
+    }
+
+    /// The ring has said so.
+    pub fn end_watch(&mut self) {
+        self.watcher = None;
+        self.is_hot = true;
+    }
+
+    pub fn is_watched(&self) -> bool {
+        self.watcher.is_some()
+    }
+
+    /// The same, if this thread has asked for it: then the ring can be told at once to stop.
+    pub fn is_watched_here(&self) -> bool {
+        self.watcher == Some(thread_mark())
+    }
+
+    /// Whether the ring is about to say so: the completion is on its way, by the thread that asked
+    /// for it.
+    pub fn is_ring_due(&self) -> bool {
+        self.is_watched() && self.is_ring_due
+    }
+
     /// At most `most` descriptors that are ready, with their keys. The list may be given back with
     /// [`PollSet::recycle`].
     pub fn ready(&mut self, most: usize) -> Result<Vec<(u64, u32)>> {
@@ -123,7 +175,8 @@ impl PollSet {
         let mut found = std::mem::take(&mut self.found);
         found.clear();
         found.extend(poll::ready(self.set.as_raw_fd(), &mut self.room[..most])?);
-        self.hot = !self.is_nested || !found.is_empty();
+        self.is_hot = !found.is_empty();
+        self.is_ring_due |= self.is_hot;
         if self.nested.is_empty() {
             return Ok(found);
         }
@@ -148,6 +201,7 @@ impl PollSet {
     pub fn set_token(&mut self, wanted: bool) {
         if wanted && !self.token_is_set {
             self.token.raise();
+            self.is_ring_due = true;
         } else if !wanted && (self.token_is_set || self.token_may_be_up) {
             self.token.lower();
             self.token_may_be_up = false;

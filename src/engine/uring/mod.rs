@@ -43,6 +43,8 @@ const CANCEL: u64 = u64::MAX - 1;
 const ROUNDS_MAX: usize = 8;
 /// How long a cancelled operation may take, in steps of ten milliseconds.
 const CANCEL_STEPS_MAX: usize = 500;
+/// How long a completion may take that is on its way, in steps of five milliseconds.
+const REST_STEPS_MAX: usize = 5;
 
 pub struct Uring {
     ring: Ring,
@@ -61,7 +63,6 @@ pub struct Uring {
     to_send: Vec<Key>,
     to_arm: Vec<Key>,
     starved: Vec<Key>,
-    is_poll_armed: bool,
     /// Operations that go out next as links of chains.
     chained: usize,
     completions: Vec<(u64, i32, u32)>,
@@ -111,7 +112,6 @@ impl Uring {
             to_send: Vec::new(),
             to_arm: Vec::new(),
             starved: Vec::new(),
-            is_poll_armed: false,
             chained: 0,
             completions: Vec::new(),
             incoming: Incoming::new(),
@@ -135,7 +135,7 @@ impl Uring {
         self.start_watches()?;
         self.start_receives()?;
         self.start_sends(Some(notices))?;
-        if !poll.hot {
+        if poll.is_worth_watching() {
             self.watch_poll_set(poll)?;
         }
         match std::mem::take(&mut self.chained) {
@@ -173,10 +173,7 @@ impl Uring {
         notices: &mut Vec<Notice>,
     ) {
         match data {
-            POLL => {
-                self.is_poll_armed = false;
-                poll.hot = true;
-            }
+            POLL => poll.end_watch(),
             CANCEL => {}
             watch if watch & WATCH != 0 => {
                 self.watch_completed((watch & !WATCH) as Key, result, flags, notices);
@@ -192,12 +189,12 @@ impl Uring {
     }
 
     /// One completion when the poll set has something.
-    fn watch_poll_set(&mut self, poll: &PollSet) -> Result<()> {
-        if !self.is_poll_armed {
+    fn watch_poll_set(&mut self, poll: &mut PollSet) -> Result<()> {
+        if !poll.is_watched() {
             let entry =
                 opcode::PollAdd::new(types::Fd(poll.fd()), poll::IN).build().user_data(POLL);
             self.ring.push(&entry)?;
-            self.is_poll_armed = true;
+            poll.begin_watch();
         }
         Ok(())
     }
@@ -362,7 +359,8 @@ impl Engine for Uring {
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         for _ in 0..ROUNDS_MAX {
             let reaped = self.round(poll, notices)?;
-            let more = !self.to_arm.is_empty() || !self.to_send.is_empty();
+            let more =
+                !self.to_arm.is_empty() || !self.to_send.is_empty() || !self.to_watch.is_empty();
             if !more || !reaped {
                 break;
             }
@@ -404,6 +402,21 @@ impl Engine for Uring {
             self.ring.let_go();
         }
         self.ring.is_held()
+    }
+
+    fn rest(&mut self, give_up: bool, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        if give_up && poll.is_watched() {
+            self.cancel(POLL)?;
+            self.ring.submit()?;
+        }
+        for _ in 0..REST_STEPS_MAX {
+            self.look(poll, notices)?;
+            if !poll.is_watched() || !(give_up || poll.is_ring_due()) {
+                break;
+            }
+            self.ring.wait_briefly(5)?;
+        }
+        Ok(())
     }
 
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
