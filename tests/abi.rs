@@ -13,7 +13,15 @@ use common::{
     without_comments,
 };
 
-const HEADER: &str = "include/sio.h";
+/// Each header, what cbindgen is told of it, and the files of src/capi that it is made from.
+const HEADERS: &[(&str, &str, &[&str])] = &[
+    (
+        "include/sio.h",
+        "cbindgen.toml",
+        &["types", "channel", "source", "area", "socket", "notify", "counts"],
+    ),
+    ("include/sio_driver.h", "cbindgen-driver.toml", &["driver"]),
+];
 const MANUAL: &str = "docs/man";
 const UPDATE: &str = "SIO_UPDATE_HEADER=1 cargo test --test abi";
 const SONAME: &str = "libsio.so.0";
@@ -41,6 +49,8 @@ const FEATURES: &[&[&str]] = &[&[], &["-D_POSIX_C_SOURCE=200809L"], &["-D_GNU_SO
 const LAYOUT: &str = r"
 #include <sio.h>
 #include <sio.h>
+#include <sio_driver.h>
+#include <sio_driver.h>
 
 #ifdef __cplusplus
 #define PROMISE(condition) static_assert(condition, #condition)
@@ -84,6 +94,27 @@ AT(struct sio_aio_counts, sc_reason, 40);
 PROMISE(sizeof(ec_t) == sizeof(int));
 PROMISE(sizeof(dma_mem_t) == 8);
 PROMISE(EC_CAPACITY(20) == 20u << 24);
+PROMISE(sizeof(sio_device_t) == 8);
+PROMISE(SIO_KI_READ == 0 && SIO_KI_WRITE == 1);
+AT(struct sio_kiocb, ki_operation, 0);
+AT(struct sio_kiocb, ki_flags, 4);
+AT(struct sio_kiocb, ki_pos, 8);
+AT(struct sio_kiocb, ki_iov, 16);
+AT(struct sio_kiocb, ki_iovcnt, 24);
+AT(struct sio_kiocb, ki_bytes, 32);
+AT(struct sio_kiocb, ki_device, 40);
+AT(struct sio_kiocb, ki_file, 48);
+AT(struct sio_kiocb, ki_private, 56);
+PROMISE(sizeof(((struct sio_kiocb *)0)->ki_private) == 64);
+AT(struct sio_file, sf_device, 0);
+AT(struct sio_file, sf_private, 8);
+AT(struct sio_file, sf_flags, 16);
+AT(struct sio_device_operations, read, 0);
+AT(struct sio_device_operations, write, 8);
+AT(struct sio_device_operations, fsync, 16);
+AT(struct sio_device_operations, cancel, 24);
+AT(struct sio_device_operations, open, 32);
+AT(struct sio_device_operations, release, 40);
 
 int main(void)
 {
@@ -92,18 +123,22 @@ int main(void)
 ";
 
 #[test]
-fn header_is_generated_from_the_source() {
-    let config = cbindgen::Config::from_file(root().join("cbindgen.toml")).expect("cbindgen.toml");
+fn headers_are_generated_from_the_source() {
+    HEADERS.iter().for_each(|(header, config, files)| check_header(header, config, files));
+}
+
+fn check_header(header: &str, config: &str, files: &[&str]) {
+    let config = cbindgen::Config::from_file(root().join(config)).expect(config);
     // The C interface alone: constants of the rest of the library are none of the program's.
     let mut builder = cbindgen::Builder::new().with_config(config);
-    for file in ["types", "channel", "source", "area", "socket", "notify", "counts"] {
+    for file in files {
         builder = builder.with_src(root().join("src/capi").join(file).with_extension("rs"));
     }
     let bindings = builder.generate().expect("cbindgen makes a header");
     let mut generated = Vec::new();
     bindings.write(&mut generated);
     let generated = String::from_utf8(generated).expect("the header is text");
-    let path = root().join(HEADER);
+    let path = root().join(header);
     if std::env::var_os("SIO_UPDATE_HEADER").is_some_and(|value| value == "1") {
         fs::write(&path, generated).expect("writing the header");
         return;
@@ -111,7 +146,7 @@ fn header_is_generated_from_the_source() {
     let committed = fs::read_to_string(&path).unwrap_or_default();
     if let Some((number, old, new)) = first_difference(&committed, &generated) {
         panic!(
-            "{HEADER} is not up to date.\nline {number}: {old}\nshould be: {new}\nrun: {UPDATE}"
+            "{header} is not up to date.\nline {number}: {old}\nshould be: {new}\nrun: {UPDATE}"
         );
     }
 }
@@ -197,11 +232,14 @@ fn map_header_library_and_manual_have_the_same_functions() {
         nodes.into_iter().flat_map(|(_, names)| names).collect()
     };
     let (replaced, mut map) = (names(foreign), names(own));
-    let header = names_of_header(&read(&root().join(HEADER)));
+    let header: BTreeSet<String> = HEADERS
+        .iter()
+        .flat_map(|(header, ..)| names_of_header(&read(&root().join(header))))
+        .collect();
     let manual: BTreeSet<String> = manual_pages(&[".3"]).iter().map(|p| common::stem(p)).collect();
     assert!(map.len() > 20, "{MAP} has only {map:?}");
-    same("the header", &header, MAP, &map);
-    same("the manual (section 3)", &manual, "the header", &header);
+    same("the headers", &header, MAP, &map);
+    same("the manual (section 3)", &manual, "the headers", &header);
     // The system's headers declare those, and its manual has their pages.
     let ideas: String = manual_pages(&[".7"]).iter().map(|page| read(page)).collect();
     let untold: Vec<&String> = replaced.iter().filter(|name| !ideas.contains(*name)).collect();

@@ -59,7 +59,8 @@ fn build(source: &Path) -> Result<PathBuf, String> {
     let program = common::scratch("c-tests").join(common::stem(source));
     let directory = source.parent().expect("c-tests");
     let mut inputs = common::files(directory, &[".h"]);
-    inputs.extend([source.to_owned(), common::root().join("include/sio.h")]);
+    inputs.extend(common::files(&common::root().join("include"), &[".h"]));
+    inputs.push(source.to_owned());
     let newest = inputs.iter().filter_map(|input| modified(input)).max();
     if modified(&program) <= newest {
         Compile::new(&common::compiler()).options(OPTIONS).link(source, &program)?;

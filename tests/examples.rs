@@ -83,7 +83,9 @@ fn every_compiler_takes_them() {
             common::skip("the examples", &format!("no {compiler}"));
             continue;
         }
-        for name in ["hello", "all_sources", "notify", "aio_copy", "echo", "udp_echo", "httpd"] {
+        for name in
+            ["hello", "all_sources", "notify", "aio_copy", "ram_disk", "echo", "udp_echo", "httpd"]
+        {
             build(name, compiler);
         }
     }
@@ -126,6 +128,21 @@ fn aio_copy_copies_files_of_any_size() {
             assert_eq!(text.expect("aio_copy"), format!("{size} bytes\n"));
             assert!(fs::read(&to).expect("the copy") == sent, "{size} bytes, {engine}");
         }
+    }
+}
+
+#[test]
+fn ram_disk_does_what_a_driver_can_do() {
+    let program = build("ram_disk", &common::compiler());
+    for engine in ENGINES {
+        let text = common::output(&mut command(&program, engine)).expect("ram_disk");
+        let expected = "immediate: 512, at once, no error\n\
+            queued: 100, later, no error\n\
+            error: -1, later, Input/output error\n\
+            full: -1, at once, No space left on device\n\
+            closed: 8 cancelled\n\
+            threads: 1010 queued, 8 cancelled\n";
+        assert_eq!(text, expected);
     }
 }
 

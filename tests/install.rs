@@ -63,10 +63,8 @@ fn shared_object(prefix: &Path) -> PathBuf {
 }
 
 fn everything_is_there(prefix: &Path) {
-    let mut expected: Vec<PathBuf> = ["lib/libsio.a", "lib/pkgconfig/sio.pc", "include/sio.h"]
-        .iter()
-        .map(|name| prefix.join(name))
-        .collect();
+    let mut expected: Vec<PathBuf> =
+        ["lib/libsio.a", "lib/pkgconfig/sio.pc"].iter().map(|name| prefix.join(name)).collect();
     expected.push(shared_object(prefix));
     for name in ["bin/sio-probe", "bin/sio-run", "lib/libsio/libsio_preload.so"] {
         expected.push(prefix.join(name));
@@ -83,9 +81,11 @@ fn everything_is_there(prefix: &Path) {
         let library = fs::canonicalize(shared_object(prefix)).expect("the library");
         assert_eq!(target, library, "{link}");
     }
-    let same =
-        common::read(&prefix.join("include/sio.h")) == common::read(&root().join("include/sio.h"));
-    assert!(same, "another header is installed");
+    for header in common::files(&root().join("include"), &[".h"]) {
+        let installed = prefix.join("include").join(header.file_name().expect("a name"));
+        let same = common::read(&installed) == common::read(&header);
+        assert!(same, "{} is another header", installed.display());
+    }
     for name in ["bin/sio-probe", "bin/sio-run"] {
         finish(Command::new(prefix.join(name)).arg("--version"))
             .unwrap_or_else(|text| panic!("{text}"));

@@ -16,12 +16,14 @@ const PROGRAMS: &[&str] = &[
     "ec_destroy-waiters",
     "ec_post-hands_over",
     "ec_wake-waiters",
+    "sio_complete-notification",
     "sio_send-echo_between_threads",
     "sio_send-synchronous_rest",
 ];
 
 /// More of them, for which valgrind is too slow.
-const LONG_PROGRAMS: &[&str] = &["sio_recv-threads", "sio_reserve-threads", "sio_send-threads"];
+const LONG_PROGRAMS: &[&str] =
+    &["sio_complete-threads", "sio_recv-threads", "sio_reserve-threads", "sio_send-threads"];
 
 /// What a program's own mistake looks like: memory is changed after it was handed over.
 const RACE: &str = r#"

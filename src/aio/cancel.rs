@@ -3,9 +3,9 @@
 use std::os::fd::RawFd;
 
 use super::backend::Withdrawn;
-use super::request::Phase;
+use super::request::{Phase, Route};
 use super::state::State;
-use super::{helper, queue};
+use super::{device, helper, queue};
 use crate::error::{Errno, Result};
 use crate::sys::control::Control;
 use crate::sys::transfer;
@@ -20,6 +20,17 @@ pub enum Cancelled {
     Done,
 }
 
+impl Cancelled {
+    /// The answer for both.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::NotAll, _) | (_, Self::NotAll) => Self::NotAll,
+            (Self::All, _) | (_, Self::All) => Self::All,
+            _ => Self::Done,
+        }
+    }
+}
+
 /// How many moments a request that is being stopped may take.
 const MOMENTS_MAX: usize = 20;
 
@@ -27,6 +38,7 @@ const MOMENTS_MAX: usize = 20;
 /// `ECANCELED`, when the call returns.
 pub fn cancel(fd: RawFd, control: Option<Control>) -> Result<Cancelled> {
     transfer::open_flags(fd)?;
+    let file = device::find(fd)?;
     if let Some(control) = control {
         if control.descriptor() != fd {
             return Err(Errno::EINVAL);
@@ -46,7 +58,7 @@ pub fn cancel(fd: RawFd, control: Option<Control>) -> Result<Cancelled> {
         None => {
             let entries = state.entries.iter();
             let mut found: Vec<(u64, u32)> = entries
-                .filter(|(_, entry)| entry.request.fd == fd)
+                .filter(|(_, entry)| entry.request.fd == fd && device::is_to(entry, file.as_ref()))
                 .map(|(index, entry)| (entry.number, index as u32))
                 .collect();
             // The last one first: what waits behind another is not to begin now.
@@ -55,16 +67,19 @@ pub fn cancel(fd: RawFd, control: Option<Control>) -> Result<Cancelled> {
         }
     };
     let mut answer = Cancelled::Done;
+    let mut driven = Vec::new();
     for (number, index) in wanted {
-        let fate = state.cancel(index, number, control.is_some());
-        answer = match (answer, fate) {
-            (Cancelled::NotAll, _) | (_, Cancelled::NotAll) => Cancelled::NotAll,
-            (Cancelled::All, _) | (_, Cancelled::All) => Cancelled::All,
-            _ => Cancelled::Done,
-        };
+        match state.entries.get(index as usize).map(|entry| entry.route) {
+            Some(Route::Device { place, .. }) => driven.push((place, number)),
+            _ => answer = answer.and(state.cancel(index, number, control.is_some())),
+        }
     }
     queue.settle(&mut state);
     helper::call_due(queue, state);
+    // Drivers are asked with nothing locked.
+    for (place, number) in driven {
+        answer = answer.and(device::cancel(queue, place, number));
+    }
     Ok(answer)
 }
 

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::kind::{self, Kind};
 use super::lanes::Key;
-use super::queue;
 use super::request::{Operation, Request, Rest, Route, Stream};
+use super::{device, queue};
 use crate::error::{Errno, Result};
 use crate::sys::tally::{self, Way};
 use crate::sys::transfer::{self, Memory, NO_OFFSET};
@@ -41,14 +41,19 @@ fn rest(route: Route) -> Outcome {
 
 /// Does what can be done at once. `Err` is the result of the request.
 pub fn attempt(request: &Request) -> Outcome {
-    let outcome = match request.operation {
-        Operation::Sync { .. } => Ok(rest(Route::Sync)),
-        _ if request.offset < 0 || isize::try_from(request.memory.length).is_err() => {
+    let is_sync = matches!(request.operation, Operation::Sync { .. });
+    let outcome =
+        if !is_sync && (request.offset < 0 || isize::try_from(request.memory.length).is_err()) {
             Err(Errno::EINVAL)
-        }
-        Operation::Read => read(request),
-        Operation::Write => write(request),
-    };
+        } else if let Some(outcome) = device::attempt(request) {
+            return outcome;
+        } else {
+            match request.operation {
+                Operation::Sync { .. } => Ok(rest(Route::Sync)),
+                Operation::Read => read(request),
+                Operation::Write => write(request),
+            }
+        };
     let outcome = outcome.unwrap_or_else(|errno| Outcome::Done(Err(errno)));
     if matches!(outcome, Outcome::Done(_)) {
         BURST.fetch_add(1, Ordering::Relaxed);

@@ -1,10 +1,10 @@
 //! Several requests with one call: `lio_listio`.
 
 use super::inline::{self, Outcome};
-use super::queue;
 use super::request::{End, Notification, Request, Rest};
 use super::state::Group;
 use super::wait::Waiting;
+use super::{device, helper, queue};
 use crate::error::{Errno, Result};
 
 /// How the end of a list is told.
@@ -78,7 +78,7 @@ impl Begun {
             }
         }
         queue.settle(&mut state);
-        drop(state);
+        device::begin_due(queue, state);
         for (place, errno) in refused {
             requests[place].notification.expect_no_more();
             self.refuse(&requests[place], errno);
@@ -122,6 +122,7 @@ impl Begun {
                 let mut state = queue.enter();
                 state.leave_group(group);
                 queue.settle(&mut state);
+                helper::call_due(queue, state);
                 waiting = is_awaited.then(|| Waiting::for_group(queue, group));
             }
             _ => notification.send(&End::List { requests }),

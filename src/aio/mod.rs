@@ -11,6 +11,7 @@
 
 mod backend;
 mod cancel;
+pub mod device;
 mod helper;
 mod inline;
 mod kind;

@@ -7,11 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::backend::{self, Backend, Glance};
-use super::helper;
 use super::lanes::Key;
 use super::mailbox::Mailbox;
 use super::request::{Request, Rest, Route, Stream};
 use super::state::State;
+use super::{device, helper};
 use crate::engine::table::{self, Kind};
 use crate::error::Result;
 use crate::sys::cell::{Leaked, thread_mark};
@@ -176,12 +176,15 @@ impl Queue {
         let mut state = self.enter();
         let accepted = self.take_on(&mut state, request, rest);
         self.settle(&mut state);
-        drop(state);
+        device::begin_due(self, state);
         accepted.inspect_err(|_| request.notification.expect_no_more())
     }
 
     /// The same, for several: [`Queue::settle`] is next.
     pub fn take_on(&'static self, state: &mut State, request: &Request, rest: Rest) -> Result<()> {
+        if let Route::Device { file, .. } = rest.route {
+            return state.take_on_device(request, file);
+        }
         let is_stream = matches!(rest.route, Route::Stream { .. });
         state.backend.prepare(state.entries.len() + 1, is_stream)?;
         let is_group_told = |group: u32| state.groups[group as usize].notification.needs_thread();
@@ -207,6 +210,9 @@ impl Queue {
     /// Ends a change of the books: what was begun goes out, and whoever should look is woken.
     pub fn settle(&self, state: &mut State) {
         state.backend.flush();
+        if state.devices.has_errands() {
+            device::ring();
+        }
         self.lanes.store(state.lanes.len(), Ordering::Release);
         let me = thread_mark();
         let has_news = std::mem::take(&mut state.has_news);

@@ -128,6 +128,9 @@ pub enum Route {
     Stream { stream: Stream, lane: Option<Key> },
     /// After every write that was accepted before it.
     Sync,
+    /// By the driver of a device in the program: which opening of it, and where the books of devices
+    /// have the request.
+    Device { file: u64, place: u32 },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +146,7 @@ impl Route {
         match self {
             Self::Append { lane } => Some(*lane),
             Self::Stream { lane, .. } => *lane,
-            Self::File { .. } | Self::Sync => None,
+            Self::File { .. } | Self::Sync | Self::Device { .. } => None,
         }
     }
 }
@@ -165,6 +168,8 @@ pub enum Phase {
     Started,
     /// The backend waits until something can be transferred.
     Polled,
+    /// A driver has it.
+    Driven,
 }
 
 /// A request under way.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use slab::Slab;
 
 use super::backend::{Backend, ENDED_MAX, Means, Work};
+use super::device::Books;
 use super::inline;
 use super::lanes::Lanes;
 use super::mailbox::Spent;
@@ -53,6 +54,7 @@ pub struct State {
     pub lanes: Lanes,
     pub backend: Box<dyn Backend>,
     pub helper: Helper,
+    pub devices: Books,
     /// Synchronisations that wait for writes.
     barriers: Vec<u32>,
     /// Requests that the backend did not take.
@@ -77,6 +79,7 @@ impl State {
             lanes: Lanes::default(),
             backend,
             helper: Helper::default(),
+            devices: Books::default(),
             barriers: Vec::new(),
             to_retry: VecDeque::new(),
             ended: Vec::with_capacity(ENDED_MAX),
@@ -152,18 +155,21 @@ impl State {
                 }
                 return;
             }
-        } else if entry.route == Route::Sync {
-            let fd = entry.request.fd;
+        } else if matches!(entry.request.operation, Operation::Sync { .. }) {
+            let (fd, route) = (entry.request.fd, entry.route);
             // What has ended and was not asked for is nothing to wait for.
             self.reap();
-            let ahead = self.entries.iter().filter(|(_, other)| is_ahead(other, fd)).count();
+            let ahead = self.entries.iter().filter(|(_, other)| is_ahead(other, fd, route)).count();
             self.entries[index as usize].ahead = ahead;
             if ahead > 0 {
                 self.barriers.push(index);
                 return;
             }
         }
-        self.dispatch(index);
+        match self.entries[index as usize].route {
+            Route::Device { place, .. } => self.hand_over(index, place, true),
+            _ => self.dispatch(index),
+        }
     }
 
     /// Starts one whose turn it is, or has our thread do it: news of what a thread has submitted
@@ -171,7 +177,9 @@ impl State {
     /// an epoll_wait(2) of the program's before the notification comes.
     fn dispatch(&mut self, index: u32) {
         let entry = &mut self.entries[index as usize];
-        if entry.needs_helper && self.helper.mark != thread_mark() {
+        if let Route::Device { place, .. } = entry.route {
+            self.hand_over(index, place, false);
+        } else if entry.needs_helper && self.helper.mark != thread_mark() {
             entry.phase = Phase::Handed;
             self.helper.to_start.push_back(index);
         } else {
@@ -357,7 +365,7 @@ impl State {
     fn pass_barriers(&mut self, write: &Entry) {
         for place in 0..self.barriers.len() {
             let barrier = &mut self.entries[self.barriers[place] as usize];
-            if barrier.request.fd == write.request.fd && write.number < barrier.number {
+            if is_ahead(write, barrier.request.fd, barrier.route) && write.number < barrier.number {
                 barrier.ahead -= 1;
             }
         }
@@ -407,8 +415,13 @@ impl State {
 }
 
 /// Whether a synchronisation of the descriptor that comes now has to wait for it.
-fn is_ahead(entry: &Entry, fd: i32) -> bool {
-    entry.is_write() && !entry.is_stream_write() && entry.request.fd == fd
+fn is_ahead(entry: &Entry, fd: i32, route: Route) -> bool {
+    let is_same = match (entry.route, route) {
+        (Route::Device { file: one, .. }, Route::Device { file: other, .. }) => one == other,
+        (Route::Device { .. }, _) | (_, Route::Device { .. }) => false,
+        _ => entry.request.fd == fd,
+    };
+    is_same && entry.is_write() && !entry.is_stream_write()
 }
 
 /// How a request is done; `waits_for_streams`: by the library, when the stream is ready.

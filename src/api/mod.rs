@@ -7,6 +7,7 @@ pub mod aio;
 pub mod blocking;
 pub mod channel;
 mod context;
+pub mod device;
 pub mod fault;
 pub mod mqueue;
 pub mod notify;

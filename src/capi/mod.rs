@@ -11,6 +11,7 @@ mod area;
 mod channel;
 mod convert;
 mod counts;
+mod driver;
 mod guard;
 mod notify;
 mod pause;

@@ -8,6 +8,7 @@ use std::mem::offset_of;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicIsize, AtomicU32, AtomicU64, Ordering};
 
+use super::annotate;
 use crate::error::{Errno, Result};
 
 /// `struct sigevent`, in the layout of the C library.
@@ -131,7 +132,9 @@ impl Control {
 
     /// `aio_error`: what is read after 0 was seen here was written before.
     pub fn error(&self) -> i32 {
-        self.block().error.load(Ordering::Acquire)
+        let error = self.block().error.load(Ordering::Acquire);
+        annotate::acquired(self.address());
+        error
     }
 
     pub fn is_in_progress(&self) -> bool {
@@ -157,8 +160,15 @@ impl Control {
             Err(errno) => (-1, errno as i32),
         };
         let block = self.block();
-        block.result.store(result, Ordering::Relaxed);
-        block.error.store(error, Ordering::Release);
+        // Who sees the end sees what a driver in the program has written.
+        annotate::released(self.address());
+        if annotate::is_under_valgrind() {
+            block.result.swap(result, Ordering::Relaxed);
+            block.error.swap(error, Ordering::Release);
+        } else {
+            block.result.store(result, Ordering::Relaxed);
+            block.error.store(error, Ordering::Release);
+        }
     }
 
     pub fn set_ticket(&self, ticket: Ticket) {

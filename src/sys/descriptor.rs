@@ -1,7 +1,7 @@
 //! Descriptors: what they are, and the small kernel objects that the library makes for itself.
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
 
 use nix::sys::eventfd::{EfdFlags, EventFd};
 
@@ -55,6 +55,13 @@ impl Kept {
 
     pub fn fd(&self) -> RawFd {
         self.0
+    }
+}
+
+/// For any descriptor that is to be closed where the thread may be cancelled.
+impl From<OwnedFd> for Kept {
+    fn from(fd: OwnedFd) -> Self {
+        Self(fd.into_raw_fd())
     }
 }
 

@@ -12,9 +12,12 @@ pub mod cell;
 pub mod control;
 pub mod counters;
 pub mod descriptor;
+pub mod driver;
 pub mod fork;
 pub mod futex;
+pub mod hangup;
 pub mod interrupt;
+pub mod kiocb;
 pub mod message;
 #[cfg(feature = "model")]
 pub mod model;

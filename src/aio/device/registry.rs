@@ -1,0 +1,291 @@
+//! Which devices there are, and which of their files are open.
+//!
+//! What is asked for with each request is read without a lock, also by a child after fork, which
+//! finds out there what is its parent's.
+
+use std::collections::HashMap;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use super::file::File;
+use super::thread::Service;
+use super::{OPENED, calls};
+use crate::error::{Errno, Result};
+use crate::sys::cell::{Current, Leaked, thread_mark};
+use crate::sys::descriptor::Counter;
+use crate::sys::driver::Operations;
+use crate::sys::sync::{Condvar, Mutex};
+use crate::sys::transfer::{self, Identity};
+use crate::sys::{annotate, fork, poll};
+
+/// The longest name of a device, in bytes.
+pub const NAME_BYTES_MAX: usize = 255;
+
+/// A device: the functions of its driver.
+pub struct Device {
+    /// Never 0, and never one that was given before.
+    pub handle: u64,
+    pub name: Vec<u8>,
+    pub operations: Operations,
+    /// The driver's.
+    pub context: usize,
+    calls: Mutex<Calls>,
+    is_idle: Condvar,
+    /// What its files are when they are opened. Held while the readiness of one changes.
+    is_readable: Mutex<bool>,
+}
+
+#[derive(Default)]
+struct Calls {
+    /// It is being unregistered: nobody calls any more.
+    is_gone: bool,
+    /// Who runs functions of the driver.
+    threads: Vec<u64>,
+}
+
+/// The right to call the driver, until it is dropped.
+pub struct Inside<'a>(&'a Device);
+
+impl Device {
+    /// `None`: it is not there any more.
+    pub fn enter(&self) -> Option<Inside<'_>> {
+        let mut calls = self.calls.lock();
+        if calls.is_gone {
+            return None;
+        }
+        calls.threads.push(thread_mark());
+        Some(Inside(self))
+    }
+
+    fn is_entered_here(&self) -> bool {
+        self.calls.lock().threads.contains(&thread_mark())
+    }
+
+    /// From now on nobody else is inside.
+    fn shut(&self) {
+        let mut calls = self.calls.lock();
+        calls.is_gone = true;
+        while !calls.threads.is_empty() {
+            calls = self.is_idle.wait(calls);
+        }
+    }
+}
+
+impl Drop for Inside<'_> {
+    fn drop(&mut self) {
+        let mut calls = self.0.calls.lock();
+        let mark = thread_mark();
+        if let Some(place) = calls.threads.iter().rposition(|&thread| thread == mark) {
+            calls.threads.swap_remove(place);
+        }
+        if calls.threads.is_empty() {
+            self.0.is_idle.notify_all();
+        }
+    }
+}
+
+#[derive(Clone, Default)]
+struct Tables {
+    devices: Vec<Arc<Device>>,
+    /// By device and number of the pipe.
+    files: HashMap<(u64, u64), Arc<File>>,
+}
+
+/// What tools that look for races are to know: tables are freed after whoever has copied them.
+impl Drop for Tables {
+    fn drop(&mut self) {
+        annotate::acquired(std::ptr::from_ref(&DEVICES).addr());
+    }
+}
+
+/// All that a process has of them.
+pub struct Devices {
+    epoch: u32,
+    parent: Option<&'static Devices>,
+    tables: Current<Tables>,
+    /// The last number that was given to a device or a file. Held during each change.
+    numbers: Mutex<u64>,
+    /// Where closed descriptors are seen.
+    pub set: OwnedFd,
+    /// Gets the thread to look for errands.
+    pub bell: Counter,
+    pub service: Mutex<Service>,
+}
+
+static DEVICES: Leaked<Devices> = Leaked::empty();
+
+fn key(identity: &Identity) -> (u64, u64) {
+    (identity.device, identity.inode)
+}
+
+impl Devices {
+    /// This process's, if it has registered a device.
+    pub fn present() -> Option<&'static Self> {
+        DEVICES.get().filter(|devices| devices.epoch == fork::epoch())
+    }
+
+    fn get_or_make() -> Result<&'static Self> {
+        if let Some(devices) = Self::present() {
+            return Ok(devices);
+        }
+        fork::watch();
+        let parent = DEVICES.get();
+        let new = Self {
+            epoch: fork::epoch(),
+            parent,
+            tables: Current::empty(),
+            numbers: Mutex::new(0),
+            set: poll::create()?,
+            bell: Counter::new()?,
+            service: Mutex::new(Service::default()),
+        };
+        poll::add(new.set.as_raw_fd(), new.bell.fd(), poll::IN, 0)?;
+        Ok(DEVICES.replace(parent, Box::new(new)))
+    }
+
+    fn tables(&self) -> Arc<Tables> {
+        self.tables.get().unwrap_or_default()
+    }
+
+    /// Changes the tables, which others see at once, with a number that is new.
+    fn change<T>(&self, change: impl FnOnce(&mut Tables, u64) -> Result<T>) -> Result<T> {
+        let mut number = self.numbers.lock();
+        let mut tables = Tables::clone(&self.tables());
+        annotate::released(std::ptr::from_ref(&DEVICES).addr());
+        let changed = change(&mut tables, *number + 1)?;
+        *number += 1;
+        self.tables.set(Some(Arc::new(tables)));
+        Ok(changed)
+    }
+
+    /// A number that no file has had, nor a device.
+    pub fn new_number(&self) -> u64 {
+        let mut number = self.numbers.lock();
+        *number += 1;
+        *number
+    }
+
+    pub fn add_file(&self, file: &Arc<File>) -> Result<()> {
+        let is_readable = file.device.is_readable.lock();
+        file.watch.set_readable(*is_readable)?;
+        self.change(|tables, _| {
+            tables.files.insert(key(&file.watch.identity), file.clone());
+            OPENED.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        })
+    }
+
+    pub fn remove_file(&self, file: &File) {
+        let _ = self.change(|tables, _| {
+            let removed = tables.files.remove(&key(&file.watch.identity));
+            OPENED.fetch_sub(usize::from(removed.is_some()), Ordering::Relaxed);
+            Ok(())
+        });
+    }
+}
+
+/// Those of this process, and then those of its parents.
+fn generations() -> impl Iterator<Item = &'static Devices> {
+    std::iter::successors(DEVICES.get(), |devices| devices.parent)
+}
+
+/// Looks in this process, and says `EPERM` of what is only the parent's.
+fn look<T>(find: impl Fn(&Tables) -> Option<T>) -> Result<Option<T>> {
+    for devices in generations() {
+        if let Some(found) = find(&devices.tables()) {
+            let is_ours = devices.epoch == fork::epoch();
+            return if is_ours { Ok(Some(found)) } else { Err(Errno::EPERM) };
+        }
+    }
+    Ok(None)
+}
+
+/// The file behind a descriptor.
+pub fn find_file(fd: RawFd) -> Result<Option<Arc<File>>> {
+    match transfer::identity(fd) {
+        Ok(identity) if identity.kind() == libc::S_IFIFO => {
+            look(|tables| tables.files.get(&key(&identity)).cloned())
+        }
+        // One that is not open is told of by whoever wants to use it.
+        _ => Ok(None),
+    }
+}
+
+/// The device of a name: `ENOENT` if there is none.
+pub fn find_by_name(name: &[u8]) -> Result<Arc<Device>> {
+    look(|tables| tables.devices.iter().find(|device| device.name == name).cloned())?
+        .ok_or(Errno::ENOENT)
+}
+
+/// `sio_device_register`: the handle.
+pub fn register(name: &[u8], operations: Operations, context: usize) -> Result<u64> {
+    if name.is_empty() || name.len() > NAME_BYTES_MAX {
+        return Err(Errno::EINVAL);
+    }
+    let devices = Devices::get_or_make()?;
+    devices.change(|tables, number| {
+        if tables.devices.iter().any(|device| device.name == name) {
+            return Err(Errno::EEXIST);
+        }
+        // In a child never a handle that the parent has given.
+        let handle = u64::from(devices.epoch) << 40 | number;
+        tables.devices.push(Arc::new(Device {
+            handle,
+            name: name.to_owned(),
+            operations,
+            context,
+            calls: Mutex::default(),
+            is_idle: Condvar::default(),
+            is_readable: Mutex::new(false),
+        }));
+        Ok(handle)
+    })
+}
+
+fn find_by_handle(tables: &Tables, handle: u64) -> Option<Arc<Device>> {
+    tables.devices.iter().find(|device| device.handle == handle).cloned()
+}
+
+/// `sio_device_ready`: whether descriptors of a device are readable: those of all of its files, also
+/// of later ones, or of the file whose block is at this address.
+pub fn ready(handle: u64, block: Option<usize>, is_readable: bool) -> Result<()> {
+    let device = look(|tables| find_by_handle(tables, handle))?.ok_or(Errno::EINVAL)?;
+    let devices = Devices::present().ok_or(Errno::EINVAL)?;
+    let mut of_later_ones = device.is_readable.lock();
+    let is_meant = |file: &&Arc<File>| {
+        Arc::ptr_eq(&file.device, &device)
+            && block.is_none_or(|address| file.opened.address() == address)
+    };
+    let tables = devices.tables();
+    let mut files = tables.files.values().filter(is_meant).peekable();
+    if block.is_none() {
+        *of_later_ones = is_readable;
+    } else if files.peek().is_none() {
+        return Err(Errno::EINVAL);
+    }
+    files.try_for_each(|file| file.watch.set_readable(is_readable))
+}
+
+/// `sio_device_unregister`: afterwards nothing of the driver is called, and it has no requests.
+pub fn unregister(handle: u64) -> Result<()> {
+    let device = look(|tables| find_by_handle(tables, handle))?.ok_or(Errno::EINVAL)?;
+    if device.is_entered_here() {
+        return Err(Errno::EDEADLK);
+    }
+    let devices = Devices::present().ok_or(Errno::EINVAL)?;
+    devices.change(|tables, _| {
+        let count = tables.devices.len();
+        tables.devices.retain(|other| !Arc::ptr_eq(other, &device));
+        // Somebody else may have been faster.
+        if tables.devices.len() < count { Ok(()) } else { Err(Errno::EINVAL) }
+    })?;
+    device.shut();
+    calls::leave(&device);
+    // Who waits for the device had better look.
+    let tables = devices.tables();
+    for file in tables.files.values().filter(|file| Arc::ptr_eq(&file.device, &device)) {
+        let _ = file.watch.set_readable(true);
+    }
+    Ok(())
+}
