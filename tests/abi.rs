@@ -244,6 +244,11 @@ fn map_header_library_and_manual_have_the_same_functions() {
     let ideas: String = manual_pages(&[".7"]).iter().map(|page| read(page)).collect();
     let untold: Vec<&String> = replaced.iter().filter(|name| !ideas.contains(*name)).collect();
     assert!(untold.is_empty(), "the manual (section 7) does not tell of {untold:?}");
+    // A whole family has pages of ours too, in a section that hides none of the system's.
+    let family: BTreeSet<String> =
+        replaced.iter().filter(|n| n.contains("aio_") || n.contains("lio_")).cloned().collect();
+    let pages = manual_pages(&[".3sio"]).iter().map(|page| common::stem(page)).collect();
+    same("the manual (section 3sio)", &pages, "the names of POSIX AIO", &family);
     map.extend(replaced);
     let foreign: Vec<&str> =
         FOREIGN.split_whitespace().filter(|name| map.contains(*name)).collect();
@@ -322,7 +327,7 @@ fn every_synopsis_compiles() {
         return skip("the synopses", "there is no mandoc");
     }
     let directory = scratch("synopsis");
-    let pages = manual_pages(&[".3"]);
+    let pages = manual_pages(&[".3", ".3sio"]);
     let failures: Vec<String> = common::in_parallel(&pages, |page| {
         let text = synopsis(page)?;
         let source = directory.join(format!("{}.c", common::stem(page)));
@@ -332,7 +337,8 @@ fn every_synopsis_compiles() {
         if !text.contains(&format!("{}(", common::stem(page))) {
             return Err(format!("{}: no prototype of its own in\n{text}", page.display()));
         }
-        Compile::new(&common::compiler()).options(&["-std=gnu11"]).check(&source)
+        let options = ["-std=gnu11", "-D_GNU_SOURCE"];
+        Compile::new(&common::compiler()).options(&options).check(&source)
     })
     .into_iter()
     .filter_map(Result::err)
@@ -376,7 +382,7 @@ fn without_overstrikes(text: &str) -> String {
 fn every_example_of_the_manual_runs() {
     let directory = scratch("examples");
     let mut programs = Vec::new();
-    for page in manual_pages(&[".1", ".3", ".7"]) {
+    for page in manual_pages(&[".1", ".3", ".3sio", ".7"]) {
         for (number, text) in examples(&read(&page)).into_iter().enumerate() {
             let name = page.file_name().unwrap_or_default().to_string_lossy();
             programs.push((directory.join(format!("{name}-{number}.c")), text));
@@ -457,7 +463,7 @@ fn manual_pages_are_well_formed() {
         return skip("the manual", "there is no mandoc");
     }
     let mut complaints = String::new();
-    for page in manual_pages(&[".1", ".3", ".7"]) {
+    for page in manual_pages(&[".1", ".3", ".3sio", ".7"]) {
         let result = Command::new("mandoc")
             .args(["-T", "lint", "-W", "warning"])
             .arg(&page)

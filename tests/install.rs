@@ -69,10 +69,10 @@ fn everything_is_there(prefix: &Path) {
     for name in ["bin/sio-probe", "bin/sio-run", "lib/libsio/libsio_preload.so"] {
         expected.push(prefix.join(name));
     }
-    for page in common::files(&root().join("docs/man"), &[".1", ".3", ".7"]) {
-        let section = page.extension().unwrap_or_default().to_string_lossy().into_owned();
-        let name = page.file_name().expect("a file has a name");
-        expected.push(prefix.join(format!("share/man/man{section}")).join(name));
+    for page in common::files(&root().join("docs/man"), &[".1", ".3", ".3sio", ".7"]) {
+        let section = page.extension().unwrap_or_default().to_string_lossy();
+        let directory = prefix.join(format!("share/man/man{}", &section[..1]));
+        expected.push(directory.join(page.file_name().expect("a file has a name")));
     }
     let missing: Vec<&PathBuf> = expected.iter().filter(|path| !path.is_file()).collect();
     assert!(missing.is_empty(), "not installed: {missing:?}");
