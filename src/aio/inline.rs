@@ -73,6 +73,12 @@ fn read(request: &Request) -> Result<Outcome> {
     if is_small && kind::is_still_in_memory(fd) {
         return transfer::read_at(fd, memory, offset).map(|count| Outcome::Done(Ok(count)));
     }
+    if is_small && kind::was_plain(fd) {
+        // What the page cache has is the same with any flags.
+        if let Some(outcome) = read_known(request)? {
+            return Ok(outcome);
+        }
+    }
     let flags = transfer::open_flags(fd)?;
     if is_direct_file(flags) {
         return Ok(rest(Route::File { offload: false }));
@@ -80,14 +86,23 @@ fn read(request: &Request) -> Result<Outcome> {
     if !is_small {
         return read_unknown(request, flags, is_small);
     }
+    match read_known(request)? {
+        Some(outcome) => {
+            kind::remember_flags(fd, flags);
+            Ok(outcome)
+        }
+        None => read_unknown(request, flags, is_small),
+    }
+}
+
+/// Reads from a file that can be asked for what the page cache has; `None`: it cannot.
+fn read_known(request: &Request) -> Result<Option<Outcome>> {
     match read_cached(request) {
-        Ok((done, true)) => Ok(Outcome::Done(Ok(done))),
+        Ok((done, true)) => Ok(Some(Outcome::Done(Ok(done)))),
         Ok((done, false)) => {
-            Ok(Outcome::Rest(Rest { route: Route::File { offload: false }, done }))
+            Ok(Some(Outcome::Rest(Rest { route: Route::File { offload: false }, done })))
         }
-        Err(Errno::EOPNOTSUPP | Errno::ESPIPE | Errno::ENOSYS) => {
-            read_unknown(request, flags, is_small)
-        }
+        Err(Errno::EOPNOTSUPP | Errno::ESPIPE | Errno::ENOSYS) => Ok(None),
         Err(errno) => Err(errno),
     }
 }
@@ -191,11 +206,18 @@ fn write(request: &Request) -> Result<Outcome> {
     if is_small && queue::is_idle() && kind::is_still_in_memory(fd) {
         return transfer::write_at(fd, memory, offset).map(|count| Outcome::Done(Ok(count)));
     }
+    // With nothing in any lane, it does not matter if the file has been set to append.
+    if is_small && queue::is_idle() && kind::was_plain(fd) && kind::of(fd)?.0 == Kind::Cached {
+        return transfer::write_at(fd, memory, offset).map(|count| Outcome::Done(Ok(count)));
+    }
     let flags = transfer::open_flags(fd)?;
     if is_direct_file(flags) && flags & libc::O_APPEND == 0 {
         return Ok(rest(Route::File { offload: false }));
     }
     let (kind, identity) = kind::of(fd)?;
+    if kind == Kind::Cached {
+        kind::remember_flags(fd, flags);
+    }
     let offload = memory.length > INLINE_BYTES_MAX && flags & libc::O_DIRECT == 0;
     let stream = match kind {
         Kind::Memory | Kind::Cached | Kind::File | Kind::Directory => {

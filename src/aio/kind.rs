@@ -96,3 +96,36 @@ pub fn is_still_in_memory(fd: RawFd) -> bool {
 pub fn remember(fd: RawFd) {
     IN_MEMORY[fd as usize % IN_MEMORY.len()].store(true, Ordering::Relaxed);
 }
+
+/// Flags of open(2) that decide how a transfer is done.
+const SPECIAL: i32 =
+    libc::O_DIRECT | libc::O_SYNC | libc::O_DSYNC | libc::O_APPEND | libc::O_NONBLOCK;
+/// For so many transfers it is taken for granted that the flags are what they were. If they are
+/// not, those wait for the disk that need not: no more than that may follow.
+const GRANTED: u64 = 15;
+const GRANTED_BITS: u32 = 8;
+
+/// Descriptors that had none of those flags, each with how often that may still be believed.
+static PLAIN: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
+
+fn plain(fd: RawFd) -> &'static AtomicU64 {
+    &PLAIN[fd as usize % PLAIN.len()]
+}
+
+/// Whether a descriptor had no special flags a few transfers ago.
+pub fn was_plain(fd: RawFd) -> bool {
+    let place = plain(fd);
+    let known = place.load(Ordering::Relaxed);
+    let is_known = known >> GRANTED_BITS == fd as u64 && known & ((1 << GRANTED_BITS) - 1) > 0;
+    if is_known {
+        place.store(known - 1, Ordering::Relaxed);
+    }
+    is_known
+}
+
+/// The flags of a descriptor have been asked for.
+pub fn remember_flags(fd: RawFd, flags: i32) {
+    if flags & SPECIAL == 0 {
+        plain(fd).store((fd as u64) << GRANTED_BITS | GRANTED, Ordering::Relaxed);
+    }
+}
