@@ -21,8 +21,9 @@ pub struct Watch {
 /// A new descriptor for the program, and its watch.
 pub fn pair() -> Result<(OwnedFd, Watch)> {
     let mut ends = [0; 2];
+    let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
     // SAFETY: room for two descriptors.
-    check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC | libc::O_NONBLOCK) })?;
+    check(unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), flags) })?;
     let (theirs, end) = (own(ends[0]), own(ends[1]).into());
     let identity = transfer::identity(ends[0])?;
     Ok((theirs, Watch { end, identity }))

@@ -11,9 +11,11 @@ use std::sync::Arc;
 use super::super::request::{Operation, Phase, Request, Rest, Route};
 use super::super::state::State;
 use super::file::File;
+use super::registry::Device;
 use super::{INHERITED, begin_of};
 use crate::error::{Errno, Result};
 use crate::log::{self, Level};
+use crate::sys::cell::thread_mark;
 use crate::sys::driver::Begin;
 use crate::sys::fork;
 use crate::sys::kiocb::{self, Content, Kiocb};
@@ -91,9 +93,37 @@ pub struct Books {
     /// Requests that the driver is told of as soon as nothing is locked.
     pub due: Vec<(u32, u64)>,
     pub errands: VecDeque<Errand>,
+    /// Who is inside of which driver: handle and thread.
+    callers: Vec<(u64, u64)>,
 }
 
 impl Books {
+    /// This thread is about to call the driver, and [`Books::leave`]s it when the answer is in the
+    /// books. `false`: the device is not there any more.
+    pub fn enter(&mut self, device: &Device) -> bool {
+        let is_there = !device.is_gone();
+        if is_there {
+            self.callers.push((device.handle, thread_mark()));
+        }
+        is_there
+    }
+
+    /// [`Device::left`] is next, once the books are left.
+    pub fn leave(&mut self, device: &Device) {
+        let caller = (device.handle, thread_mark());
+        if let Some(place) = self.callers.iter().rposition(|&other| other == caller) {
+            self.callers.swap_remove(place);
+        }
+    }
+
+    /// Whether a thread, or any, is inside.
+    pub fn is_entered(&self, handle: u64, thread: Option<u64>) -> bool {
+        let is_it = |&(entered, mark): &(u64, u64)| {
+            entered == handle && thread.is_none_or(|thread| thread == mark)
+        };
+        self.callers.iter().any(is_it)
+    }
+
     pub fn has_errands(&self) -> bool {
         !self.errands.is_empty()
     }

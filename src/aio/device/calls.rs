@@ -59,21 +59,22 @@ pub fn begin(queue: &Queue, place: u32, number: u64) {
         return;
     }
     let (kiocb, operation) = (found.kiocb, found.begin);
-    let inside = device.enter();
-    if inside.is_none() {
+    if device.is_gone() {
         state.end_device(place, Err(Errno::ENODEV));
         return settle(queue, state);
     }
     found.stage = Stage::Begun;
     found.calls += 1;
+    state.devices.enter(&device);
     drop(state);
 
     let answer = device.operations.begin(operation, kiocb);
 
     let mut state = queue.enter();
     let is_unwanted = state.returned_from_driver(place, number, answer);
+    state.devices.leave(&device);
     settle(queue, state);
-    drop(inside);
+    device.left();
     if is_unwanted {
         cancel(queue, place, number);
     }
@@ -162,8 +163,13 @@ pub fn cancel(queue: &Queue, place: u32, number: u64) -> Cancelled {
         Stage::Held => {}
     }
     // A device that is being unregistered takes all of its requests back.
-    let Some(_inside) = device.enter() else { return Cancelled::NotAll };
-    take_back(queue, state, &device, place, number)
+    if !state.devices.enter(&device) {
+        return Cancelled::NotAll;
+    }
+    let fate = take_back(queue, state, &device, place, number);
+    queue.enter().devices.leave(&device);
+    device.left();
+    fate
 }
 
 /// Asks the driver for a request that it has.
@@ -208,8 +214,7 @@ fn take_back(
 }
 
 /// The requests of a device that is shut end, and its files are released.
-pub fn leave(device: &Arc<Device>) {
-    let Some(queue) = queue::present() else { return };
+pub fn abandon(queue: &Queue, device: &Arc<Device>) {
     let is_of = |opening: &&mut Opening| Arc::ptr_eq(&opening.file.device, device);
     let mut state = queue.enter();
     let files: Vec<u64> =

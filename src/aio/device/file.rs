@@ -42,9 +42,23 @@ pub fn open(name: &[u8], flags: i32) -> Result<RawFd> {
         return Err(Errno::EINVAL);
     }
     let device = find_by_name(name)?;
-    let _inside = device.enter().ok_or(Errno::ENOENT)?;
     let devices = Devices::present().ok_or(Errno::ENOENT)?;
     let queue = queue::queue()?;
+    if !queue.enter().devices.enter(&device) {
+        return Err(Errno::ENOENT);
+    }
+    let opened = open_entered(devices, queue, &device, flags);
+    queue.enter().devices.leave(&device);
+    device.left();
+    opened
+}
+
+fn open_entered(
+    devices: &'static Devices,
+    queue: &Queue,
+    device: &Arc<Device>,
+    flags: i32,
+) -> Result<RawFd> {
     let (fd, watch) = hangup::pair()?;
     devices.employ()?;
     let file = Arc::new(File {
@@ -55,7 +69,7 @@ pub fn open(name: &[u8], flags: i32) -> Result<RawFd> {
         access: flags & libc::O_ACCMODE,
     });
     // Nobody has a descriptor yet, but the driver may speak of the file.
-    if let Err(errno) = enter(devices, queue, &file).and_then(|()| call_open(&device, &file)) {
+    if let Err(errno) = enter(devices, queue, &file).and_then(|()| call_open(device, &file)) {
         leave(devices, &file);
         queue.enter().devices.files.remove(&file.id);
         devices.dismiss();
@@ -164,16 +178,18 @@ pub fn release(queue: &Queue, id: u64) {
     if !opening.is_closed || opening.pending > 0 || opening.closers > 0 {
         return;
     }
-    let file = opening.file.clone();
     // One that is being unregistered releases its files itself.
-    let inside = file.device.enter();
-    let is_ours = inside.is_some() && !std::mem::replace(&mut opening.is_released, true);
-    if inside.is_some() || opening.is_released {
-        state.devices.files.remove(&id);
-        devices.dismiss();
+    if opening.file.device.is_gone() && !opening.is_released {
+        return;
     }
+    let Some(opening) = state.devices.files.remove(&id) else { return };
+    let device = &opening.file.device;
+    let is_ours = !opening.is_released && state.devices.enter(device);
     drop(state);
     if is_ours {
-        file.device.operations.release(&file.opened);
+        device.operations.release(&opening.file.opened);
+        queue.enter().devices.leave(device);
+        device.left();
     }
+    devices.dismiss();
 }

@@ -6,11 +6,12 @@
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::file::File;
 use super::thread::Service;
 use super::{OPENED, calls};
+use crate::aio::queue::{self, Queue};
 use crate::error::{Errno, Result};
 use crate::sys::cell::{Current, Leaked, thread_mark};
 use crate::sys::descriptor::Counter;
@@ -30,57 +31,38 @@ pub struct Device {
     pub operations: Operations,
     /// The driver's.
     pub context: usize,
-    calls: Mutex<Calls>,
+    /// Nobody may call the driver any more. Changed with the books entered.
+    is_gone: AtomicBool,
+    /// Held by whoever waits until nobody is inside, and looks whether that is so.
+    idle: Mutex<()>,
     is_idle: Condvar,
     /// What its files are when they are opened. Held while the readiness of one changes.
     is_readable: Mutex<bool>,
 }
 
-#[derive(Default)]
-struct Calls {
-    /// It is being unregistered: nobody calls any more.
-    is_gone: bool,
-    /// Who runs functions of the driver.
-    threads: Vec<u64>,
-}
-
-/// The right to call the driver, until it is dropped.
-pub struct Inside<'a>(&'a Device);
-
 impl Device {
-    /// `None`: it is not there any more.
-    pub fn enter(&self) -> Option<Inside<'_>> {
-        let mut calls = self.calls.lock();
-        if calls.is_gone {
-            return None;
-        }
-        calls.threads.push(thread_mark());
-        Some(Inside(self))
+    pub fn is_gone(&self) -> bool {
+        self.is_gone.load(Ordering::Relaxed)
     }
 
-    fn is_entered_here(&self) -> bool {
-        self.calls.lock().threads.contains(&thread_mark())
-    }
-
-    /// From now on nobody else is inside.
-    fn shut(&self) {
-        let mut calls = self.calls.lock();
-        calls.is_gone = true;
-        while !calls.threads.is_empty() {
-            calls = self.is_idle.wait(calls);
+    /// From now on nobody else is inside of the driver.
+    fn shut(&self, queue: &Queue) {
+        {
+            let _state = queue.enter();
+            self.is_gone.swap(true, Ordering::Relaxed);
+        }
+        let mut idle = self.idle.lock();
+        while queue.enter().devices.is_entered(self.handle, None) {
+            idle = self.is_idle.wait(idle);
         }
     }
-}
 
-impl Drop for Inside<'_> {
-    fn drop(&mut self) {
-        let mut calls = self.0.calls.lock();
-        let mark = thread_mark();
-        if let Some(place) = calls.threads.iter().rposition(|&thread| thread == mark) {
-            calls.threads.swap_remove(place);
-        }
-        if calls.threads.is_empty() {
-            self.0.is_idle.notify_all();
+    /// Somebody has left it. Not while the books are entered: a handler of a signal that comes here
+    /// may enter them.
+    pub fn left(&self) {
+        if self.is_gone() {
+            drop(self.idle.lock());
+            self.is_idle.notify_all();
         }
     }
 }
@@ -224,6 +206,8 @@ pub fn register(name: &[u8], operations: Operations, context: usize) -> Result<u
         return Err(Errno::EINVAL);
     }
     let devices = Devices::get_or_make()?;
+    // So that there are books from now on.
+    queue::queue()?;
     devices.change(|tables, number| {
         if tables.devices.iter().any(|device| device.name == name) {
             return Err(Errno::EEXIST);
@@ -235,7 +219,8 @@ pub fn register(name: &[u8], operations: Operations, context: usize) -> Result<u
             name: name.to_owned(),
             operations,
             context,
-            calls: Mutex::default(),
+            is_gone: AtomicBool::new(false),
+            idle: Mutex::default(),
             is_idle: Condvar::default(),
             is_readable: Mutex::new(false),
         }));
@@ -270,18 +255,19 @@ pub fn ready(handle: u64, block: Option<usize>, is_readable: bool) -> Result<()>
 /// `sio_device_unregister`: afterwards nothing of the driver is called, and it has no requests.
 pub fn unregister(handle: u64) -> Result<()> {
     let device = look(|tables| find_by_handle(tables, handle))?.ok_or(Errno::EINVAL)?;
-    if device.is_entered_here() {
+    let devices = Devices::present().ok_or(Errno::EINVAL)?;
+    let queue = queue::queue()?;
+    if queue.enter().devices.is_entered(handle, Some(thread_mark())) {
         return Err(Errno::EDEADLK);
     }
-    let devices = Devices::present().ok_or(Errno::EINVAL)?;
     devices.change(|tables, _| {
         let count = tables.devices.len();
         tables.devices.retain(|other| !Arc::ptr_eq(other, &device));
         // Somebody else may have been faster.
         if tables.devices.len() < count { Ok(()) } else { Err(Errno::EINVAL) }
     })?;
-    device.shut();
-    calls::leave(&device);
+    device.shut(queue);
+    calls::abandon(queue, &device);
     // Who waits for the device had better look.
     let tables = devices.tables();
     for file in tables.files.values().filter(|file| Arc::ptr_eq(&file.device, &device)) {
