@@ -5,6 +5,7 @@
 #ifndef SIO_H
 #define SIO_H
 
+#include <aio.h>
 #include <mqueue.h>
 #include <poll.h>
 #include <semaphore.h>
@@ -20,6 +21,33 @@
 /* With SIGEV_EC, the channel: a member of struct sigevent, where glibc leaves room. */
 #ifdef __GLIBC__
 #define sigev_ec _sigev_un._pad[4]
+#endif
+
+/* The control block of aio_send and its relatives: a struct aiocb with a place for the message,
+ * where glibc leaves room at its end. &cb.aiocb is what aio_error and the others take. */
+#ifdef __GNUC__ /* some struct aiocb has an array of nothing */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#endif
+struct aio_cb {
+  __extension__ union {
+    struct aiocb aiocb;
+    __extension__ struct {
+      int aio_fildes;
+      int aio_lio_opcode;
+      int aio_reqprio;
+      volatile void *aio_buf;
+      size_t aio_nbytes;
+      struct sigevent aio_sigevent;
+      char aio_private[32];
+      off_t aio_offset;
+      struct msghdr *msg_hdr;
+      char aio_reserved[24];
+    };
+  };
+};
+#ifdef __GNUC__
+#pragma GCC diagnostic pop
 #endif
 
 struct itimerspec;
@@ -540,6 +568,64 @@ int async_io_cancel(int fd);
  * `counts` points to `size` bytes that stay valid as long as the process lives.
  */
 int sio_aio_count(struct sio_aio_counts *counts, size_t size);
+
+/**
+ * Begins to send. See aio_send(3).
+ *
+ * `aiocbp` points to a control block that stays valid, with its buffer, until the request has ended.
+ */
+int aio_send(struct aio_cb *aiocbp,
+             int flags);
+
+/**
+ * Begins to send to an address. See aio_sendto(3).
+ *
+ * `aiocbp` is as aio_send has it; `to` is null or points to `tolen` bytes.
+ */
+int aio_sendto(struct aio_cb *aiocbp, int flags, const struct sockaddr *to, socklen_t tolen);
+
+/**
+ * Begins to send a message. See aio_sendmsg(3).
+ *
+ * `aiocbp` is as aio_send has it; its msg_hdr points to a `struct msghdr` that stays valid as long.
+ */
+int aio_sendmsg(struct aio_cb *aiocbp, int flags);
+
+/**
+ * Begins to receive. See aio_recv(3).
+ *
+ * `aiocbp` is as aio_send has it.
+ */
+int aio_recv(struct aio_cb *aiocbp, int flags);
+
+/**
+ * Begins to receive, with the sender's address. See aio_recvfrom(3).
+ *
+ * `aiocbp` is as aio_send has it; `from` is null or has the room that `fromlen` points to, and both
+ * stay valid as long.
+ */
+int aio_recvfrom(struct aio_cb *aiocbp, int flags, struct sockaddr *from, socklen_t *fromlen);
+
+/**
+ * Begins to receive a message. See aio_recvmsg(3).
+ *
+ * `aiocbp` is as aio_sendmsg has it.
+ */
+int aio_recvmsg(struct aio_cb *aiocbp, int flags);
+
+/**
+ * Begins to accept a connection: the result is its descriptor. See aio_accept(3).
+ *
+ * `aiocbp` is as aio_send has it; `addr` and `addrlen` are as aio_recvfrom has them.
+ */
+int aio_accept(struct aio_cb *aiocbp, int flags, struct sockaddr *addr, socklen_t *addrlen);
+
+/**
+ * Begins to connect. See aio_connect(3).
+ *
+ * `aiocbp` is as aio_send has it; `addr` points to `addrlen` bytes.
+ */
+int aio_connect(struct aio_cb *aiocbp, const struct sockaddr *addr, socklen_t addrlen);
 
 #ifdef __cplusplus
 }  // extern "C"

@@ -18,7 +18,7 @@ const HEADERS: &[(&str, &str, &[&str])] = &[
     (
         "include/sio.h",
         "cbindgen.toml",
-        &["types", "channel", "source", "area", "socket", "notify", "counts"],
+        &["types", "channel", "source", "area", "socket", "notify", "counts", "aio_socket"],
     ),
     ("include/sio_driver.h", "cbindgen-driver.toml", &["driver"]),
 ];
@@ -76,6 +76,16 @@ AT(event_data_t, ev_reserved, 56);
 AT(struct sigevent, sigev_ec, 32);
 PROMISE(sizeof(((struct sigevent *)0)->sigev_ec) == sizeof(ec_t));
 #endif
+PROMISE(sizeof(struct aio_cb) == sizeof(struct aiocb));
+PROMISE(offsetof(struct aio_cb, aio_fildes) == offsetof(struct aiocb, aio_fildes));
+PROMISE(offsetof(struct aio_cb, aio_lio_opcode) == offsetof(struct aiocb, aio_lio_opcode));
+PROMISE(offsetof(struct aio_cb, aio_reqprio) == offsetof(struct aiocb, aio_reqprio));
+PROMISE(offsetof(struct aio_cb, aio_buf) == offsetof(struct aiocb, aio_buf));
+PROMISE(offsetof(struct aio_cb, aio_nbytes) == offsetof(struct aiocb, aio_nbytes));
+PROMISE(offsetof(struct aio_cb, aio_sigevent) == offsetof(struct aiocb, aio_sigevent));
+PROMISE(offsetof(struct aio_cb, aio_offset) == offsetof(struct aiocb, aio_offset));
+AT(struct aio_cb, aiocb, 0);
+AT(struct aio_cb, msg_hdr, 136);
 PROMISE(sizeof(struct sio_info) == 160);
 AT(struct sio_info, si_size, 0);
 AT(struct sio_info, si_flags, 4);

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::kind::{self, Kind};
 use super::lanes::Key;
 use super::request::{Operation, Request, Rest, Route, Stream};
-use super::{device, queue};
+use super::{device, queue, socket};
 use crate::error::{Errno, Result};
 use crate::sys::tally::{self, Way};
 use crate::sys::transfer::{self, Memory, NO_OFFSET};
@@ -50,6 +50,7 @@ pub fn attempt(request: &Request) -> Outcome {
         } else {
             match request.operation {
                 Operation::Sync { .. } => Ok(rest(Route::Sync)),
+                Operation::Call(call) => socket::attempt(request, call),
                 Operation::Read => read(request),
                 Operation::Write => write(request),
             }

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::queue;
 use super::request::Notification;
 use crate::error::Result;
+use crate::sys::exchange::Envelope;
 use crate::sys::quiet::Quiet;
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
 
@@ -164,5 +165,8 @@ impl Notification {
     }
 }
 
-/// What has been told and is to be dropped where memory may be freed.
-pub type Spent = Vec<Arc<Mailbox>>;
+/// What is done with, and is to be dropped where memory may be freed.
+pub enum Spent {
+    Mailbox { _of: Arc<Mailbox> },
+    Envelope { _of: Box<Envelope> },
+}

@@ -20,6 +20,7 @@ mod list;
 mod mailbox;
 mod queue;
 mod request;
+mod socket;
 mod state;
 mod wait;
 

@@ -282,6 +282,6 @@ pub enum Role {
 /// it, or it goes on in parts. The other side may wait for that without this program asking.
 fn has_sequel(state: &State, route: &Route, request: &Request) -> bool {
     let Route::Stream { stream, lane } = route else { return false };
-    request.operation == super::Operation::Write
+    request.operation.is_write()
         && (*stream == Stream::Pipe || lane.is_some_and(|lane| state.lanes.is_occupied(&lane)))
 }

@@ -8,6 +8,7 @@ use super::mailbox::{Letter, Mailbox};
 use crate::error::Result;
 use crate::sys::control::Control;
 use crate::sys::descriptor::Kept;
+use crate::sys::exchange::{Call, Envelope};
 use crate::sys::notify::{self, Callback};
 use crate::sys::transfer::{Identity, Memory};
 
@@ -92,10 +93,25 @@ impl End {
 pub enum Operation {
     Read,
     Write,
+    Call(Call),
     /// fsync(2), or fdatasync(2).
     Sync {
         data_only: bool,
     },
+}
+
+impl Operation {
+    pub fn call(&self) -> Option<Call> {
+        match *self {
+            Self::Call(call) => Some(call),
+            _ => None,
+        }
+    }
+
+    /// Whether it brings data into a file.
+    pub fn is_write(&self) -> bool {
+        *self == Self::Write || self.call().is_some_and(|call| call.is_send())
+    }
 }
 
 #[derive(Clone)]
@@ -104,6 +120,8 @@ pub struct Request {
     pub operation: Operation,
     pub fd: RawFd,
     pub memory: Memory,
+    /// How much there is to do; of a message, in all its pieces.
+    pub bytes: usize,
     pub offset: i64,
     pub notification: Notification,
     /// The list that it belongs to.
@@ -187,6 +205,16 @@ pub struct Entry {
     pub is_unaskable: bool,
     /// Writes that have to end before a synchronisation begins.
     pub ahead: usize,
+    /// A part is not enough.
+    pub takes_all: bool,
+    /// What its call names, copied.
+    pub envelope: Option<Box<Envelope>>,
+    /// A connection has been begun.
+    pub is_connecting: bool,
+    /// The backend does not wait for it: the library does.
+    pub is_refused: bool,
+    /// Nobody tells when its peer has room again.
+    pub is_futile: bool,
     /// The next one in its lane.
     pub next: Option<u32>,
     /// A descriptor of our own where there is no lane to have one.
@@ -198,7 +226,7 @@ pub struct Entry {
 
 impl Entry {
     pub fn is_write(&self) -> bool {
-        self.request.operation == Operation::Write
+        self.request.operation.is_write()
     }
 
     /// Whether bytes may be left over after a part was written.
@@ -207,6 +235,15 @@ impl Entry {
     }
 
     pub fn rest(&self) -> Memory {
-        self.request.memory.skip(self.done)
+        let memory = self.request.memory;
+        memory.skip(self.done.min(memory.length))
+    }
+
+    /// So much more has been done.
+    pub fn skip(&mut self, bytes: usize) {
+        self.done += bytes;
+        if let Some(envelope) = &mut self.envelope {
+            envelope.skip(bytes);
+        }
     }
 }

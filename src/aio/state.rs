@@ -21,6 +21,7 @@ use crate::error::{Errno, Result};
 use crate::sys::cell::thread_mark;
 use crate::sys::control::{Control, Ticket};
 use crate::sys::descriptor::Kept;
+use crate::sys::exchange::{self, Envelope};
 use crate::sys::notify::Callback;
 use crate::sys::transfer::{self, NO_OFFSET};
 
@@ -66,7 +67,7 @@ pub struct State {
     pub sleepers: Sleepers,
     /// The mailbox whose channel takes in what has ended, by address.
     pub collector: usize,
-    spent: Spent,
+    spent: Vec<Spent>,
     /// The outcome of the request that is being cancelled.
     pub watched: Option<(u64, Option<Result<usize>>)>,
 }
@@ -110,7 +111,7 @@ impl State {
         self.helper.to_call.reserve(more + self.groups.len() + 1);
         // Here memory may be freed.
         self.spent.clear();
-        self.spent.reserve(more + self.groups.len() + 1);
+        self.spent.reserve(2 * more + self.groups.len() + 1);
     }
 
     /// Enters a request; [`State::begin`] is next.
@@ -118,8 +119,21 @@ impl State {
         self.reserve();
         let number = self.next_number;
         self.next_number += 1;
+        let mut envelope =
+            request.operation.call().and_then(|call| Envelope::new(call, request.memory));
+        if let Some(envelope) = &mut envelope
+            && rest.done > 0
+        {
+            envelope.skip(rest.done);
+        }
+        let call = request.operation.call();
         let entry = Entry {
             request: request.clone(),
+            takes_all: call.is_some_and(|call| call.wants_all() && exchange::is_stream(request.fd)),
+            envelope,
+            is_connecting: false,
+            is_refused: false,
+            is_futile: false,
             number,
             route: rest.route,
             done: rest.done,
@@ -200,9 +214,17 @@ impl State {
                 return self.end(index, Err(Errno::EBADF));
             }
         }
+        let is_self_driven = self.backend.is_self_driven();
         let entry = &mut self.entries[index as usize];
-        let means = means(entry, self.backend.is_self_driven());
-        let is_await = matches!(means, Means::Await { .. });
+        let means = match entry.call() {
+            None => means(entry, is_self_driven),
+            Some(call) => match self.call_means(index, call) {
+                Some(means) => means,
+                None => return,
+            },
+        };
+        let entry = &mut self.entries[index as usize];
+        let is_await = matches!(means, Means::Await { .. } | Means::Pause);
         entry.phase = if is_await { Phase::Polled } else { Phase::Started };
         if is_await {
             self.keep(index);
@@ -232,7 +254,7 @@ impl State {
         }
     }
 
-    fn descriptor(&self, entry: &Entry) -> RawFd {
+    pub fn descriptor(&self, entry: &Entry) -> RawFd {
         let of_lane = || self.lanes.kept(&entry.route.lane()?);
         entry.kept.as_ref().map(Kept::fd).or_else(of_lane).unwrap_or(entry.request.fd)
     }
@@ -272,6 +294,9 @@ impl State {
     /// The backend is done with a request, which may not be the end of it.
     pub fn returned(&mut self, index: u32, outcome: Result<usize>) {
         let entry = &mut self.entries[index as usize];
+        if let Some(call) = entry.call() {
+            return self.called(index, call, outcome);
+        }
         match outcome {
             Ok(_) if entry.phase == Phase::Polled => self.go_on(index),
             Ok(count) => {
@@ -336,7 +361,13 @@ impl State {
         {
             self.dispatch(next);
         }
-        let entry = self.entries.remove(index as usize);
+        let mut entry = self.entries.remove(index as usize);
+        if let Some(mut envelope) = entry.envelope.take() {
+            if outcome.is_ok() {
+                envelope.tell();
+            }
+            self.spent.push(Spent::Envelope { _of: envelope });
+        }
         if entry.phase == Phase::Handed {
             self.helper.to_start.retain(|&handed| handed != index);
             self.to_retry.retain(|&handed| handed != index);
@@ -407,7 +438,7 @@ impl State {
             Notification::Event { mailbox, cookie, list } => {
                 let is_here = Arc::as_ptr(&mailbox).addr() == self.collector;
                 mailbox.put(end.letter(cookie, list), is_here);
-                self.spent.push(mailbox);
+                self.spent.push(Spent::Mailbox { _of: mailbox });
             }
             other => other.send(end),
         }

@@ -13,7 +13,6 @@ use crate::api::aio::{self, Cancelled, Listing, Notification, Operation, Request
 use crate::error::{Errno, Result};
 use crate::sys::control::{Asked, Control, SigEvent};
 use crate::sys::notify::{self, Callback};
-use crate::sys::transfer::Memory;
 
 /// As `sysconf(_SC_AIO_PRIO_DELTA_MAX)` says.
 const PRIORITY_MAX: i32 = 20;
@@ -52,13 +51,15 @@ fn notification(event: &SigEvent, list: Option<usize>) -> std::result::Result<No
 fn request(
     control: Control,
     asked: &Asked,
+    bytes: usize,
     operation: Operation,
 ) -> std::result::Result<Request, Wrong> {
     Ok(Request {
         control,
         operation,
         fd: asked.descriptor,
-        memory: Memory { address: asked.address, length: asked.length },
+        memory: asked.memory(),
+        bytes,
         offset: asked.offset,
         notification: notification(&asked.event, None)?,
         group: None,
@@ -78,7 +79,7 @@ impl Wrong {
 }
 
 /// `EINVAL` for a priority that there is not, which the block tells, too.
-fn check_priority(control: Control, asked: &Asked) -> Result<()> {
+pub(super) fn check_priority(control: Control, asked: &Asked) -> Result<()> {
     if (0..=PRIORITY_MAX).contains(&asked.priority) {
         return Ok(());
     }
@@ -86,8 +87,14 @@ fn check_priority(control: Control, asked: &Asked) -> Result<()> {
     Err(Errno::EINVAL)
 }
 
-fn begin(control: Control, asked: &Asked, operation: Operation) -> Result<()> {
-    match request(control, asked, operation) {
+/// Begins a request for so many bytes.
+pub(super) fn begin(
+    control: Control,
+    asked: &Asked,
+    bytes: usize,
+    operation: Operation,
+) -> Result<()> {
+    match request(control, asked, bytes, operation) {
         Ok(request) => aio::submit(&request),
         Err(wrong) => wrong.tell(control),
     }
@@ -101,7 +108,7 @@ unsafe fn transfer(aiocbp: *mut aiocb, operation: Operation) -> c_int {
         let control = unsafe { Control::new(aiocbp) }?;
         let asked = control.asked();
         check_priority(control, &asked)?;
-        begin(control, &asked, operation).map(|()| 0)
+        begin(control, &asked, asked.length, operation).map(|()| 0)
     })
 }
 
@@ -139,7 +146,7 @@ pub unsafe extern "C" fn aio_fsync(op: c_int, aiocbp: *mut aiocb) -> c_int {
         let asked = control.asked();
         crate::sys::transfer::open_flags(asked.descriptor)?;
         control.clear_priority();
-        begin(control, &asked, Operation::Sync { data_only }).map(|()| 0)
+        begin(control, &asked, asked.length, Operation::Sync { data_only }).map(|()| 0)
     })
 }
 
@@ -252,7 +259,8 @@ impl Listed {
                 libc::LIO_WRITE => Ok(Operation::Write),
                 _ => Err(Wrong::Block),
             };
-            match operation.and_then(|operation| request(*control, &asked, operation)) {
+            match operation.and_then(|operation| request(*control, &asked, asked.length, operation))
+            {
                 Ok(request) => listed.requests.push(request),
                 Err(wrong) => listed.refusal = wrong.tell(*control).err().or(listed.refusal),
             }

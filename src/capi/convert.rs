@@ -14,6 +14,12 @@ use crate::region::map::Pages;
 use crate::sys::message::{ADDRESS_BYTES_MAX, Address};
 use crate::sys::wait::Terms;
 
+/// `struct aio_cb`, whose members `sys::control` knows. The header has it written out: cbindgen.toml.
+#[repr(C)]
+pub struct AioBlock {
+    block: libc::aiocb,
+}
+
 /// A C type and what the library calls it: same size, alignment and members, by assertion.
 ///
 /// # Safety

@@ -7,6 +7,7 @@
 
 mod aio;
 mod aio64;
+mod aio_socket;
 mod area;
 mod channel;
 mod convert;

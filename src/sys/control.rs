@@ -9,6 +9,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicI32, AtomicIsize, AtomicU32, AtomicU64, Ordering};
 
 use super::annotate;
+use super::transfer::Memory;
 use crate::error::{Errno, Result};
 
 /// `struct sigevent`, in the layout of the C library.
@@ -47,7 +48,9 @@ pub struct Block {
     error: AtomicI32,
     result: AtomicIsize,
     offset: i64,
-    _reserved: [u64; 4],
+    /// Of `struct aio_cb`, in room that the C library leaves free.
+    message: usize,
+    _reserved: [u64; 3],
 }
 
 const _: () = {
@@ -63,6 +66,7 @@ const _: () = {
     assert!(offset_of!(Block, length) == offset_of!(libc::aiocb, aio_nbytes));
     assert!(offset_of!(Block, event) == offset_of!(libc::aiocb, aio_sigevent));
     assert!(offset_of!(Block, offset) == offset_of!(libc::aiocb, aio_offset));
+    assert!(size_of::<usize>() != 8 || offset_of!(Block, message) == 136);
 };
 
 /// What the program has written into the block.
@@ -75,6 +79,12 @@ pub struct Asked {
     pub length: usize,
     pub offset: i64,
     pub event: SigEvent,
+}
+
+impl Asked {
+    pub fn memory(&self) -> Memory {
+        Memory { address: self.address, length: self.length }
+    }
 }
 
 /// Where a request stands in our books.
@@ -124,6 +134,11 @@ impl Control {
             offset: block.offset,
             event: block.event,
         }
+    }
+
+    /// `msg_hdr`, which only a `struct aio_cb` has.
+    pub fn message(&self) -> usize {
+        self.block().message
     }
 
     pub fn descriptor(&self) -> i32 {

@@ -13,6 +13,7 @@ pub mod control;
 pub mod counters;
 pub mod descriptor;
 pub mod driver;
+pub mod exchange;
 pub mod fork;
 pub mod futex;
 pub mod hangup;

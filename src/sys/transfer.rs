@@ -20,6 +20,8 @@ pub struct Memory {
 }
 
 impl Memory {
+    pub const NONE: Self = Self { address: 0, length: 0 };
+
     pub fn skip(self, bytes: usize) -> Self {
         Self { address: self.address.wrapping_add(bytes), length: self.length - bytes }
     }

@@ -9,8 +9,10 @@ pub use ring::Ring;
 pub use threads::Threads;
 
 use std::os::fd::RawFd;
+use std::time::Duration;
 
 use crate::error::Result;
+use crate::sys::exchange::Call;
 use crate::sys::transfer::Memory;
 use crate::sys::wait::Sleep;
 
@@ -42,6 +44,10 @@ pub enum Means {
     Sync {
         data_only: bool,
     },
+    /// Waits a moment: nobody tells when it is worth trying again.
+    Pause,
+    /// On a socket.
+    Call(Call),
 }
 
 /// What has become of a cancellation.
@@ -54,6 +60,9 @@ pub enum Withdrawn {
     /// It goes on.
     No,
 }
+
+/// See [`Means::Pause`].
+pub const PAUSE: Duration = Duration::from_millis(5);
 
 /// What is passed at once, at most.
 pub const ENDED_MAX: usize = 8192;

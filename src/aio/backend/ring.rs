@@ -8,8 +8,9 @@ use std::os::fd::RawFd;
 use io_uring::{opcode, squeue, types};
 
 use super::files::Files;
-use super::{Backend, ENDED_MAX, Glance, Means, Withdrawn, Work};
+use super::{Backend, ENDED_MAX, Glance, Means, PAUSE, Withdrawn, Work};
 use crate::error::{Errno, Result};
+use crate::sys::exchange::Call;
 use crate::sys::ring::Ring as System;
 use crate::sys::wait::Sleep;
 
@@ -17,6 +18,7 @@ const SUBMISSIONS: u32 = 256;
 const COMPLETIONS: u32 = 4096;
 /// What the kernel transfers at most in one go; read(2).
 const TRANSFER_BYTES_MAX: usize = 0x7fff_f000;
+static PAUSED: types::Timespec = types::Timespec::new().nsec(PAUSE.subsec_nanos());
 /// User data of what is no request.
 const KICK: u64 = u64::MAX;
 const CANCEL: u64 = u64::MAX - 1;
@@ -69,6 +71,34 @@ impl Ring {
     }
 }
 
+fn of_call(work: &Work, call: Call) -> squeue::Entry {
+    let fd = types::Fd(work.fd);
+    let start = work.memory.address;
+    let length = work.memory.length.min(TRANSFER_BYTES_MAX) as u32;
+    // The kernel waits until all of a stream has gone out, or come in.
+    let all = if call.wants_all() { libc::MSG_WAITALL } else { 0 };
+    let flags = call.kernel_flags() | all;
+    match call {
+        Call::Send { .. } => opcode::Send::new(fd, start as *const u8, length).flags(flags).build(),
+        Call::Receive { .. } => {
+            opcode::Recv::new(fd, start as *mut u8, length).flags(flags).build()
+        }
+        Call::SendMessage { header, .. } => {
+            opcode::SendMsg::new(fd, header as *const libc::msghdr).flags(flags as u32).build()
+        }
+        Call::ReceiveMessage { header, .. } => {
+            opcode::RecvMsg::new(fd, header as *mut libc::msghdr).flags(flags as u32).build()
+        }
+        Call::Accept { flags, address, length } => {
+            let (address, length) = (address as *mut libc::sockaddr, length as *mut u32);
+            opcode::Accept::new(fd, address, length).flags(flags).build()
+        }
+        Call::Connect { address, length } => {
+            opcode::Connect::new(fd, address as *const libc::sockaddr, length).build()
+        }
+    }
+}
+
 impl Backend for Ring {
     fn is_self_driven(&self) -> bool {
         false
@@ -83,7 +113,7 @@ impl Backend for Ring {
         let is_later = match work.means {
             Means::Read { offload, .. } | Means::Write { offload, .. } => offload,
             Means::Sync { .. } => true,
-            Means::Send | Means::Await { .. } => false,
+            Means::Send | Means::Await { .. } | Means::Call(_) | Means::Pause => false,
         };
         let slot = if is_later { self.files.take(&self.ring, index, work.fd) } else { None };
         let fd = types::Fd(slot.map_or(work.fd, |slot| slot as RawFd));
@@ -104,6 +134,8 @@ impl Backend for Ring {
                 let events = if is_write { libc::POLLOUT } else { libc::POLLIN };
                 opcode::PollAdd::new(fd, events as u32).build()
             }
+            Means::Call(call) => of_call(work, call),
+            Means::Pause => opcode::Timeout::new(&raw const PAUSED).build(),
             Means::Sync { data_only } => {
                 let flags = if data_only {
                     types::FsyncFlags::DATASYNC

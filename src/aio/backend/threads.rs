@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::poller::Poller;
-use super::{Backend, ENDED_MAX, Glance, Means, Withdrawn, Work};
+use super::{Backend, ENDED_MAX, Glance, Means, PAUSE, Withdrawn, Work};
 use crate::aio::queue;
 use crate::error::{Errno, Result};
 use crate::sys::sync::{Condvar, Mutex, MutexGuard};
@@ -43,6 +43,8 @@ struct Jobs {
     waiting: VecDeque<Job>,
     workers: usize,
     idle: usize,
+    /// Those that may wait for as long as a peer likes: they do not count.
+    waiting_for_peers: usize,
 }
 
 #[derive(Clone, Copy)]
@@ -61,7 +63,9 @@ impl Crew {
     /// Sees to it that there is somebody to do what waits.
     fn staff(self: &Arc<Self>) -> Result<()> {
         let mut jobs = self.lock();
-        while jobs.idle < jobs.waiting.len().max(1) && jobs.workers < WORKERS_MAX {
+        while jobs.idle < jobs.waiting.len().max(1)
+            && jobs.workers < WORKERS_MAX + jobs.waiting_for_peers
+        {
             let crew = self.clone();
             match thread::spawn("sio-aio-worker", move || crew.work()) {
                 Ok(()) => {
@@ -79,7 +83,10 @@ impl Crew {
     /// The life of a worker.
     fn work(&self) {
         while let Some(job) = self.take() {
+            let is_open_ended = matches!(job.work.means, Means::Call(_) | Means::Pause);
+            self.lock().waiting_for_peers += usize::from(is_open_ended);
             let outcome = job.run();
+            self.lock().waiting_for_peers -= usize::from(is_open_ended);
             queue::bring(job.index, outcome);
             self.lock().idle += 1;
         }
@@ -116,6 +123,11 @@ impl Job {
             Means::Write { offset, .. } if offset < 0 => transfer::write(fd, memory),
             Means::Write { offset, .. } => transfer::write_at(fd, memory, offset),
             Means::Sync { data_only } => transfer::synchronise(fd, data_only),
+            Means::Call(call) => call.wait(fd, memory),
+            Means::Pause => {
+                std::thread::sleep(PAUSE);
+                Ok(0)
+            }
             // Streams are waited for, not written to from here.
             Means::Send | Means::Await { .. } => Err(Errno::EINVAL),
         }

@@ -207,7 +207,8 @@ impl Place {
 
     /// Makes it a request that no driver knows of.
     fn fill(&mut self, request: &Request, file: &File) {
-        let begin = begin_of(request.operation);
+        // Others are no requests to a device.
+        let begin = begin_of(request.operation).unwrap_or(Begin::Sync);
         let memory = (begin != Begin::Sync).then_some(request.memory);
         self.file = file.id;
         self.begin = begin;

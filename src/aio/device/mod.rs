@@ -45,17 +45,20 @@ pub fn find(fd: RawFd) -> Result<Option<Arc<File>>> {
     registry::find_file(fd)
 }
 
-/// The operation of a driver that a request asks for.
-fn begin_of(operation: Operation) -> Begin {
+/// The operation of a driver that a request asks for, if there is one.
+fn begin_of(operation: Operation) -> Option<Begin> {
     match operation {
-        Operation::Read => Begin::Read,
-        Operation::Write => Begin::Write,
-        Operation::Sync { .. } => Begin::Sync,
+        Operation::Read => Some(Begin::Read),
+        Operation::Write => Some(Begin::Write),
+        Operation::Sync { .. } => Some(Begin::Sync),
+        // A device is no socket.
+        Operation::Call(_) => None,
     }
 }
 
 /// What a request to a device has before it: `None` if it is not to a device.
 pub fn attempt(request: &Request) -> Option<Outcome> {
+    let begin = begin_of(request.operation)?;
     let to_file =
         |file| Outcome::Rest(Rest { route: Route::Device { file, place: NOWHERE }, done: 0 });
     let file = match find(request.fd) {
@@ -63,7 +66,6 @@ pub fn attempt(request: &Request) -> Option<Outcome> {
         Ok(Some(file)) => file,
         Err(_) => return Some(to_file(INHERITED)),
     };
-    let begin = begin_of(request.operation);
     Some(if !file.allows(begin) {
         Outcome::Done(Err(Errno::EBADF))
     } else if !file.device.operations.has(begin) {
