@@ -13,8 +13,6 @@ use super::transfer::Memory;
 
 /// Words that a request has for its driver.
 pub const PRIVATE_WORDS: usize = 8;
-/// Requests that are made at once.
-pub const CHUNK: usize = 64;
 
 /// What the driver sees.
 #[repr(C)]
@@ -126,9 +124,9 @@ struct Chunk {
 static CHUNKS: Leaked<Chunk> = Leaked::empty();
 
 /// Makes more of them. One thread of a process at a time does.
-pub fn make(epoch: u32) -> &'static [Kiocb] {
+pub fn make(epoch: u32, count: usize) -> &'static [Kiocb] {
     let before = CHUNKS.get();
-    let kiocbs = (0..CHUNK).map(|_| Kiocb::new()).collect();
+    let kiocbs = (0..count).map(|_| Kiocb::new()).collect();
     &CHUNKS.replace(before, Box::new(Chunk { epoch, kiocbs, before })).kiocbs
 }
 

@@ -23,6 +23,9 @@ use crate::sys::kiocb::{self, Content, Kiocb};
 /// So many end before an ended one is used again.
 const RESTING: usize = 1024;
 
+/// Room that is made at first.
+const PLACES_MIN: usize = 64;
+
 /// `ki_operation`: as the opcodes of lio_listio(3), and one of ours.
 pub const OPERATION_READ: i32 = libc::LIO_READ;
 pub const OPERATION_WRITE: i32 = libc::LIO_WRITE;
@@ -88,6 +91,8 @@ pub enum Errand {
 #[derive(Default)]
 pub struct Books {
     pub places: Vec<Place>,
+    /// Places that no request has had, and those of requests that have ended.
+    fresh: Vec<u32>,
     resting: VecDeque<u32>,
     pub files: HashMap<u64, Opening>,
     /// Requests that the driver is told of as soon as nothing is locked.
@@ -145,15 +150,21 @@ impl Books {
 
     /// Room for a request: its place.
     fn allot(&mut self) -> u32 {
-        if self.resting.len() <= RESTING {
-            for kiocb in kiocb::make(fork::epoch()) {
+        if self.resting.len() > RESTING
+            && let Some(place) = self.resting.pop_front()
+        {
+            return place;
+        }
+        if self.fresh.is_empty() {
+            // As many as there are, so that they lie in few pieces.
+            for kiocb in kiocb::make(fork::epoch(), self.places.len().max(PLACES_MIN)) {
                 let place = self.places.len() as u32;
                 kiocb.set_place(place);
                 self.places.push(Place::new(kiocb));
-                self.resting.push_front(place);
+                self.fresh.push(place);
             }
         }
-        self.resting.pop_front().unwrap_or_default()
+        self.fresh.pop().unwrap_or_default()
     }
 
     /// An ended one may be used again, some time.
