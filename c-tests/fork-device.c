@@ -11,6 +11,7 @@ static void check_child(sio_device_t device, int fd, struct sio_kiocb *kiocb)
 {
     char buffer[4];
     struct holder own;
+    ec_t ec = ec_create(0);
     struct aiocb block = aio_block(fd, buffer, 4, 0), *list[] = { &block };
 
     CHECK_ERR(sio_device_open("held", O_RDWR), EPERM);
@@ -23,6 +24,9 @@ static void check_child(sio_device_t device, int fd, struct sio_kiocb *kiocb)
     CHECK_ERR(aio_write(&block), EPERM);
     CHECK_ERR(aio_fsync(O_SYNC, &block), EPERM);
     CHECK_ERR(aio_cancel(fd, NULL), EPERM);
+    CHECK_ERR(ec_add_fd(ec, fd, POLLIN, EC_EDGE, 0), EPERM);
+    CHECK_ERR(ec_add_fd(ec, fd, POLLIN, 0, 0), EPERM);
+    CHECK_OK(ec_destroy(ec));
     block.aio_lio_opcode = LIO_READ;
     CHECK_ERR(lio_listio(LIO_WAIT, list, 1, NULL), EIO);
     CHECK(aio_error(&block) == EPERM);

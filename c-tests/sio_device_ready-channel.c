@@ -1,7 +1,8 @@
 /*
  * sio_device_ready makes the descriptors of one file of a device, or of all and of those that are
  * opened later, readable or not: poll(2) tells it, and so does a channel, with EC_EV_FD, level or
- * edge. Unregistering the device makes them readable. Closing is seen as before.
+ * edge. Unregistering the device makes them readable. Closing is seen as before, also of a
+ * descriptor that is a source still.
  */
 #include "device.h"
 
@@ -103,20 +104,29 @@ int main(void)
     CHECK_OK(sio_device_close(fds[2]));
     CHECK(holder.released == 2);
 
-    /* What nobody can read any more raises no signal. */
     ready_when_opened = 0;
+    fds[2] = device_open("held", O_RDONLY);
+    CHECK_SET(source, ec_add_fd(ec, fds[2], POLLIN, 0, 0));
+    CHECK_SET(edge, ec_add_fd(ec, fds[2], POLLIN, EC_EDGE, 0));
+    CHECK_ERR(ec_next_event(ec, &event), EAGAIN);
+    CHECK(close(fds[2]) == 0);
+    AWAIT(holder.released == 3);
+    CHECK_OK(ec_remove(ec, source));
+    CHECK_OK(ec_remove(ec, edge));
+
+    /* What nobody can read any more raises no signal. */
     for (int i = 0; i < 200; i++) {
         fds[2] = device_open("held", O_RDONLY);
         CHECK(close(fds[2]) == 0);
         CHECK_OK(sio_device_ready(device, NULL, i % 2 ? 0 : POLLIN));
     }
-    AWAIT(holder.released == 202);
+    AWAIT(holder.released == 203);
     CHECK_OK(sio_device_unregister(device));
     for (int i = 0; i < 2; i++) {
         CHECK(polled(fds[i]) == POLLIN);
         CHECK(close(fds[i]) == 0);
     }
-    CHECK(holder.released == 204);
+    CHECK(holder.released == 205);
     CHECK_OK(ec_destroy(ec));
     return 0;
 }

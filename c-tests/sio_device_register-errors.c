@@ -1,8 +1,8 @@
 /*
  * sio_device_register: EFAULT for null pointers, EINVAL for a name that is empty or too long, a
  * size that no version has, or something behind the operations that is not zero; EEXIST for a name
- * that is taken. A failed call registers nothing. sio_device_unregister: EINVAL for a handle that
- * is none, or none any more.
+ * that is taken, EMFILE where descriptors run out. A failed call registers nothing.
+ * sio_device_unregister: EINVAL for a handle that is none, or none any more.
  */
 #include "device.h"
 
@@ -13,10 +13,24 @@ int main(void)
     const struct sio_device_operations *operations = &longer.operations;
     size_t size = sizeof *operations;
     char name[257];
+    struct rlimit limit, few;
     sio_device_t device = 0, other = 0;
 
     check_start();
     longer.operations = holder_operations;
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    few = limit;
+    for (rlim_t count = 3; count < 6; count++) {
+        few.rlim_cur = count;
+        CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+        if (sio_device_register(&other, "few", operations, size, &holder) == 0)
+            CHECK_OK(sio_device_unregister(other));
+        else
+            CHECK(errno == EMFILE && other == 0);
+        CHECK(count > 3 || other == 0);
+        other = 0;
+    }
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     memset(name, 'x', 256);
     name[256] = 0;
     CHECK_ERR(sio_device_register(NULL, "held", operations, size, &holder), EFAULT);

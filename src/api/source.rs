@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use super::context::{Attached, context};
 use super::{notify, socket};
+use crate::aio::device;
 use crate::channel::source::{
     Accept, Counter, Descriptor, Kind as SourceKind, Process, Semaphore, Signals, Source, Timer,
     Word, interest,
@@ -49,10 +50,13 @@ pub fn add_fd(
     if descriptor::is_always_ready(target)? {
         return Err(Errno::EPERM);
     }
+    let is_device = device::find(target)?.is_some();
     if !flags.counter {
         let descriptor = Descriptor::new(target, event::FD, events, 0);
         // A channel as an edge-triggered source stays in the poll set: epoll knows about circles.
-        let can_watch = descriptor.is_watchable() && context().channel(target).is_err();
+        // So does a device in the program: a ring would keep it open.
+        let can_watch =
+            descriptor.is_watchable() && !is_device && context().channel(target).is_err();
         let source = Source::new(cookie, SourceKind::Descriptor(descriptor));
         return change(fd, |_, state| state.add_descriptor(source, can_watch));
     }

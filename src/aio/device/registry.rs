@@ -244,12 +244,14 @@ pub fn ready(handle: u64, block: Option<usize>, is_readable: bool) -> Result<()>
     };
     let tables = devices.tables();
     let mut files = tables.files.values().filter(is_meant).peekable();
-    if block.is_none() {
-        *of_later_ones = is_readable;
-    } else if files.peek().is_none() {
+    if block.is_some() && files.peek().is_none() {
         return Err(Errno::EINVAL);
     }
-    files.try_for_each(|file| file.watch.set_readable(is_readable))
+    files.try_for_each(|file| file.watch.set_readable(is_readable))?;
+    if block.is_none() {
+        *of_later_ones = is_readable;
+    }
+    Ok(())
 }
 
 /// `sio_device_unregister`: afterwards nothing of the driver is called, and it has no requests.
