@@ -26,6 +26,8 @@ static void *writer(void *argument)
         atomic_store(&waiting, 0);
         CHECK(write(ends[1], "x", 1) == 1);
     }
+    while (atomic_load(&runs) < 4)
+        sched_yield();
     CHECK(nanosleep(&time, NULL) == 0);
     CHECK(write(silent[1], "x", 1) == 1);
     return argument;
