@@ -14,12 +14,25 @@ struct Setting {
     variables: &'static [(&'static str, &'static str)],
     /// io_uring is refused to the program, as it is in many containers.
     denied: bool,
+    /// Every channel is made with `EC_SINGLE`: for programs without threads.
+    single: bool,
 }
 
 const SETTINGS: &[Setting] = &[
-    Setting { name: "io_uring", variables: &[("SIO_ENGINE", "io_uring")], denied: false },
-    Setting { name: "epoll", variables: &[("SIO_ENGINE", "epoll")], denied: false },
-    Setting { name: "denied", variables: &[], denied: true },
+    Setting {
+        name: "io_uring",
+        variables: &[("SIO_ENGINE", "io_uring")],
+        denied: false,
+        single: false,
+    },
+    Setting {
+        name: "single",
+        variables: &[("SIO_ENGINE", "io_uring"), ("CHECK_SINGLE", "1")],
+        denied: false,
+        single: true,
+    },
+    Setting { name: "epoll", variables: &[("SIO_ENGINE", "epoll")], denied: false, single: false },
+    Setting { name: "denied", variables: &[], denied: true, single: false },
 ];
 
 /// Not a test but the tool that refuses io_uring.
@@ -46,6 +59,7 @@ fn every_c_test_with_every_engine() {
     let runs: Vec<(&PathBuf, &Setting)> = settings
         .iter()
         .flat_map(|setting| programs.iter().map(move |program| (program, *setting)))
+        .filter(|(program, setting)| !setting.single || is_for_one_thread(program))
         .collect();
     let results = in_parallel(&runs, |(program, setting)| run(program, setting));
     let skipped = results.iter().filter(|result| matches!(result, Ok(false))).count();
@@ -66,6 +80,14 @@ fn build(source: &Path) -> Result<PathBuf, String> {
         Compile::new(&common::compiler()).options(OPTIONS).link(source, &program)?;
     }
     Ok(program)
+}
+
+/// Whether a test uses its channels in one thread, and does not say itself which kind they are.
+fn is_for_one_thread(program: &Path) -> bool {
+    const OTHERS: &[&str] = &["thread_", "pthread_create", "fork(", "EC_SINGLE", "async_io_"];
+    let source = format!("c-tests/{}.c", common::stem(program));
+    let text = std::fs::read_to_string(common::root().join(source)).expect("the test's source");
+    text.contains("channel_new") && !OTHERS.iter().any(|word| text.contains(word))
 }
 
 fn tool() -> PathBuf {

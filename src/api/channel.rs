@@ -39,7 +39,8 @@ pub fn destroy(fd: RawFd) -> Result<()> {
 /// `ec_to_fd`: the descriptor to poll.
 pub fn to_fd(fd: RawFd) -> Result<RawFd> {
     let channel = context().channel(fd)?;
-    drop(channel.enter()?);
+    let mut state = channel.enter()?;
+    channel.settle(&mut state)?;
     Ok(channel.fd())
 }
 

@@ -86,8 +86,8 @@ impl Channel {
         // Made first: the channel's number is the lowest free one, as open(2) has it.
         let outer = if choice.kind == Kind::Uring { Some(poll::create()?) } else { None };
         let built = table::build(choice, capacity, single)?;
-        if let (Some(outer), Some(ring)) = (&outer, built.ring) {
-            poll::add(outer.as_raw_fd(), ring, poll::IN, 0)?;
+        if let Some(outer) = &outer {
+            built.fds.iter().try_for_each(|&fd| poll::add(outer.as_raw_fd(), fd, poll::IN, 0))?;
         }
         let outer_fd = outer.as_ref().map(AsRawFd::as_raw_fd);
         let poll = PollSet::new(outer_fd)?;

@@ -276,6 +276,13 @@ impl State {
     /// Makes the descriptor readable exactly while there is something to fetch, and wakes one
     /// thread if there is and somebody waits for it.
     pub(super) fn settle(&mut self) -> Result<()> {
+        let settled = self.settle_engine();
+        let is_live = self.live() > 0;
+        self.engines[0].leave(is_live);
+        settled
+    }
+
+    fn settle_engine(&mut self) -> Result<()> {
         self.engines[0].arm()?;
         if self.live() > 0 {
             let held = self.engines[0].hold(true);

@@ -153,6 +153,10 @@ impl Engine for Checked {
         self.inner.hold(wanted)
     }
 
+    fn leave(&mut self, is_readable: bool) {
+        self.inner.leave(is_readable);
+    }
+
     fn rest(&mut self, give_up: bool, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         let before = notices.len();
         let answer = self.inner.rest(give_up, poll, notices);

@@ -200,6 +200,10 @@ pub trait Engine: Send {
     /// Tries to keep the channel's descriptor readable without a system call. `false`: it cannot.
     fn hold(&mut self, wanted: bool) -> bool;
 
+    /// The thread that uses the channel goes elsewhere, and the descriptor has to tell it of what
+    /// comes then. `is_readable`: it is already.
+    fn leave(&mut self, _is_readable: bool) {}
+
     /// Nobody waits any more: what is on its way and would make the descriptor readable with
     /// nothing to fetch is taken in. With `give_up` the poll set is not watched any more either.
     fn rest(

@@ -251,11 +251,11 @@ pub fn choose(insist: u32) -> Result<Choice> {
 pub fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Built> {
     log::write(Level::Info, format_args!("engine {} {}", choice.kind.name(), choice.reason));
     match choice.kind {
-        Kind::Epoll => Ok(Built { engine: watched(Box::new(Epoll::default())), ring: None }),
+        Kind::Epoll => Ok(Built { engine: watched(Box::new(Epoll::default())), fds: Vec::new() }),
         Kind::Uring => {
             let uring = Uring::new(features()?, capacity, single)?;
-            let ring = Some(uring.fd());
-            Ok(Built { engine: watched(Box::new(uring)), ring })
+            let fds = uring.fds();
+            Ok(Built { engine: watched(Box::new(uring)), fds })
         }
     }
 }
@@ -268,6 +268,6 @@ fn watched(engine: Box<dyn Engine>) -> Box<dyn Engine> {
 /// See [`build`].
 pub struct Built {
     pub engine: Box<dyn Engine>,
-    /// A descriptor that is readable when the engine has something.
-    pub ring: Option<i32>,
+    /// Descriptors that are readable when the engine has something.
+    pub fds: Vec<i32>,
 }

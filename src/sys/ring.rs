@@ -7,7 +7,7 @@
 
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::atomic::{AtomicU16, Ordering, fence};
 
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
@@ -204,6 +204,33 @@ impl Ring {
         std::mem::forget(queue);
         self.held = true;
         count
+    }
+
+    /// The kernel raises this eventfd whenever something completes, or could if the ring were entered.
+    pub fn register_eventfd(&self, fd: RawFd) -> Result<()> {
+        self.inner.submitter().register_eventfd(fd).map_err(|error| errno(&error))
+    }
+
+    pub fn register_eventfd_anew(&self, fd: RawFd) -> Result<()> {
+        self.inner.submitter().unregister_eventfd().map_err(|error| errno(&error))?;
+        self.register_eventfd(fd)
+    }
+
+    /// It does not for now, or does again.
+    pub fn mute(&mut self, wanted: bool) {
+        let queue = self.inner.completion();
+        if wanted {
+            queue.disable_eventfd();
+        } else {
+            queue.enable_eventfd();
+        }
+        // What is looked at next is not looked at before.
+        fence(Ordering::SeqCst);
+    }
+
+    /// Whether there are completions that nobody has reaped, or some that only an entry brings.
+    pub fn has_news(&mut self) -> bool {
+        self.inner.completion().len() > usize::from(self.held) || self.has_deferred()
     }
 
     /// Whether a completion that was dealt with still makes the descriptor readable.

@@ -7,16 +7,19 @@
 //! its final completion has come.
 #![forbid(unsafe_code)]
 
+mod gong;
 mod group;
 mod receive;
 mod send;
 mod watch;
 
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use io_uring::{opcode, types};
 use slab::Slab;
 
+use self::gong::Gong;
 use self::group::Group;
 use self::send::{Path, Registered, SendOperation};
 use self::watch::{WATCH, Watched};
@@ -49,6 +52,8 @@ const REST_STEPS_MAX: usize = 5;
 pub struct Uring {
     ring: Ring,
     features: Features,
+    /// Of a ring that one thread uses: the kernel brings forth completions when it enters.
+    gong: Option<Gong>,
     operations: Slab<Operation>,
     connections: Connections<Box<Connection>>,
     groups: Vec<Group>,
@@ -98,8 +103,10 @@ impl Uring {
     /// A ring for a channel of `capacity` events; `single`: one thread only will use it.
     pub fn new(features: Features, capacity: u32, single: bool) -> Result<Self> {
         let single = single && features.defer_taskrun;
+        let ring = Ring::new(SUBMISSIONS, capacity.max(SUBMISSIONS) * 2, single)?;
         Ok(Self {
-            ring: Ring::new(SUBMISSIONS, capacity.max(SUBMISSIONS) * 2, single)?,
+            gong: if single { Some(Gong::new(&ring)?) } else { None },
+            ring,
             features,
             operations: Slab::new(),
             connections: Connections::default(),
@@ -118,8 +125,9 @@ impl Uring {
         })
     }
 
-    pub fn fd(&self) -> i32 {
-        self.ring.fd()
+    /// What is readable when there is something to reap.
+    pub fn fds(&self) -> Vec<RawFd> {
+        [self.ring.fd()].into_iter().chain(self.gong.as_ref().map(Gong::fd)).collect()
     }
 
     fn connection(&self, key: Key) -> Option<&Connection> {
@@ -132,6 +140,7 @@ impl Uring {
 
     /// Submits and reaps once; `true` when something has come back.
     fn round(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<bool> {
+        self.come_in();
         self.start_watches()?;
         self.start_receives()?;
         self.start_sends(Some(notices))?;
@@ -369,6 +378,7 @@ impl Engine for Uring {
     }
 
     fn look(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        self.come_in();
         self.ring.run_deferred()?;
         if self.reap(poll, notices) > 0 {
             self.feed();
@@ -404,6 +414,10 @@ impl Engine for Uring {
         self.ring.is_held()
     }
 
+    fn leave(&mut self, is_readable: bool) {
+        self.go_out(is_readable);
+    }
+
     fn rest(&mut self, give_up: bool, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         if give_up && poll.is_watched() {
             self.cancel(POLL)?;
@@ -423,6 +437,7 @@ impl Engine for Uring {
         self.start_watches()?;
         self.start_receives()?;
         self.start_sends(None)?;
+        self.come_in();
         self.watch_poll_set(poll)?;
         self.ring.submit()?;
         let complete = 1 + u32::from(self.ring.is_held());

@@ -52,6 +52,10 @@ impl Uring {
             }
             _ => return Err(Errno::EOPNOTSUPP),
         };
+        if let (What::Edge { fd, .. } | What::Counter { fd }, Some(gong)) = (&what, &mut self.gong)
+        {
+            gong.expect(*fd);
+        }
         let watched = Watched { what, is_armed: false, has_fired: false };
         self.watches.insert(key, watched);
         self.to_watch.push(key);
@@ -142,6 +146,7 @@ impl Uring {
         notices: &mut Vec<Notice>,
     ) -> Result<bool> {
         self.leaving = Some(key);
+        self.come_in();
         let ended = self.cancel_watch(key, poll, notices);
         self.leaving = None;
         ended?;
