@@ -116,12 +116,7 @@ fn words() {
 
 #[test]
 fn words_that_a_thread_waits_on() {
-    explore_on(&[Kind::Epoll], "words_that_a_thread_waits_on", 300, words);
-}
-
-#[test]
-fn words_that_a_ring_waits_on() {
-    explore_on(&[Kind::Uring], "words_that_a_ring_waits_on", 300, words);
+    explore_on(&[Kind::Epoll, Kind::Uring], "words_that_a_thread_waits_on", 300, words);
 }
 
 /// A word is changed, and the source removed by another thread: once it is, nobody waits on the

@@ -101,17 +101,17 @@ impl Kind {
                     line(
                         "edge-triggered descriptors",
                         emulated(features.poll_multishot),
-                        "on the ring since Linux 5.13, in an epoll set before",
+                        "on the ring (EC_SINGLE, Linux 5.13), in an epoll set else",
                     ),
                     line(
                         "counters",
                         emulated(features.read_multishot),
-                        "read by the ring since Linux 6.7, by read(2) before",
+                        "read by the ring (EC_SINGLE, Linux 6.7), by read(2) else",
                     ),
                     line(
                         "futexes and semaphores",
                         emulated(features.futex),
-                        "on the ring since Linux 6.7, by a thread of the library before",
+                        "on the ring (EC_SINGLE, Linux 6.7), by a thread of the library else",
                     ),
                 ]
             }

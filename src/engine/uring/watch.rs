@@ -3,6 +3,10 @@
 //! An edge-triggered descriptor is a multishot poll, a counter a multishot read into buffers of
 //! eight bytes, a word a futex wait. None has an entry in the table of operations: the user data
 //! is the source's key, and a watch is not given up before its last completion has come.
+//!
+//! Only on a ring that one thread uses. On others the kernel interrupts the thread that has armed a
+//! watch each time it fires: a call of the program's such as epoll_wait(2) would end with `EINTR`,
+//! and threads that wait for the event would have to wait until that thread gets a processor.
 #![forbid(unsafe_code)]
 
 use io_uring::{cqueue, opcode, types};
@@ -35,6 +39,9 @@ enum What {
 
 impl Uring {
     pub(super) fn start_watch(&mut self, key: Key, watch: Watch) -> Result<()> {
+        if self.gong.is_none() {
+            return Err(Errno::EOPNOTSUPP);
+        }
         let features = &self.features;
         let what = match watch {
             Watch::Edge { fd, events } if features.poll_multishot => {
