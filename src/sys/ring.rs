@@ -14,6 +14,7 @@ use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 use super::span::Span;
 use super::sync::OnceLock;
 use super::thread;
+use super::wait::{ENTER_EXT_ARG, ENTER_GETEVENTS, GetEventsArgument};
 use crate::error::{Errno, Result};
 
 /// What was found out about io_uring here, once per process.
@@ -39,8 +40,8 @@ pub struct Features {
 
 /// How often a full submission queue is offered to the kernel.
 const PUSH_TRIES_MAX: usize = 16;
-/// io_uring_enter(2), `IORING_ENTER_GETEVENTS`.
-const ENTER_GETEVENTS: u32 = 1;
+/// What one call has the kernel bring forth of what it has put off.
+const DEFERRED_MAX: u32 = 1024;
 
 /// One submission and one completion queue shared with the kernel.
 pub struct Ring {
@@ -112,10 +113,11 @@ impl Ring {
     /// whether a system call was made.
     pub fn submit(&mut self) -> Result<bool> {
         let queue = self.inner.submission();
-        if queue.is_empty() && !queue.taskrun() && !queue.cq_overflow() {
-            return Ok(false);
-        }
+        let (is_empty, waits) = (queue.is_empty(), queue.taskrun() || queue.cq_overflow());
         drop(queue);
+        if is_empty {
+            return if waits { self.run_deferred().map(|()| true) } else { Ok(false) };
+        }
         match self.inner.submit() {
             Ok(_) => Ok(true),
             // The completion queue is full, or memory is short: what is reaped makes room.
@@ -144,27 +146,38 @@ impl Ring {
         }
     }
 
-    /// Whether the kernel has put something off. It brings forth some twenty at a time.
+    /// Whether the kernel has put something off.
     pub fn has_deferred(&mut self) -> bool {
         self.inner.submission().taskrun()
     }
 
     /// Lets the kernel bring forth what it has put off, if it has; submits nothing.
+    ///
+    /// It brings forth some twenty completions, or as many as are waited for. So a great many are,
+    /// with a set of signals that is refused when it comes to waiting.
     pub fn run_deferred(&mut self) -> Result<()> {
         let queue = self.inner.submission();
         if !queue.taskrun() && !queue.cq_overflow() {
             return Ok(());
         }
         drop(queue);
-        // SAFETY: no argument is passed.
+        let before = self.inner.completion().len();
+        self.bring_forth(DEFERRED_MAX, Some(&GetEventsArgument::REFUSED))?;
+        if self.has_deferred() && self.inner.completion().len() == before {
+            // A kernel that looks at the signals first.
+            self.bring_forth(0, None)?;
+        }
+        Ok(())
+    }
+
+    fn bring_forth(&mut self, count: u32, argument: Option<&GetEventsArgument>) -> Result<()> {
+        let extended = if argument.is_some() { ENTER_EXT_ARG } else { 0 };
+        // SAFETY: the argument is valid during the call.
         let answer =
-            unsafe { self.inner.submitter().enter::<libc::sigset_t>(0, 0, ENTER_GETEVENTS, None) };
-        match answer {
-            Ok(_) => Ok(()),
-            Err(error) if matches!(errno(&error), Errno::EBUSY | Errno::EAGAIN | Errno::EINTR) => {
-                Ok(())
-            }
-            Err(error) => Err(errno(&error)),
+            unsafe { self.inner.submitter().enter(0, count, ENTER_GETEVENTS | extended, argument) };
+        match answer.map_err(|error| errno(&error)) {
+            Ok(_) | Err(Errno::EINVAL | Errno::EBUSY | Errno::EAGAIN | Errno::EINTR) => Ok(()),
+            Err(errno) => Err(errno),
         }
     }
 

@@ -58,15 +58,20 @@ fn timespec(duration: Duration) -> libc::timespec {
 
 /// struct io_uring_getevents_arg of io_uring_enter2(2); the kernel's, since 5.11.
 #[repr(C)]
-struct GetEventsArgument {
+pub(super) struct GetEventsArgument {
     sigmask: u64,
     sigmask_size: u32,
     pad: u32,
     timespec: u64,
 }
 
-const ENTER_GETEVENTS: u32 = 1;
-const ENTER_EXT_ARG: u32 = 1 << 3;
+impl GetEventsArgument {
+    /// No set of signals has this size, and none is read.
+    pub(super) const REFUSED: Self = Self { sigmask: 1, sigmask_size: 1, pad: 0, timespec: 0 };
+}
+
+pub(super) const ENTER_GETEVENTS: u32 = 1;
+pub(super) const ENTER_EXT_ARG: u32 = 1 << 3;
 /// The kernel's sigset_t has 64 signals.
 const KERNEL_SIGSET_BYTES: usize = 8;
 
