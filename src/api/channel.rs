@@ -51,7 +51,7 @@ pub fn next_events(fd: RawFd, room: &mut [Event]) -> Result<usize> {
     }
     let channel = context().channel(fd)?;
     let mut state = channel.enter()?;
-    state.turn()?;
+    state.turn_to_fetch()?;
     let count = state.fetch_now(room)?;
     let settled = state.rest(false).and_then(|()| channel.settle(&mut state));
     match count {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::event::{self, Event};
 use super::queue::Item;
-use super::source::{self, Kind as SourceKind, Timer, arrival_event, signal_event};
+use super::source::{self, Counter, Kind as SourceKind, Timer, arrival_event, signal_event};
 use super::state::State;
 use crate::engine::{Key, REQUESTS, TOKEN};
 use crate::error::Result;
@@ -36,6 +36,21 @@ impl Room<'_> {
         self.count += 1;
     }
 
+    /// The event of a source that remembers where it stands: what it has told in this fetch already
+    /// is not told again, but nothing new is lost. `false`: there is no room.
+    fn tell(&mut self, event: Event, told_at: &mut u32) -> bool {
+        match self.events[..self.count].get_mut(*told_at as usize) {
+            Some(earlier) if earlier.source == event.source => earlier.merge(&event),
+            _ => {
+                let Some(place) = self.events.get_mut(self.count) else { return false };
+                *place = event;
+                *told_at = self.count as u32;
+                self.count += 1;
+            }
+        }
+        true
+    }
+
     /// What a source has told in this fetch already is not told again, but nothing new is lost.
     fn put(&mut self, event: Event) {
         // Only sockets have something in the queue and in the poll set at once.
@@ -59,20 +74,62 @@ impl Room<'_> {
 }
 
 impl State {
-    /// Fetches at most as many events as there is room for.
+    /// Takes in what has come back, and fetches at most as many events as there is room for.
     pub fn fetch(&mut self, events: &mut [Event]) -> Result<usize> {
         self.poll_first = !self.poll_first;
-        let mut again = Vec::new();
         let mut room = Room { events, count: 0, stashed: 0, told: 0, has_timers: false };
+        // Nobody else's turn: what the engine has brought needs no queue.
+        if self.live() == 0 && !(self.poll_first && self.poll.is_hot()) {
+            self.fetch_told(&mut room);
+        }
+        self.take_notices();
+        self.collect();
+        if self.live() == 0 && !self.poll.is_hot() {
+            return Ok(room.count);
+        }
+        self.fetch_more(room)
+    }
+
+    /// News of watches become events at once, as far as there is room. The rest stands in the queue.
+    fn fetch_told(&mut self, room: &mut Room<'_>) {
+        let mut told = std::mem::take(&mut self.told);
+        self.engines[0].take_watched(&mut told);
+        for (key, value) in told.drain(..) {
+            let Some(source) = self.sources.get(key) else { continue };
+            let (cookie, told_at) = (source.cookie, &mut source.told_at);
+            let has_been_told = match &mut source.kind {
+                SourceKind::Descriptor(descriptor) => {
+                    room.tell(descriptor.event(value as u32, key, cookie), told_at)
+                }
+                SourceKind::Counter(counter) => {
+                    room.tell(Counter::event(counter.fd, value, key, cookie), told_at)
+                }
+                _ => false,
+            };
+            if !has_been_told {
+                self.watched(key, Ok(value));
+            }
+        }
+        self.told = told;
+    }
+
+    /// What stands in the queue, and what the poll set has.
+    fn fetch_more(&mut self, mut room: Room<'_>) -> Result<usize> {
+        let mut again = Vec::new();
         while room.left() > 0
             && let Some(event) = self.stash.pop_front()
         {
             room.push(event);
         }
+        // What came before has been told by sources that are not in the poll set.
         room.stashed = room.count;
         for poll_now in [self.poll_first, !self.poll_first] {
             if poll_now {
-                self.fetch_polled(&mut room)?;
+                // An error that comes again can wait: what was fetched must not be lost.
+                let polled = self.fetch_polled(&mut room);
+                if room.count == 0 {
+                    polled?;
+                }
             } else {
                 self.fetch_queued(&mut room, &mut again);
             }
@@ -142,7 +199,10 @@ impl State {
                 let ready = std::mem::take(&mut descriptor.pending);
                 Some(descriptor.event(ready, id, cookie))
             }
-            SourceKind::Counter(counter) => Some(counter.event(id, cookie)),
+            SourceKind::Counter(counter) => {
+                let count = std::mem::take(&mut counter.pending);
+                Some(Counter::event(counter.fd, count, id, cookie))
+            }
             SourceKind::Word(word) => Some(word.event(id, cookie)),
             SourceKind::Semaphore(semaphore) => {
                 if !semaphore.oneshot {

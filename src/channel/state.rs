@@ -30,6 +30,8 @@ pub struct State {
     pub(super) kind: Kind,
     pub(super) poll: PollSet,
     pub(super) notices: Vec<Notice>,
+    /// What watches of the engine have told; kept for its memory.
+    pub(super) told: Vec<(Key, u64)>,
     pub(super) sleepers: Sleepers,
     /// Which of queue and poll set is looked at first: they take turns.
     pub(super) poll_first: bool,
@@ -54,6 +56,7 @@ impl State {
             kind,
             poll,
             notices: Vec::new(),
+            told: Vec::new(),
             sleepers: Sleepers::default(),
             poll_first: false,
             stash: VecDeque::new(),
@@ -64,15 +67,33 @@ impl State {
 
     /// Everything accepted goes out; what has come back is taken in.
     pub fn turn(&mut self) -> Result<()> {
-        for engine in &mut self.engines {
-            engine.turn(&mut self.poll, &mut self.notices)?;
-        }
+        let turned = self.turn_engines();
         self.take_notices();
         self.collect();
-        Ok(())
+        turned
+    }
+
+    /// The same, to be followed by a fetch, which takes in what has come back.
+    pub fn turn_to_fetch(&mut self) -> Result<()> {
+        let turned = self.turn_engines();
+        if turned.is_err() {
+            self.take_notices();
+        }
+        turned
+    }
+
+    fn turn_engines(&mut self) -> Result<()> {
+        let Self { engines, poll, notices, .. } = self;
+        engines.iter_mut().try_for_each(|engine| engine.turn(poll, notices))
     }
 
     pub(super) fn take_notices(&mut self) {
+        let mut told = std::mem::take(&mut self.told);
+        self.engines[0].take_watched(&mut told);
+        for (key, value) in told.drain(..) {
+            self.watched(key, Ok(value));
+        }
+        self.told = told;
         let mut notices = std::mem::take(&mut self.notices);
         for notice in notices.drain(..) {
             match notice {

@@ -263,7 +263,10 @@ impl<'a> Waiting<'a> {
             };
         }
         state.poll.is_awaited = may_sleep;
-        let turned = state.turn();
+        let turned = match &self.interest {
+            Interest::Fetch(_) => state.turn_to_fetch(),
+            _ => state.turn(),
+        };
         state.poll.is_awaited = false;
         turned?;
         self.take(state, State::fetch, State::look)

@@ -120,6 +120,13 @@ impl Engine for Checked {
         answer
     }
 
+    fn take_watched(&mut self, news: &mut Vec<(Key, u64)>) {
+        self.inner.take_watched(news);
+        for (key, _) in news {
+            assert!(self.watched.contains(key), "news of {key}, which is not watched");
+        }
+    }
+
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         let before = notices.len();
         let answer = self.inner.turn(poll, notices);

@@ -175,6 +175,11 @@ pub trait Engine: Send {
         Ok(false)
     }
 
+    /// Takes what watches have told that go on watching, with the values of [`Notice::Watched`]:
+    /// they come by the thousand, and not as notices. To be taken, before the notices, after every
+    /// call that may add notices. `news` is empty before.
+    fn take_watched(&mut self, _news: &mut Vec<(Key, u64)>) {}
+
     /// Rings the doorbell once if there is something to submit, and reaps.
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()>;
 

@@ -26,6 +26,7 @@ impl Counters {
         for id in 0..ENTRIES {
             counters.provide(id);
         }
+        counters.publish();
         Ok(counters)
     }
 
@@ -35,10 +36,14 @@ impl Counters {
         // operation.
         let span = unsafe { Span::new(value.cast(), size_of::<u64>()) };
         self.ring.provide(span, id);
+    }
+
+    /// Lets the kernel have the buffers that were taken from.
+    pub fn publish(&mut self) {
         self.ring.publish();
     }
 
-    /// What was read into a buffer, which goes back to the kernel.
+    /// What was read into a buffer, which goes back to the kernel with [`Counters::publish`].
     pub fn take(&mut self, id: u16) -> u64 {
         let Some(cell) = self.values.get(usize::from(id)) else { return 0 };
         // SAFETY: the completion has handed the buffer over; the kernel writes no more to it

@@ -55,17 +55,14 @@ pub struct Counter {
 
 impl Counter {
     /// Reads what is there now; `None` when somebody was faster.
-    pub fn take(&mut self, id: Key, cookie: u64) -> Option<Event> {
+    pub fn take(&self, id: Key, cookie: u64) -> Option<Event> {
         let read = if self.blocks {
             descriptor::counter_read(self.fd)
         } else {
             descriptor::counter_read_plain(self.fd)
         };
         match read {
-            Ok(count) => {
-                self.pending = count;
-                Some(self.event(id, cookie))
-            }
+            Ok(count) => Some(Self::event(self.fd, count, id, cookie)),
             Err(Errno::EAGAIN) => None,
             Err(errno) => {
                 let mut event = Event::new(event::FD, self.fd, id, cookie);
@@ -76,10 +73,10 @@ impl Counter {
     }
 
     /// What has been read: from now on it is the program's.
-    pub fn event(&mut self, id: Key, cookie: u64) -> Event {
-        let mut event = Event::new(event::FD, self.fd, id, cookie);
+    pub fn event(fd: RawFd, count: u64, id: Key, cookie: u64) -> Event {
+        let mut event = Event::new(event::FD, fd, id, cookie);
         event.result = i64::from(poll::IN);
-        event.length = usize::try_from(std::mem::take(&mut self.pending)).unwrap_or(usize::MAX);
+        event.length = usize::try_from(count).unwrap_or(usize::MAX);
         event
     }
 }

@@ -12,6 +12,8 @@ pub struct Sources {
     free: Vec<u32>,
 }
 
+/// In one line of the cache: a burst of events comes from sources all over the place.
+#[repr(align(64))]
 struct Slot {
     generation: u32,
     source: Option<Source>,
@@ -20,7 +22,7 @@ struct Slot {
 const SLOT_MASK: i32 = (1 << SOURCE_SLOT_BITS) - 1;
 const GENERATIONS: u32 = 1 << (31 - SOURCE_SLOT_BITS);
 /// What one more source costs, at most, besides what its engine and the kernel keep of it.
-const _: () = assert!(size_of::<Slot>() <= 56);
+const _: () = assert!(size_of::<Slot>() == 64);
 
 impl Sources {
     /// Puts a source in its place; its id is what `ec_remove` takes. `ENOSPC`: there are too many.

@@ -16,13 +16,13 @@ mod watch;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use io_uring::{opcode, types};
+use io_uring::{cqueue, opcode, types};
 use slab::Slab;
 
 use self::gong::Gong;
 use self::group::Group;
 use self::send::{Path, Registered, SendOperation};
-use self::watch::{WATCH, Watched};
+use self::watch::Watched;
 use super::connections::Connections;
 use super::inbox::{CONNECT_EVENTS, Inbox};
 use super::ready::Ready;
@@ -63,6 +63,8 @@ pub struct Uring {
     /// The watch that is being given up at this moment.
     leaving: Option<Key>,
     to_watch: Vec<Key>,
+    /// What they have told and nobody has taken.
+    told: Vec<(Key, u64)>,
     counters: Option<Counters>,
     /// Sockets with requests to start, to arm, and without room to receive into.
     to_send: Vec<Key>,
@@ -115,6 +117,7 @@ impl Uring {
             watches: Connections::default(),
             leaving: None,
             to_watch: Vec::new(),
+            told: Vec::new(),
             counters: None,
             to_send: Vec::new(),
             to_arm: Vec::new(),
@@ -165,7 +168,23 @@ impl Uring {
     /// Takes in what has completed.
     fn reap(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> usize {
         let mut completions = std::mem::take(&mut self.completions);
-        let count = self.ring.reap(|data, result, flags| completions.push((data, result, flags)));
+        let Self { ring, counters, told, leaving, .. } = self;
+        let leaving = leaving.map(watch::user_data);
+        let count = ring.reap(|data, result, flags| {
+            // Most completions of watches are of this kind, and need not look at the watch.
+            if watch::is_user_data(data)
+                && cqueue::more(flags)
+                && result >= 0
+                && Some(data) != leaving
+            {
+                told.push((watch::key(data), watch::value(counters, result, flags)));
+            } else {
+                completions.push((data, result, flags));
+            }
+        });
+        if let Some(counters) = counters {
+            counters.publish();
+        }
         for (data, result, flags) in completions.drain(..) {
             self.complete(data, result, flags, poll, notices);
         }
@@ -184,8 +203,8 @@ impl Uring {
         match data {
             POLL => poll.end_watch(),
             CANCEL => {}
-            watch if watch & WATCH != 0 => {
-                self.watch_completed((watch & !WATCH) as Key, result, flags, notices);
+            data if watch::is_user_data(data) => {
+                self.watch_completed(watch::key(data), result, flags, notices);
             }
             index => match self.operations.get(index as usize) {
                 Some(Operation::Receive { .. }) => {
@@ -363,6 +382,10 @@ impl Engine for Uring {
 
     fn unwatch(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<bool> {
         self.end_watch(key, poll, notices)
+    }
+
+    fn take_watched(&mut self, news: &mut Vec<(Key, u64)>) {
+        std::mem::swap(&mut self.told, news);
     }
 
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {

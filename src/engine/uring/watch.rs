@@ -18,7 +18,7 @@ use crate::sys::counters::Counters;
 use crate::sys::word::{self, Entry};
 
 /// Marks the user data of a watch; the rest of it is the key.
-pub(super) const WATCH: u64 = 1 << 62;
+const WATCH: u64 = 1 << 62;
 /// The events of poll(2), without the flags of epoll(7).
 const POLL_EVENTS: u32 = 0xffff;
 /// The group of buffers for counters: the others are numbered from 0.
@@ -35,6 +35,28 @@ enum What {
     Edge { fd: i32, events: u32 },
     Counter { fd: i32 },
     Word(Box<([Entry; 2], usize)>),
+}
+
+pub(super) fn user_data(key: Key) -> u64 {
+    WATCH | key as u64
+}
+
+/// Whether a completion is that of a watch.
+pub(super) fn is_user_data(data: u64) -> bool {
+    data >> Key::BITS == WATCH >> Key::BITS
+}
+
+/// Whose it is.
+pub(super) fn key(data: u64) -> Key {
+    data as Key
+}
+
+/// What it tells.
+pub(super) fn value(counters: &mut Option<Counters>, result: i32, flags: u32) -> u64 {
+    match (counters, cqueue::buffer_select(flags)) {
+        (Some(counters), Some(id)) => counters.take(id),
+        _ => result as u64,
+    }
 }
 
 impl Uring {
@@ -89,7 +111,7 @@ impl Uring {
                 }
             };
             watched.is_armed = true;
-            if let Err(errno) = self.ring.push(&entry.user_data(WATCH | key as u64)) {
+            if let Err(errno) = self.ring.push(&entry.user_data(user_data(key))) {
                 if let Some(watched) = self.watches.get_mut(key) {
                     watched.is_armed = false;
                 }
@@ -108,16 +130,11 @@ impl Uring {
         flags: u32,
         notices: &mut Vec<Notice>,
     ) {
-        let value = match (&mut self.counters, cqueue::buffer_select(flags)) {
-            (Some(counters), Some(id)) => counters.take(id),
-            _ => result as u64,
-        };
-        let is_leaving = self.leaving == Some(key);
-        // Most completions are of this kind, and need not look at the watch.
-        if cqueue::more(flags) && result >= 0 && !is_leaving {
-            notices.push(Notice::Watched(key, Ok(value)));
-            return;
+        let value = value(&mut self.counters, result, flags);
+        if let Some(counters) = &mut self.counters {
+            counters.publish();
         }
+        let is_leaving = self.leaving == Some(key);
         let Some(watched) = self.watches.get_mut(key) else { return };
         let has_ended = !cqueue::more(flags);
         watched.is_armed &= !has_ended;
@@ -172,7 +189,7 @@ impl Uring {
                 break;
             }
             if step == 0 {
-                self.cancel(WATCH | key as u64)?;
+                self.cancel(user_data(key))?;
                 self.ring.submit_and_run()?;
             } else {
                 self.ring.wait_briefly(10)?;
