@@ -48,6 +48,12 @@ pub fn nothing(body: impl FnOnce() -> Result<()>) -> i32 {
     number(|| body().map(|()| 0))
 }
 
+/// How far a call that may block has come without blocking.
+enum Begun<B, C> {
+    Done(i32),
+    Blocks(B, wait::Sleep, C),
+}
+
 /// For functions that may block: every step is guarded, the blocking in between is not, because
 /// a thread that is cancelled there unwinds through here.
 pub fn blocking<B: Blocking>(
@@ -55,15 +61,35 @@ pub fn blocking<B: Blocking>(
     convert: impl FnOnce(B::Output) -> Result<i32>,
 ) -> i32 {
     let before = errno();
-    let mut call = match protect(make) {
-        Ok(call) => call,
-        Err(reason) => return finish(Err(reason), before),
+    // Most calls end with their first step.
+    let begun = {
+        let _uncancellable = wait::Uncancellable::begin();
+        protect(|| {
+            let mut call = make()?;
+            Ok(match call.step(None)? {
+                Progress::Done(output) => Begun::Done(convert(output)?),
+                Progress::Block(sleep) => Begun::Blocks(call, sleep, convert),
+            })
+        })
     };
-    let mut slept = None;
+    match begun {
+        Ok(Begun::Blocks(call, sleep, convert)) => go_on(call, sleep, convert, before),
+        Ok(Begun::Done(value)) => finish(Ok(value), before),
+        Err(reason) => finish(Err(reason), before),
+    }
+}
+
+fn go_on<B: Blocking>(
+    mut call: B,
+    mut sleep: wait::Sleep,
+    convert: impl FnOnce(B::Output) -> Result<i32>,
+    before: i32,
+) -> i32 {
     let answer = loop {
+        let slept = Some(wait::block(&sleep, &call.terms()));
         match protect(|| call.step(slept)) {
             Ok(Progress::Done(output)) => break protect(|| convert(output)),
-            Ok(Progress::Block(sleep)) => slept = Some(wait::block(&sleep, &call.terms())),
+            Ok(Progress::Block(next)) => sleep = next,
             Err(reason) => break Err(reason),
         }
     };
