@@ -65,8 +65,7 @@ fn ratios(results: &[&Result], command: &str) -> String {
             let goal = events.goal(&series.name);
             let by_raw = raw.filter(|_| series.is_ours());
             let by_raw = by_raw.and_then(|raw| series.over(raw, |sample| sample.cpu));
-            let together =
-                if events.writer == Writer::Apart { series.over(base, both) } else { None };
+            let together = series.over(base, both);
             let _ = writeln!(
                 text,
                 "| {} | {} | {} | {} | {} | {} | {} | {} | `{command} {}` |",
