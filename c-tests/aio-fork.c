@@ -30,7 +30,8 @@ static void child(void)
     CHECK(write(own[1], "more", 4) == 4);
     CHECK_DONE(&block, 4);
     CHECK(memcmp(text, "more", 4) == 0);
-    _exit(0);
+    /* Not _exit: whoever looks for leaks does so now. */
+    exit(0);
 }
 
 int main(void)

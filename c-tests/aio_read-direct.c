@@ -56,5 +56,7 @@ int main(void)
     blocks[0] = aio_block(fd, other, SIZE, COUNT * SIZE);
     CHECK_OK(aio_read(&blocks[0]));
     CHECK_DONE(&blocks[0], 0);
+    free(area);
+    free(other);
     return 0;
 }

@@ -37,5 +37,6 @@ int main(void)
         free(block);
         CHECK((block = malloc(sizeof *block)) != NULL);
     }
+    free(block);
     return 0;
 }

@@ -38,6 +38,8 @@ pub struct Queue {
     glance: Glance,
     /// The backend's, which is readable when it has something.
     pub fd: Option<RawFd>,
+    /// The parent's, which stays where it is: who looks for leaks has to find it.
+    _parents: Option<&'static Self>,
 }
 
 static QUEUE: Leaked<Queue> = Leaked::empty();
@@ -64,6 +66,7 @@ pub fn queue() -> Result<&'static Queue> {
         word: Arc::new(AtomicU32::new(0)),
         glance,
         fd,
+        _parents: old,
     };
     Ok(QUEUE.replace(old, Box::new(new)))
 }

@@ -52,9 +52,12 @@ pub fn ready<'a>(
     Ok(room[..count].iter().map(|event| (event.u64, event.events)))
 }
 
+/// No event.
+pub const NOTHING: libc::epoll_event = libc::epoll_event { events: 0, u64: 0 };
+
 /// Room for `count` events.
 pub fn room(count: usize) -> Vec<libc::epoll_event> {
-    vec![libc::epoll_event { events: 0, u64: 0 }; count]
+    vec![NOTHING; count]
 }
 
 /// What of `events` is ready on one descriptor now; never blocks.

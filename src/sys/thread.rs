@@ -114,10 +114,8 @@ pub fn aside<T: Send + Sync + 'static>(body: impl FnOnce() -> T + Send + 'static
     Arc::into_inner(answer).and_then(OnceLock::into_inner).map(|(value, _)| value).ok_or(Errno::EIO)
 }
 
-type Body = Box<dyn FnOnce() + Send>;
-
 /// Name and body of a thread on their way to it.
-struct Start(CString, Body);
+struct Start<Body>(CString, Body);
 
 unsafe extern "C-unwind" {
     /// The C library's; libc's declaration does not let the thread be unwound.
@@ -138,9 +136,9 @@ pub fn spawn_open(name: &'static CStr, body: impl FnOnce() + Send + 'static) -> 
 
 /// Not by the standard library, whose threads look after their stacks with a lock of their own:
 /// helgrind would tell the program of that.
-fn begin(name: CString, body: impl FnOnce() + Send + 'static) -> Result<()> {
+fn begin<Body: FnOnce() + Send + 'static>(name: CString, body: Body) -> Result<()> {
     let _masked = Masked::all();
-    let argument = Box::into_raw(Box::new(Start(name, Box::new(body))));
+    let argument = Box::into_raw(Box::new(Start(name, body)));
     let mut attributes = MaybeUninit::uninit();
     let mut thread = MaybeUninit::uninit();
     // SAFETY: the attributes are initialized, used and destroyed; `run` takes the box over if the
@@ -148,7 +146,9 @@ fn begin(name: CString, body: impl FnOnce() + Send + 'static) -> Result<()> {
     let error = unsafe {
         libc::pthread_attr_init(attributes.as_mut_ptr());
         libc::pthread_attr_setdetachstate(attributes.as_mut_ptr(), libc::PTHREAD_CREATE_DETACHED);
-        let error = pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), run, argument.cast());
+        let start = run::<Body>;
+        let error =
+            pthread_create(thread.as_mut_ptr(), attributes.as_ptr(), start, argument.cast());
         libc::pthread_attr_destroy(attributes.as_mut_ptr());
         if error != 0 {
             drop(Box::from_raw(argument));
@@ -158,11 +158,14 @@ fn begin(name: CString, body: impl FnOnce() + Send + 'static) -> Result<()> {
     if error == 0 { Ok(()) } else { Err(Errno::EAGAIN) }
 }
 
-extern "C-unwind" fn run(argument: *mut c_void) -> *mut c_void {
+/// Of what the thread was started with, nothing stays in allocated memory: a child after fork has
+/// not got the thread, and whoever looks for leaks there would find that nobody refers to it.
+extern "C-unwind" fn run<Body: FnOnce()>(argument: *mut c_void) -> *mut c_void {
     // SAFETY: the box that begin() made for this thread.
-    let Start(name, body) = unsafe { *Box::from_raw(argument.cast::<Start>()) };
+    let Start(name, body) = unsafe { *Box::from_raw(argument.cast::<Start<Body>>()) };
     // SAFETY: a string of at most 15 bytes and its end; a longer one is cut.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+    drop(name);
     body();
     ptr::null_mut()
 }

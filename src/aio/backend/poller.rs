@@ -84,7 +84,7 @@ impl Poller {
 }
 
 fn run(set: RawFd) {
-    let mut room = poll::room(BATCH);
+    let mut room = [poll::NOTHING; BATCH];
     loop {
         let terms = Terms { deadline: Some(Instant::now() + IDLE), mask: None };
         let _ = wait::block(&Sleep::Poll { fd: set, events: libc::POLLIN }, &terms);
