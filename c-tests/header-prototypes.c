@@ -43,6 +43,18 @@ static int (*const p_ec_remove)(ec_t ec, int source) = ec_remove;
 static int (*const p_dma_base)(dma_mem_t mem, void **base, size_t *size) = dma_base;
 static int (*const p_sio_detach)(int sock) = sio_detach;
 static int (*const p_sio_info)(int sock, struct sio_info *info, size_t size) = sio_info;
+static int (*const p_aio_send)(struct aio_cb *aiocbp, int flags) = aio_send;
+static int (*const p_aio_sendto)(struct aio_cb *aiocbp, int flags, const struct sockaddr *to,
+                                 socklen_t tolen) = aio_sendto;
+static int (*const p_aio_sendmsg)(struct aio_cb *aiocbp, int flags) = aio_sendmsg;
+static int (*const p_aio_recv)(struct aio_cb *aiocbp, int flags) = aio_recv;
+static int (*const p_aio_recvfrom)(struct aio_cb *aiocbp, int flags, struct sockaddr *from,
+                                   socklen_t *fromlen) = aio_recvfrom;
+static int (*const p_aio_recvmsg)(struct aio_cb *aiocbp, int flags) = aio_recvmsg;
+static int (*const p_aio_accept)(struct aio_cb *aiocbp, int flags, struct sockaddr *addr,
+                                 socklen_t *addrlen) = aio_accept;
+static int (*const p_aio_connect)(struct aio_cb *aiocbp, const struct sockaddr *addr,
+                                  socklen_t addrlen) = aio_connect;
 
 int main(void)
 {
@@ -54,5 +66,7 @@ int main(void)
     CHECK(p_ec_next_events && p_ec_wait_events && p_ec_post && p_ec_wake && p_ec_flush);
     CHECK(p_ec_add_fd && p_ec_add_timer && p_ec_add_accept && p_ec_add_socket);
     CHECK(p_ec_modify && p_ec_remove && p_dma_base && p_sio_detach && p_sio_info);
+    CHECK(p_aio_send && p_aio_sendto && p_aio_sendmsg && p_aio_recv && p_aio_recvfrom);
+    CHECK(p_aio_recvmsg && p_aio_accept && p_aio_connect);
     return 0;
 }

@@ -83,9 +83,8 @@ fn every_compiler_takes_them() {
             common::skip("the examples", &format!("no {compiler}"));
             continue;
         }
-        for name in
-            ["hello", "all_sources", "notify", "aio_copy", "ram_disk", "echo", "udp_echo", "httpd"]
-        {
+        let names = ["hello", "all_sources", "notify", "aio_copy", "ram_disk", "echo", "aio_echo"];
+        for name in names.into_iter().chain(["udp_echo", "httpd"]) {
             build(name, compiler);
         }
     }
@@ -148,9 +147,20 @@ fn ram_disk_does_what_a_driver_can_do() {
 
 #[test]
 fn echo_sends_back_what_came() {
-    let program = build("echo", &common::compiler());
+    echoes("echo");
+}
+
+#[test]
+fn aio_echo_sends_back_what_came() {
+    echoes("aio_echo");
+}
+
+fn echoes(name: &str) {
+    let program = build(name, &common::compiler());
     for engine in ENGINES {
-        let server = Server::start(command(&program, engine));
+        let mut command = command(&program, engine);
+        command.arg("0");
+        let server = Server::start(command);
         let clients: Vec<_> = (0..20)
             .map(|number| {
                 let stream = server.connect();
