@@ -9,4 +9,5 @@
 
 mod off;
 mod report;
+mod sockets;
 mod start;

@@ -2,12 +2,15 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-use crate::{off, report};
+use crate::{off, report, sockets};
 
 /// `off` keeps out of this program and of what it starts.
 const SWITCH: &CStr = c"SIO_PRELOAD";
 /// Where sio-run wants to see what becomes of requests.
 const REPORT: &CStr = c"SIO_REPORT";
+
+/// Set where TCP may be bypassed.
+const BYPASS: &CStr = c"SIO_BYPASS";
 
 /// The value of a variable of the environment.
 fn variable(name: &CStr) -> Option<&'static CStr> {
@@ -32,6 +35,9 @@ extern "C" fn start(_count: c_int, arguments: *const *const c_char) {
 unsafe fn begin(arguments: *const *const c_char) {
     if variable(SWITCH) == Some(c"off") {
         return off::leave(arguments);
+    }
+    if variable(BYPASS).is_some() {
+        sockets::turn_on();
     }
     if let Some(path) = variable(REPORT) {
         report::join(path);

@@ -12,6 +12,7 @@ use nix::sys::memfd::{MFdFlags, memfd_create};
 use nix::unistd::{ftruncate, getpid};
 use sio::api::engines::Kind;
 
+use super::bypass::Bypass;
 use super::options::Options;
 use super::preload::Objects;
 
@@ -27,7 +28,7 @@ fn tell(text: &str) {
 }
 
 /// Tells what is to be expected.
-pub fn before(options: &Options, path: &Path, objects: Option<&Objects>) {
+pub fn before(options: &Options, path: &Path, objects: Option<&Objects>, bypass: bool) {
     let Some(objects) = objects else {
         return tell(&format!("{}: nothing is accelerated", path.display()));
     };
@@ -39,7 +40,19 @@ pub fn before(options: &Options, path: &Path, objects: Option<&Objects>) {
             format!("POSIX AIO: at once where that does not block, else by threads: {why}")
         }
     });
-    tell("TCP and UDP: as without sio-run");
+    tell(if bypass {
+        "TCP: bypassed between programs of this host that are run with --local-bypass"
+    } else {
+        "TCP: as without sio-run"
+    });
+    tell("UDP: as without sio-run");
+}
+
+/// Tells what became of connections.
+pub fn bypassed(bypass: Option<&Bypass>) {
+    if let Some(bypass) = bypass {
+        tell(&bypass.tell());
+    }
 }
 
 /// Why io_uring does not serve requests, if it does not.

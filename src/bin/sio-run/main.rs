@@ -4,6 +4,7 @@
 //! program's. With --explain it stays, as the parent: then it passes signals on, and ends as the
 //! program has ended.
 
+mod bypass;
 mod explain;
 mod options;
 mod preload;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 
 use nix::errno::Errno;
 
+use bypass::Bypass;
 use explain::Report;
 use options::Options;
 use program::Nature;
@@ -82,24 +84,44 @@ fn run(options: &Options) -> Result<u8, Failure> {
         }
     };
     let mut changed = preload::environment(options, objects.as_ref());
+    let bypass = bypass(options, objects.is_some())?;
+    changed.extend(bypass.as_ref().map(Bypass::variable));
     if !options.explain {
         let launch = Launch::new(options, path, changed);
-        return Err(launch.execute());
+        return Err(launch.execute(bypass.as_ref()));
     }
     let report = Report::new().map_err(|errno| {
         Failure::new(preload::FAILED, format!("no memory for a report: {}", errno.desc()))
     })?;
     changed.extend(report.variable());
-    explain::before(options, &path, objects.as_ref());
+    explain::before(options, &path, objects.as_ref(), bypass.is_some());
     let launch = Launch::new(options, path, changed);
     let status = stay::run(|| {
-        let failure = launch.execute();
+        let failure = launch.execute(bypass.as_ref());
         eprintln!("sio-run: {}", failure.text);
         failure.status
     })
     .map_err(|errno| Failure::new(preload::FAILED, errno.desc().to_owned()))?;
     report.tell();
+    explain::bypassed(bypass.as_ref());
     Ok(status.pass_on())
+}
+
+/// What --local-bypass needs, if it is asked for and can be had.
+fn bypass(options: &Options, loads: bool) -> Result<Option<Bypass>, Failure> {
+    if !options.local_bypass || !loads {
+        return Ok(None);
+    }
+    match Bypass::set_up() {
+        Ok(bypass) => Ok(Some(bypass)),
+        Err(reason) if options.require => {
+            Err(Failure::new(preload::FAILED, format!("--local-bypass: {reason}")))
+        }
+        Err(reason) => {
+            eprintln!("sio-run: --local-bypass: {reason}; connections go through TCP");
+            Ok(None)
+        }
+    }
 }
 
 fn is_switched_off() -> bool {
@@ -117,7 +139,10 @@ impl Launch {
     }
 
     /// Returns only if the program does not run.
-    fn execute(&self) -> Failure {
+    fn execute(&self, bypass: Option<&Bypass>) -> Failure {
+        if let Some(Err(reason)) = bypass.map(Bypass::enter) {
+            return Failure::new(preload::FAILED, format!("--local-bypass: {reason}"));
+        }
         let mut errno = system::execute(&self.path, &self.arguments, &self.environment);
         if errno == Errno::ENOEXEC && !program::is_binary(&self.path) {
             let mut arguments = self.arguments.clone();

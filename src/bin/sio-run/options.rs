@@ -10,6 +10,8 @@ usage: sio-run [OPTIONS] [--] PROGRAM [ARGUMENT...]
 Runs a program that knows nothing of libsio with what libsio can do for it.
 
   --engine LIST  the engines, in the order of preference, separated by commas
+  --local-bypass connections between programs that are run with this option, on
+                 this host, bypass TCP
   --require      fail where less is to be had than was asked for
   --explain      tell on standard error what is done for the program, and what came of it
   --help         print this text
@@ -19,6 +21,7 @@ Runs a program that knows nothing of libsio with what libsio can do for it.
 /// What there is to do.
 pub struct Options {
     pub engines: Option<String>,
+    pub local_bypass: bool,
     pub require: bool,
     pub explain: bool,
     pub program: OsString,
@@ -29,11 +32,12 @@ pub struct Options {
 pub fn read() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::{Long, Value, ValueExt};
     let mut engines = None;
-    let (mut require, mut explain) = (false, false);
+    let (mut local_bypass, mut require, mut explain) = (false, false, false);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("engine") => engines = Some(checked(parser.value()?.string()?)?),
+            Long("local-bypass") => local_bypass = true,
             Long("require") => require = true,
             Long("explain") => explain = true,
             Long("udp") => return Err("--udp: no engine of this version serves UDP".into()),
@@ -47,7 +51,9 @@ pub fn read() -> Result<Option<Options>, lexopt::Error> {
             }
             Value(program) => {
                 let arguments = parser.raw_args()?.collect();
-                return Ok(Some(Options { engines, require, explain, program, arguments }));
+                let options =
+                    Options { engines, local_bypass, require, explain, program, arguments };
+                return Ok(Some(options));
             }
             other => return Err(other.unexpected()),
         }

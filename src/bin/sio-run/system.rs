@@ -2,6 +2,7 @@
 //! fork, and to end as another one has. The one file of this program that is not safe by itself.
 
 use std::ffi::{CString, OsString};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -121,6 +122,49 @@ pub fn end_by(signal: Signal) -> u8 {
     let _ = SigSet::from(signal).thread_unblock();
     let _ = raise(signal);
     128 + signal as u8
+}
+
+/// What is said to sio_option of bypass/bypass.c, about a socket.
+#[derive(Clone, Copy)]
+pub enum Said {
+    MayJoin = 1,
+    HasJoined = 3,
+    HasRead = 5,
+}
+
+/// The level of options by which it is said.
+const LEVEL: i32 = 0x53494f;
+
+pub fn say(socket: &impl AsFd, said: Said) -> Result<(), Errno> {
+    let value = 0;
+    let fd = socket.as_fd().as_raw_fd();
+    // SAFETY: the value is borrowed for the time of the call.
+    let answer = unsafe {
+        let size = size_of_val(&value) as libc::socklen_t;
+        libc::setsockopt(fd, LEVEL, said as i32, (&raw const value).cast(), size)
+    };
+    Errno::result(answer).map(drop)
+}
+
+/// How many bytes can be read at once, or -1.
+pub fn readable(socket: &impl AsFd) -> i32 {
+    let mut count = 0;
+    // SAFETY: the kernel writes one number.
+    let answer = unsafe { libc::ioctl(socket.as_fd().as_raw_fd(), libc::FIONREAD, &mut count) };
+    if answer < 0 { -1 } else { count }
+}
+
+/// A descriptor that a call has just opened.
+pub fn own(fd: RawFd) -> OwnedFd {
+    // SAFETY: nobody else knows of it.
+    unsafe { OwnedFd::from_raw_fd(fd) }
+}
+
+/// Whether a descriptor stays open in a program that is run.
+pub fn is_inheritable(fd: RawFd) -> bool {
+    // SAFETY: asks only.
+    let flags = unsafe { libc::fcntl(fd, libc::F_GETFD) };
+    flags >= 0 && flags & libc::FD_CLOEXEC == 0
 }
 
 /// Whether a file gives capabilities to who runs it.

@@ -1,0 +1,86 @@
+//! What a program that is run with --local-bypass does with its TCP sockets, as far as that needs us.
+//!
+//! The kernel passes on what is sent (bypass.c of sio-run). It asks to be told which sockets may take
+//! part: those that are connected or that listen in a program that we are in, because a few things
+//! would be different on them, and only we can put them right: a receiver that waits for all of its
+//! bytes, or throws them away; urgent data; splice(2) out of a socket.
+//!
+//! Where --local-bypass was not given, each function here looks at one byte and calls the next one.
+
+mod interrupted;
+mod next;
+mod receive;
+mod send;
+mod splice;
+
+use std::ffi::{c_int, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use libc::{sockaddr, socklen_t};
+
+static IS_ON: AtomicBool = AtomicBool::new(false);
+
+/// From now on, and before the program begins.
+pub fn turn_on() {
+    next::find_all();
+    IS_ON.store(true, Ordering::Relaxed);
+}
+
+fn is_on() -> bool {
+    IS_ON.load(Ordering::Relaxed)
+}
+
+/// What is said to sio_option of bypass.c, about a socket.
+#[derive(Clone, Copy)]
+enum Said {
+    MayJoin = 1,
+    SendByTcp = 2,
+    HasJoined = 3,
+    OtherHasRead = 4,
+    HasRead = 5,
+}
+
+/// The level of options by which it is said. Elsewhere there is none, and the answer is an error.
+const LEVEL: c_int = 0x53494f;
+
+/// Whether the kernel says yes. errno stays as it was.
+fn say(fd: c_int, said: Said) -> bool {
+    let value: c_int = 0;
+    // SAFETY: errno is this thread's; the value is borrowed for the time of the call.
+    unsafe {
+        let before = *libc::__errno_location();
+        let size = size_of_val(&value) as socklen_t;
+        let value = (&raw const value).cast::<c_void>();
+        let answer = libc::setsockopt(fd, LEVEL, said as c_int, value, size);
+        *libc::__errno_location() = before;
+        answer == 0
+    }
+}
+
+/// # Safety
+/// As connect(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn connect(
+    fd: c_int,
+    address: *const sockaddr,
+    length: socklen_t,
+) -> c_int {
+    let is_long = length as usize >= size_of::<libc::sa_family_t>();
+    if is_on() && is_long && !address.is_null() {
+        let family = c_int::from((*address).sa_family);
+        if family == libc::AF_INET || family == libc::AF_INET6 {
+            say(fd, Said::MayJoin);
+        }
+    }
+    next::connect(fd, address, length)
+}
+
+/// # Safety
+/// As listen(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn listen(fd: c_int, backlog: c_int) -> c_int {
+    if is_on() {
+        say(fd, Said::MayJoin);
+    }
+    next::listen(fd, backlog)
+}

@@ -1,0 +1,113 @@
+//! The functions of the C library, or of whoever comes after us, whose names we have.
+
+use std::ffi::{CStr, c_int, c_uint, c_void};
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+use libc::{iovec, loff_t, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+
+struct Next {
+    name: &'static CStr,
+    address: AtomicPtr<c_void>,
+}
+
+impl Next {
+    const fn new(name: &'static [u8]) -> Self {
+        let Ok(name) = CStr::from_bytes_with_nul(name) else { panic!() };
+        Self { name, address: AtomicPtr::new(std::ptr::null_mut()) }
+    }
+
+    #[cold]
+    fn find(&self) -> *mut c_void {
+        // SAFETY: the name is a string that lives for ever.
+        let address = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr()) };
+        self.address.store(address, Ordering::Relaxed);
+        address
+    }
+
+    /// Looked up before the program begins; again for constructors that come before ours.
+    fn address(&self) -> *mut c_void {
+        let known = self.address.load(Ordering::Relaxed);
+        if known.is_null() { self.find() } else { known }
+    }
+}
+
+macro_rules! functions {
+    ($(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
+        #[allow(non_upper_case_globals)]
+        mod known {
+            $(pub static $name: super::Next =
+                super::Next::new(concat!(stringify!($name), "\0").as_bytes());)*
+        }
+
+        pub fn find_all() {
+            $(known::$name.find();)*
+        }
+
+        $(
+            /// # Safety
+            /// As the C library has it.
+            pub unsafe fn $name($($argument: $kind),*) -> $answer {
+                let address = known::$name.address();
+                if address.is_null() {
+                    *libc::__errno_location() = libc::ENOSYS;
+                    return -1;
+                }
+                type Function = unsafe extern "C-unwind" fn($($kind),*) -> $answer;
+                // SAFETY: what has this name has this type.
+                std::mem::transmute::<*mut c_void, Function>(address)($($argument),*)
+            }
+        )*
+    };
+}
+
+functions! {
+    fn connect(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int;
+    fn listen(fd: c_int, backlog: c_int) -> c_int;
+    fn send(fd: c_int, bytes: *const c_void, length: size_t, flags: c_int) -> ssize_t;
+    fn sendto(
+        fd: c_int,
+        bytes: *const c_void,
+        length: size_t,
+        flags: c_int,
+        to: *const sockaddr,
+        to_length: socklen_t
+    ) -> ssize_t;
+    fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t;
+    fn recv(fd: c_int, bytes: *mut c_void, length: size_t, flags: c_int) -> ssize_t;
+    fn recvfrom(
+        fd: c_int,
+        bytes: *mut c_void,
+        length: size_t,
+        flags: c_int,
+        from: *mut sockaddr,
+        from_length: *mut socklen_t
+    ) -> ssize_t;
+    fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t;
+    fn __recv_chk(
+        fd: c_int,
+        bytes: *mut c_void,
+        length: size_t,
+        room: size_t,
+        flags: c_int
+    ) -> ssize_t;
+    fn __recvfrom_chk(
+        fd: c_int,
+        bytes: *mut c_void,
+        length: size_t,
+        room: size_t,
+        flags: c_int,
+        from: *mut sockaddr,
+        from_length: *mut socklen_t
+    ) -> ssize_t;
+    fn read(fd: c_int, bytes: *mut c_void, length: size_t) -> ssize_t;
+    fn readv(fd: c_int, pieces: *const iovec, count: c_int) -> ssize_t;
+    fn __read_chk(fd: c_int, bytes: *mut c_void, length: size_t, room: size_t) -> ssize_t;
+    fn splice(
+        from: c_int,
+        from_offset: *mut loff_t,
+        to: c_int,
+        to_offset: *mut loff_t,
+        length: size_t,
+        flags: c_uint
+    ) -> ssize_t;
+}

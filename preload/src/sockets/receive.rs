@@ -1,0 +1,226 @@
+//! Receiving with flags that the kernel does not look at where TCP is bypassed: MSG_WAITALL is
+//! done by receiving again, MSG_TRUNC by receiving into a place that nobody reads. Urgent data is
+//! not to be had before the data in front of it has been read.
+
+use std::ffi::{c_int, c_void};
+
+use libc::{
+    MSG_DONTWAIT, MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, msghdr, size_t, sockaddr, socklen_t,
+    ssize_t,
+};
+
+use super::interrupted::again;
+use super::{Said, is_on, next, say};
+
+const OURS: c_int = MSG_WAITALL | MSG_TRUNC | MSG_OOB;
+const SCRATCH_BYTES: usize = 16 * 1024;
+
+/// Whether these flags have to be seen to by us.
+fn concerns_us(fd: c_int, flags: c_int) -> bool {
+    is_on() && flags & OURS != 0 && say(fd, Said::HasJoined)
+}
+
+/// One piece of a stream, or several until `length` bytes have come.
+///
+/// # Safety
+/// There is room for `length` bytes, unless they are thrown away.
+unsafe fn stream(fd: c_int, bytes: *mut c_void, length: size_t, flags: c_int) -> ssize_t {
+    if flags & MSG_OOB != 0 {
+        return urgent(fd, || next::recv(fd, bytes, length, flags | MSG_DONTWAIT));
+    }
+    let once = flags & !OURS;
+    let is_thrown_away = flags & MSG_TRUNC != 0;
+    let mut scratch = [0u8; SCRATCH_BYTES];
+    let mut done = 0;
+    loop {
+        let (place, room) = if is_thrown_away {
+            (scratch.as_mut_ptr().cast(), (length - done).min(SCRATCH_BYTES))
+        } else {
+            (bytes.cast::<u8>().add(done).cast(), length - done)
+        };
+        let count = again(fd, once, || next::recv(fd, place, room, once));
+        if count <= 0 {
+            return if done > 0 { done as ssize_t } else { count };
+        }
+        done += count as usize;
+        // What is only looked at would be found again.
+        let goes_on = flags & MSG_WAITALL != 0 && flags & MSG_PEEK == 0;
+        if done >= length || !goes_on {
+            return done as ssize_t;
+        }
+    }
+}
+
+/// Urgent data has come by TCP, and the kernel has it.
+///
+/// # Safety
+/// `call` sets errno if it answers less than 0.
+unsafe fn urgent(fd: c_int, call: impl FnOnce() -> ssize_t) -> ssize_t {
+    if say(fd, Said::HasRead) {
+        let count = call();
+        if count >= 0 || *libc::__errno_location() != libc::EAGAIN {
+            return count;
+        }
+    }
+    let mut look = libc::pollfd { fd, events: libc::POLLPRI, revents: 0 };
+    let is_announced = libc::poll(&mut look, 1, 0) > 0 && look.revents & libc::POLLPRI != 0;
+    // As where it has been announced and has not come.
+    *libc::__errno_location() = if is_announced { libc::EAGAIN } else { libc::EINVAL };
+    -1
+}
+
+/// # Safety
+/// As read(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn read(fd: c_int, bytes: *mut c_void, length: size_t) -> ssize_t {
+    again(fd, 0, || next::read(fd, bytes, length))
+}
+
+/// # Safety
+/// As read(2), in a program that was built with _FORTIFY_SOURCE.
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn __read_chk(
+    fd: c_int,
+    bytes: *mut c_void,
+    length: size_t,
+    room: size_t,
+) -> ssize_t {
+    again(fd, 0, || next::__read_chk(fd, bytes, length, room))
+}
+
+/// # Safety
+/// As readv(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn readv(fd: c_int, pieces: *const libc::iovec, count: c_int) -> ssize_t {
+    again(fd, 0, || next::readv(fd, pieces, count))
+}
+
+/// # Safety
+/// As recv(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn recv(
+    fd: c_int,
+    bytes: *mut c_void,
+    length: size_t,
+    flags: c_int,
+) -> ssize_t {
+    if concerns_us(fd, flags) {
+        return stream(fd, bytes, length, flags);
+    }
+    again(fd, flags, || next::recv(fd, bytes, length, flags))
+}
+
+/// # Safety
+/// As recv(2), in a program that was built with _FORTIFY_SOURCE.
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn __recv_chk(
+    fd: c_int,
+    bytes: *mut c_void,
+    length: size_t,
+    room: size_t,
+    flags: c_int,
+) -> ssize_t {
+    if length <= room && concerns_us(fd, flags) {
+        return stream(fd, bytes, length, flags);
+    }
+    again(fd, flags, || next::__recv_chk(fd, bytes, length, room, flags))
+}
+
+/// # Safety
+/// `from_length` is null or points to a length.
+unsafe fn stream_from(
+    fd: c_int,
+    bytes: *mut c_void,
+    length: size_t,
+    flags: c_int,
+    from_length: *mut socklen_t,
+) -> ssize_t {
+    let count = stream(fd, bytes, length, flags);
+    // A stream tells no address.
+    if count >= 0 && !from_length.is_null() {
+        *from_length = 0;
+    }
+    count
+}
+
+/// # Safety
+/// As recvfrom(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn recvfrom(
+    fd: c_int,
+    bytes: *mut c_void,
+    length: size_t,
+    flags: c_int,
+    from: *mut sockaddr,
+    from_length: *mut socklen_t,
+) -> ssize_t {
+    if concerns_us(fd, flags) {
+        return stream_from(fd, bytes, length, flags, from_length);
+    }
+    again(fd, flags, || next::recvfrom(fd, bytes, length, flags, from, from_length))
+}
+
+/// # Safety
+/// As recvfrom(2), in a program that was built with _FORTIFY_SOURCE.
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn __recvfrom_chk(
+    fd: c_int,
+    bytes: *mut c_void,
+    length: size_t,
+    room: size_t,
+    flags: c_int,
+    from: *mut sockaddr,
+    from_length: *mut socklen_t,
+) -> ssize_t {
+    if length <= room && concerns_us(fd, flags) {
+        return stream_from(fd, bytes, length, flags, from_length);
+    }
+    again(fd, flags, || next::__recvfrom_chk(fd, bytes, length, room, flags, from, from_length))
+}
+
+/// # Safety
+/// As recvmsg(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
+    if message.is_null() || !concerns_us(fd, flags) {
+        return again(fd, flags, || next::recvmsg(fd, message, flags));
+    }
+    let pieces: &[libc::iovec] = if (*message).msg_iovlen == 0 {
+        &[]
+    } else {
+        std::slice::from_raw_parts((*message).msg_iov, (*message).msg_iovlen)
+    };
+    if flags & MSG_OOB != 0 {
+        return urgent(fd, || next::recvmsg(fd, message, flags | MSG_DONTWAIT));
+    }
+    if flags & MSG_TRUNC != 0 {
+        let length = pieces.iter().map(|piece| piece.iov_len).sum();
+        let count = stream(fd, std::ptr::null_mut(), length, flags);
+        if count >= 0 {
+            (*message).msg_namelen = 0;
+            (*message).msg_controllen = 0;
+            (*message).msg_flags = 0;
+        }
+        return count;
+    }
+    let once = flags & !OURS;
+    let first = again(fd, once, || next::recvmsg(fd, message, once));
+    if first <= 0 || flags & MSG_PEEK != 0 {
+        return first;
+    }
+    let mut done = first as usize;
+    let mut before = 0;
+    for piece in pieces {
+        let filled = done.saturating_sub(before).min(piece.iov_len);
+        if filled < piece.iov_len {
+            let place = piece.iov_base.cast::<u8>().add(filled).cast();
+            let more = stream(fd, place, piece.iov_len - filled, flags);
+            done += more.max(0) as usize;
+            if more < (piece.iov_len - filled) as ssize_t {
+                break;
+            }
+        }
+        before += piece.iov_len;
+    }
+    done as ssize_t
+}
