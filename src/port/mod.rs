@@ -10,6 +10,8 @@
 //! To add one: implement [`Port`], and say in its [`Facts`] what it can do.
 #![forbid(unsafe_code)]
 
+pub mod link;
+
 use std::net::IpAddr;
 use std::os::fd::RawFd;
 
@@ -48,8 +50,8 @@ pub struct Facts {
     pub segments_max: u32,
     /// The driver works in the area itself; otherwise the kernel copies once in each direction.
     pub zero_copy: bool,
-    /// What arrives has checksums that are right, or that nobody has filled in because the packet
-    /// never left this machine: they are not to be verified.
+    /// What arrives may have come from this machine, with a checksum that nobody has filled in: it
+    /// is that of the pseudo-header alone, and right like this.
     pub trusts_checksums: bool,
     /// Somebody behind the port fills in the checksums of what is sent.
     pub fills_in_checksums: bool,

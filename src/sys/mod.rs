@@ -17,12 +17,14 @@ pub mod exchange;
 pub mod fork;
 pub mod futex;
 pub mod hangup;
+pub mod interface;
 pub mod interrupt;
 pub mod kiocb;
 pub mod message;
 #[cfg(feature = "model")]
 pub mod model;
 pub mod mqueue;
+pub mod netlink;
 pub mod next;
 pub mod notify;
 pub mod poll;

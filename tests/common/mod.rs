@@ -4,6 +4,8 @@
 // Each test program uses its own part of this.
 #![allow(dead_code)]
 
+pub mod network;
+
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
