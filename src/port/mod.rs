@@ -10,6 +10,7 @@
 //! To add one: implement [`Port`], and say in its [`Facts`] what it can do.
 #![forbid(unsafe_code)]
 
+pub mod af_xdp;
 pub mod link;
 
 use std::net::IpAddr;

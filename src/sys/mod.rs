@@ -8,6 +8,7 @@
 //! own calls out of the hooks of whatever is preloaded.
 
 pub mod annotate;
+pub mod bpf;
 pub mod cell;
 pub mod control;
 pub mod counters;
@@ -42,6 +43,7 @@ pub mod thread;
 pub mod transfer;
 pub mod wait;
 pub mod word;
+pub mod xdp;
 
 use crate::error::{Errno, Result};
 
