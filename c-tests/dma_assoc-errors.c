@@ -17,7 +17,7 @@ int main(void)
     CHECK_ERR(dma_assoc(pair[0], area, (1 << 16) + 1, 0), EINVAL);
     CHECK_ERR(dma_assoc(pair[0], area, SIZE_MAX, 0), EINVAL);
     for (int bit = 0; bit < 32; bit++)
-        if ((1u << bit & (DMA_ENGINE_IO_URING | DMA_ENGINE_EPOLL)) == 0)
+        if ((1u << bit & (DMA_ENGINE_IO_URING | DMA_ENGINE_EPOLL | DMA_ENGINE_AF_XDP)) == 0)
             CHECK_ERR(dma_assoc(pair[0], area, 0, 1u << bit), EINVAL);
 
     int netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, 0);

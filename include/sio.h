@@ -165,6 +165,11 @@ struct itimerspec;
 #define DMA_ENGINE_EPOLL 512
 
 /**
+ * dma_alloc, dma_assoc: this engine or none.
+ */
+#define DMA_ENGINE_AF_XDP 1024
+
+/**
  * sio_send: release the whole block with a successful call.
  */
 #define SIO_RELEASE 4194304

@@ -26,6 +26,9 @@ pub fn assoc(fd: RawFd, handle: u64, limit_bytes: usize, insist: u32) -> Result<
     }
     let insist = if insist == 0 { region.engines() } else { insist };
     let choice = table::choose(insist)?;
+    if !choice.kind.serves_channels() {
+        return Err(Errno::EOPNOTSUPP);
+    }
     let socket = Arc::new(Socket::new(fd, region, limit_bytes)?);
     let association = new_association(socket, choice, insist, limit_bytes);
     if let Some(Attached { channel, key }) = enter(&association)? {

@@ -111,10 +111,12 @@ pub fn source_flags(flags: u32) -> Result<Modify> {
 /// The bits of engines that flags insist on.
 fn engines(flags: u32) -> u32 {
     let bit = |flag, kind: Kind| if flags & flag != 0 { kind.bit() } else { 0 };
-    bit(DMA_ENGINE_IO_URING, Kind::Uring) | bit(DMA_ENGINE_EPOLL, Kind::Epoll)
+    bit(DMA_ENGINE_IO_URING, Kind::Uring)
+        | bit(DMA_ENGINE_EPOLL, Kind::Epoll)
+        | bit(DMA_ENGINE_AF_XDP, Kind::AfXdp)
 }
 
-const ENGINE_FLAGS: u32 = DMA_ENGINE_IO_URING | DMA_ENGINE_EPOLL;
+const ENGINE_FLAGS: u32 = DMA_ENGINE_IO_URING | DMA_ENGINE_EPOLL | DMA_ENGINE_AF_XDP;
 
 /// The flags of `dma_alloc`.
 pub fn area_flags(flags: u32) -> Result<(Pages, u32)> {

@@ -171,6 +171,8 @@ pub const DMA_HUGE_ONLY: u32 = 0x2;
 pub const DMA_ENGINE_IO_URING: u32 = 0x100;
 /// dma_alloc, dma_assoc: this engine or none.
 pub const DMA_ENGINE_EPOLL: u32 = 0x200;
+/// dma_alloc, dma_assoc: this engine or none.
+pub const DMA_ENGINE_AF_XDP: u32 = 0x400;
 
 /// sio_send: release the whole block with a successful call.
 pub const SIO_RELEASE: i32 = 0x0040_0000;

@@ -2,6 +2,9 @@
 //!
 //! `SIO_ENGINE` lists names in order of preference; what this machine refuses is skipped. epoll
 //! is the last resort even when it is not listed, unless `SIO_REQUIRE=1` asks for an error.
+//!
+//! An engine that moves frames serves single sockets, never a channel: the channel has the next one
+//! in the list.
 #![forbid(unsafe_code)]
 
 use super::Engine;
@@ -10,18 +13,24 @@ use super::epoll::Epoll;
 use super::uring::Uring;
 use crate::error::{Errno, Refusal, Result};
 use crate::log::{self, Level};
+use crate::port::af_xdp;
 use crate::sys::annotate;
 use crate::sys::ring::{self, Features};
 use crate::sys::sync::OnceLock;
 
-/// The engines, in the default order of preference.
+/// The engines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     Uring,
     Epoll,
+    AfXdp,
 }
 
-pub const KINDS: [Kind; 2] = [Kind::Uring, Kind::Epoll];
+pub const KINDS: [Kind; 3] = [Kind::Uring, Kind::Epoll, Kind::AfXdp];
+
+/// The order of preference when nobody asks for another: what needs no privilege and takes nothing
+/// from the kernel.
+const PREFERENCE: [Kind; 2] = [Kind::Uring, Kind::Epoll];
 
 /// How well an engine does one thing here.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,6 +54,7 @@ impl Kind {
         match self {
             Self::Uring => "io_uring",
             Self::Epoll => "epoll",
+            Self::AfXdp => "af_xdp",
         }
     }
 
@@ -53,13 +63,20 @@ impl Kind {
         match self {
             Self::Uring => 1,
             Self::Epoll => 2,
+            Self::AfXdp => 4,
         }
+    }
+
+    /// Whether it can be the engine of a channel.
+    pub fn serves_channels(self) -> bool {
+        self != Self::AfXdp
     }
 
     /// Whether it works on this machine, for this process.
     pub fn check(self) -> std::result::Result<(), Refusal> {
         match self {
             Self::Epoll => Ok(()),
+            Self::AfXdp => af_xdp::check(),
             Self::Uring if annotate::is_under_valgrind() && !wishes().is_asked_for(self) => {
                 let cause = "io_uring: valgrind does not follow it; SIO_ENGINE=io_uring insists";
                 Err(Refusal { errno: Errno::ENOSYS, cause: cause.to_owned() })
@@ -82,6 +99,12 @@ impl Kind {
                 line("edge-triggered descriptors", Native, ""),
                 line("counters", Emulated, "one read(2) for each event"),
                 line("futexes and semaphores", Emulated, "a thread of the library waits for all"),
+            ],
+            Self::AfXdp => vec![
+                line("batched system calls", Native, "none to receive, one for many sends"),
+                line("receive into the area", Native, "UDP; a copy where the driver has no other"),
+                line("zero-copy send", Native, "UDP; a copy where the driver has no other"),
+                line("registered memory", Native, "the area is the memory of the sockets"),
             ],
             Self::Uring => {
                 let features = features().unwrap_or_default();
@@ -152,6 +175,14 @@ impl Wishes {
     fn is_asked_for(&self, kind: Kind) -> bool {
         !self.is_default && self.preference.contains(&kind)
     }
+
+    /// The engines that are preferred for channels: the usual ones, where the list has none.
+    fn of_channels(&self) -> Vec<Kind> {
+        let asked = self.preference.iter().copied().filter(|kind| kind.serves_channels());
+        let asked: Vec<Kind> = asked.collect();
+        let has_frames = asked.len() < self.preference.len();
+        if asked.is_empty() && has_frames { PREFERENCE.to_vec() } else { asked }
+    }
 }
 
 /// What io_uring can do here and may use.
@@ -184,7 +215,7 @@ fn wishes() -> &'static Wishes {
         let without = list("SIO_WITHOUT");
         let names = list("SIO_ENGINE");
         if names.is_empty() {
-            let preference = KINDS.to_vec();
+            let preference = PREFERENCE.to_vec();
             return Wishes { preference, is_default: true, unknown: Vec::new(), require, without };
         }
         let find = |name: &str| KINDS.into_iter().find(|kind| kind.name() == name);
@@ -201,6 +232,33 @@ fn wishes() -> &'static Wishes {
 /// Whether `SIO_REQUIRE=1` turns what would be a fallback into an error.
 pub fn is_required() -> bool {
     wishes().require
+}
+
+/// Whether an engine that moves frames is to serve a socket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Frames {
+    No,
+    /// If it can; otherwise another one does.
+    Preferred,
+    /// Or the association fails.
+    Required,
+}
+
+/// What is wanted for a socket. `insist` as in [`choose`].
+pub fn frames(insist: u32) -> Frames {
+    let wishes = wishes();
+    if insist == Kind::AfXdp.bit() {
+        return Frames::Required;
+    }
+    let mut better = wishes.preference.iter().take_while(|kind| kind.serves_channels());
+    let is_listed = wishes.preference.contains(&Kind::AfXdp);
+    if insist != 0 || !is_listed || better.any(|kind| kind.check().is_ok()) {
+        Frames::No
+    } else if wishes.require {
+        Frames::Required
+    } else {
+        Frames::Preferred
+    }
 }
 
 /// The engine that serves, and why a preferred one does not.
@@ -226,7 +284,7 @@ pub fn choose(insist: u32) -> Result<Choice> {
         reason = format!("{name}: unknown to this version");
         first_errno = Some(Errno::ENOTSUP);
     }
-    for &kind in &wishes.preference {
+    for kind in wishes.of_channels() {
         if wishes.require && first_errno.is_some() {
             break;
         }
@@ -257,6 +315,7 @@ pub fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Built> {
             let fds = uring.fds();
             Ok(Built { engine: watched(Box::new(uring)), fds })
         }
+        Kind::AfXdp => Err(Errno::EOPNOTSUPP),
     }
 }
 

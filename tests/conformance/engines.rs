@@ -4,7 +4,9 @@ use std::os::fd::AsRawFd;
 use std::thread;
 
 use sio::api::engines::Kind;
-use sio::capi::types::{DMA_ENGINE_EPOLL, DMA_ENGINE_IO_URING, DMA_HUGE, DMA_HUGE_ONLY, EC_SINGLE};
+use sio::capi::types::{
+    DMA_ENGINE_AF_XDP, DMA_ENGINE_EPOLL, DMA_ENGINE_IO_URING, DMA_HUGE, DMA_HUGE_ONLY, EC_SINGLE,
+};
 use sio::channel::event;
 use sio::error::Errno;
 
@@ -137,6 +139,21 @@ fn insisting_on_io_uring<F: Face>() {
     assert_eq!(F::assoc(fd, plain.handle, 0, both), Err(Errno::EINVAL));
 }
 
+/// AF_XDP serves where it was asked for, and never a channel or a stream.
+fn insisting_on_af_xdp<F: Face>() {
+    let (socket, _peer) = Family::Tcp4.pair();
+    let fd = socket.as_raw_fd();
+    let plain = Area::<F>::new(4096);
+    let answer = F::assoc(fd, plain.handle, 0, DMA_ENGINE_AF_XDP);
+    match Kind::AfXdp.check() {
+        Ok(()) => assert_eq!(answer, Err(Errno::EOPNOTSUPP)),
+        Err(refusal) => assert_eq!(answer, Err(refusal.errno)),
+    }
+    assert_eq!(F::assoc(fd, plain.handle, 0, 0), Ok(()));
+    assert_eq!(F::info(fd).expect("sio_info").engine, Setting::current().engine().name());
+    assert_eq!(F::detach(fd), Ok(()));
+}
+
 /// What an area insists on, its sockets do too.
 fn insisting_by_area<F: Face>() {
     let handle = F::alloc(AREA, DMA_ENGINE_EPOLL).expect("dma_alloc");
@@ -198,6 +215,7 @@ behaviours!(
     counters,
     insisting_on_epoll,
     insisting_on_io_uring,
+    insisting_on_af_xdp,
     insisting_by_area,
     huge_pages,
     single_thread_channel,

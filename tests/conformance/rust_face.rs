@@ -8,8 +8,8 @@ use sio::api::blocking::{Outgoing, Part, Receive, Send, Wait, deadline, run};
 use sio::api::engines::Kind;
 use sio::api::{Options, channel, region, socket, source};
 use sio::capi::types::{
-    DMA_ENGINE_EPOLL, DMA_ENGINE_IO_URING, DMA_HUGE, DMA_HUGE_ONLY, EC_ATTACH, EC_COUNTER, EC_EDGE,
-    EC_NONBLOCK, EC_ONESHOT, EC_SINGLE, SIO_QUIET, SIO_RELEASE,
+    DMA_ENGINE_AF_XDP, DMA_ENGINE_EPOLL, DMA_ENGINE_IO_URING, DMA_HUGE, DMA_HUGE_ONLY, EC_ATTACH,
+    EC_COUNTER, EC_EDGE, EC_NONBLOCK, EC_ONESHOT, EC_SINGLE, SIO_QUIET, SIO_RELEASE,
 };
 use sio::channel::Event;
 use sio::channel::state::Modify;
@@ -38,7 +38,9 @@ fn modify(flags: u32) -> Modify {
 
 fn engines(flags: u32) -> u32 {
     let bit = |flag, kind: Kind| if flags & flag != 0 { kind.bit() } else { 0 };
-    bit(DMA_ENGINE_IO_URING, Kind::Uring) | bit(DMA_ENGINE_EPOLL, Kind::Epoll)
+    bit(DMA_ENGINE_IO_URING, Kind::Uring)
+        | bit(DMA_ENGINE_EPOLL, Kind::Epoll)
+        | bit(DMA_ENGINE_AF_XDP, Kind::AfXdp)
 }
 
 fn terms(limit: Option<Duration>) -> Terms {
