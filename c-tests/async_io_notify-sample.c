@@ -6,7 +6,7 @@ static int context[1];
 static int writer;
 
 /* A descriptor that gets data while the program does something else, or already has. */
-static int open_ethernet_device(void)
+static int open_stand_in(void)
 {
     int pair[2];
     CHECK(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) == 0);
@@ -35,7 +35,7 @@ int main(void)
 {
     check_start();
     for (int i = 0; i < 20; i++) {
-        int fd = open_ethernet_device();
+        int fd = open_stand_in();
         pthread_t sender = thread_start(send_frame, (void *)(intptr_t)(i % 4 * 5));
         async_io_notify(fd, io_complete, context);
         pause(); /* Wait for completion */

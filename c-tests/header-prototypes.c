@@ -55,6 +55,8 @@ static int (*const p_aio_accept)(struct aio_cb *aiocbp, int flags, struct sockad
                                  socklen_t *addrlen) = aio_accept;
 static int (*const p_aio_connect)(struct aio_cb *aiocbp, const struct sockaddr *addr,
                                   socklen_t addrlen) = aio_connect;
+static int (*const p_sio_open_ethernet)(const char *ifname, unsigned flags) = sio_open_ethernet;
+static int (*const p_open_ethernet_device)(void) = open_ethernet_device;
 
 int main(void)
 {
@@ -68,5 +70,6 @@ int main(void)
     CHECK(p_ec_modify && p_ec_remove && p_dma_base && p_sio_detach && p_sio_info);
     CHECK(p_aio_send && p_aio_sendto && p_aio_sendmsg && p_aio_recv && p_aio_recvfrom);
     CHECK(p_aio_recvmsg && p_aio_accept && p_aio_connect);
+    CHECK(p_sio_open_ethernet && p_open_ethernet_device);
     return 0;
 }

@@ -29,10 +29,10 @@ static int check(int result, const char *call)
 }
 
 /* A descriptor whose data arrives in a buffer that the engine and the program share. Here it is a
- * datagram socket that gets one frame. The descriptor of a real card comes from elsewhere: the
- * library opens none, and takes only sockets into its memory. Any other descriptor that poll(2)
- * understands, such as a packet(7) socket or a tap device, can be given to async_io_notify too. */
-static int open_ethernet_device(void)
+ * datagram socket that gets one frame, so that anybody can run this. For a real card, which takes
+ * a privilege, it is open_ethernet_device(3). Any other descriptor that poll(2) understands, such
+ * as a tap device, can be given to async_io_notify too. */
+static int open_stand_in(void)
 {
     int pair[2];
     check(socketpair(AF_UNIX, SOCK_DGRAM, 0, pair), "socketpair");
@@ -57,7 +57,7 @@ static void io_complete(int fd, void *context)
 
 int main(void)
 {
-    int fd = open_ethernet_device();
+    int fd = open_stand_in();
     check(async_io_notify(fd, io_complete, &shared), "async_io_notify");
     pause(); /* Wait for completion */
     sio_detach(fd); /* before close: close is not seen */

@@ -170,6 +170,16 @@ struct itimerspec;
 #define DMA_ENGINE_AF_XDP 1024
 
 /**
+ * sio_open_ethernet: the descriptor does not block.
+ */
+#define SIO_ETHERNET_NONBLOCK 65536
+
+/**
+ * sio_open_ethernet: frames to others too.
+ */
+#define SIO_ETHERNET_PROMISCUOUS 131072
+
+/**
  * sio_send: release the whole block with a successful call.
  */
 #define SIO_RELEASE 4194304
@@ -631,6 +641,18 @@ int aio_accept(struct aio_cb *aiocbp, int flags, struct sockaddr *addr, socklen_
  * `aiocbp` is as aio_send has it; `addr` points to `addrlen` bytes.
  */
 int aio_connect(struct aio_cb *aiocbp, const struct sockaddr *addr, socklen_t addrlen);
+
+/**
+ * A descriptor for whole frames of an interface. See sio_open_ethernet(3).
+ *
+ * `ifname` is null or a string.
+ */
+int sio_open_ethernet(const char *ifname, unsigned int flags);
+
+/**
+ * The same for the interface of this host. See sio_open_ethernet(3).
+ */
+int open_ethernet_device(void);
 
 #ifdef __cplusplus
 }  // extern "C"

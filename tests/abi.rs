@@ -18,7 +18,17 @@ const HEADERS: &[(&str, &str, &[&str])] = &[
     (
         "include/sio.h",
         "cbindgen.toml",
-        &["types", "channel", "source", "area", "socket", "notify", "counts", "aio_socket"],
+        &[
+            "types",
+            "channel",
+            "source",
+            "area",
+            "socket",
+            "notify",
+            "counts",
+            "aio_socket",
+            "ethernet",
+        ],
     ),
     ("include/sio_driver.h", "cbindgen-driver.toml", &["driver"]),
 ];

@@ -8,6 +8,7 @@ pub mod blocking;
 pub mod channel;
 mod context;
 pub mod device;
+pub mod ethernet;
 pub mod fault;
 pub mod mqueue;
 pub mod notify;

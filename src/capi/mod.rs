@@ -13,6 +13,7 @@ mod channel;
 mod convert;
 mod counts;
 mod driver;
+mod ethernet;
 mod guard;
 mod notify;
 mod pause;

@@ -174,6 +174,11 @@ pub const DMA_ENGINE_EPOLL: u32 = 0x200;
 /// dma_alloc, dma_assoc: this engine or none.
 pub const DMA_ENGINE_AF_XDP: u32 = 0x400;
 
+/// sio_open_ethernet: the descriptor does not block.
+pub const SIO_ETHERNET_NONBLOCK: u32 = 0x1_0000;
+/// sio_open_ethernet: frames to others too.
+pub const SIO_ETHERNET_PROMISCUOUS: u32 = 0x2_0000;
+
 /// sio_send: release the whole block with a successful call.
 pub const SIO_RELEASE: i32 = 0x0040_0000;
 /// sio_send: no event on success.

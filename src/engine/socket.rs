@@ -48,12 +48,18 @@ impl Socket {
         }
         let domain = socket::domain(fd)?;
         let kind = socket::kind(fd)?;
-        if ![libc::AF_INET, libc::AF_INET6, libc::AF_UNIX].contains(&domain) {
-            return Err(Errno::EAFNOSUPPORT);
-        }
-        if ![libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_SEQPACKET].contains(&kind) {
+        let kinds: &[i32] = match domain {
+            libc::AF_INET | libc::AF_INET6 | libc::AF_UNIX => {
+                &[libc::SOCK_STREAM, libc::SOCK_DGRAM, libc::SOCK_SEQPACKET]
+            }
+            libc::AF_PACKET => &[libc::SOCK_RAW, libc::SOCK_DGRAM],
+            _ => return Err(Errno::EAFNOSUPPORT),
+        };
+        if !kinds.contains(&kind) {
             return Err(Errno::EPROTONOSUPPORT);
         }
+        // A frame is a message as a datagram is.
+        let kind = if kind == libc::SOCK_RAW { libc::SOCK_DGRAM } else { kind };
         let account = Arc::new(Account::new(limit_bytes, region.mapping().len()));
         Ok(Self {
             fd,
@@ -73,7 +79,7 @@ impl Socket {
     }
 
     pub fn is_internet(&self) -> bool {
-        self.domain != libc::AF_UNIX
+        matches!(self.domain, libc::AF_INET | libc::AF_INET6)
     }
 
     fn lock_backlog(&self) -> MutexGuard<'_, Option<Inbox>> {

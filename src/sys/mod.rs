@@ -28,6 +28,7 @@ pub mod mqueue;
 pub mod netlink;
 pub mod next;
 pub mod notify;
+pub mod packet;
 pub mod poll;
 pub mod process;
 pub mod quiet;

@@ -38,7 +38,13 @@ pub struct Vlan {
     pub id: u16,
 }
 
+/// `IFNAMSIZ`, with the 0 at its end.
+const NAME_BYTES_MAX: usize = 16;
+
 pub fn interface_by_name(name: &str) -> Result<Interface> {
+    if name.is_empty() || name.len() >= NAME_BYTES_MAX {
+        return Err(Errno::ENODEV);
+    }
     let mut question = LinkMessage::default();
     question.attributes.push(LinkAttribute::IfName(name.to_owned()));
     one_interface(question)
@@ -58,13 +64,17 @@ fn one_interface(question: LinkMessage) -> Result<Interface> {
         .ok_or(Errno::ENODEV)
 }
 
-/// The VLANs in which the host is through an interface.
-pub fn vlans(interface: u32) -> Result<Vec<Vlan>> {
+/// All of them.
+pub fn interfaces() -> Result<Vec<Interface>> {
     let socket = Socket::open(0)?;
     let question = RouteNetlinkMessage::GetLink(LinkMessage::default());
-    Ok(ask(&socket, question, Extent::All)?
+    Ok(ask(&socket, question, Extent::All)?.into_iter().filter_map(interface_of).collect())
+}
+
+/// The VLANs in which the host is through an interface.
+pub fn vlans(interface: u32) -> Result<Vec<Vlan>> {
+    Ok(interfaces()?
         .into_iter()
-        .filter_map(interface_of)
         .filter_map(|found| found.vlan)
         .filter(|vlan| vlan.of_interface == interface)
         .collect())

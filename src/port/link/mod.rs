@@ -4,7 +4,9 @@
 mod interface;
 mod route;
 
-pub use interface::{Interface, Vlan, addresses, interface_by_index, interface_by_name, vlans};
+pub use interface::{
+    Interface, Vlan, addresses, interface_by_index, interface_by_name, interfaces, vlans,
+};
 pub use route::{Changes, Hop, Routes};
 
 use netlink_packet_core::{
