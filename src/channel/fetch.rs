@@ -52,9 +52,19 @@ impl Room<'_> {
     }
 
     /// What a source has told in this fetch already is not told again, but nothing new is lost.
+    #[inline]
     fn put(&mut self, event: Event) {
         // Only sockets have something in the queue and in the poll set at once.
         let before = if event.kind == event::RECV { self.told } else { self.stashed };
+        if before == 0 {
+            self.push(event);
+        } else {
+            self.put_unless_told(event, before);
+        }
+    }
+
+    #[inline(never)]
+    fn put_unless_told(&mut self, event: Event, before: usize) {
         match self.events[..before].iter_mut().find(|earlier| earlier.repeats(&event)) {
             Some(earlier) => earlier.merge(&event),
             None => self.push(event),

@@ -127,7 +127,13 @@ impl State {
     }
 
     /// Whether a key of the poll set is none of a source, and then sees to it.
+    #[inline]
     pub(super) fn is_no_source(&mut self, key: u64) -> bool {
+        key > Key::MAX as u64 && self.see_to(key)
+    }
+
+    #[cold]
+    fn see_to(&mut self, key: u64) -> bool {
         match key {
             TOKEN => self.poll.lower_token(),
             REQUESTS => self.requests_ready(),
