@@ -155,14 +155,19 @@ impl Events {
                  is the comparison that has a goal. The processor time is what taking the events \
                  costs; the kernel does the first part of delivery inside of write(2), and what \
                  that costs beyond writing to descriptors that nobody watches is told as what the \
-                 writer pays. A shared channel's ring does all of its work there: its threads find \
-                 the events ready, but a thread that writes to descriptors of its own channel pays \
-                 for each. Where another process writes, the program sleeps and is woken, and finds \
-                 more events at a time the slower it is."
+                 writer pays. A channel without EC_SINGLE cannot reach the goal: the kernel completes \
+                 operations of its ring one by one in the thread that asked for them, at the end of \
+                 each of its system calls or by an interrupt, so that such a channel has these \
+                 descriptors in an epoll set, and pays for its nesting. Where another process \
+                 writes, the program sleeps and is woken, and finds more events at a time the \
+                 slower it is."
             }
             Row::Data => {
                 "Each write is told with the value read. epoll and libevent: edge-triggered, and \
-                 read(2) for each event; io_uring: a multishot read; libsio: EC_COUNTER."
+                 read(2) for each event; io_uring: a multishot read; libsio: EC_COUNTER. A ring saves \
+                 the system call and the set's bookkeeping, not the read: for each event the kernel \
+                 wakes the request, takes a buffer, reads into it and posts a completion. By hand, \
+                 nine tenths of the cost are in there."
             }
             Row::Level => {
                 "Told until it has been read, which the program does with read(2). io_uring as it \
