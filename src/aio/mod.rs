@@ -22,6 +22,7 @@ mod queue;
 mod request;
 mod socket;
 mod state;
+mod uncopied;
 mod wait;
 
 pub use cancel::{Cancelled, cancel};

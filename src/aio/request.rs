@@ -213,6 +213,8 @@ pub struct Entry {
     pub is_connecting: bool,
     /// The backend does not wait for it: the library does.
     pub is_refused: bool,
+    /// It is sent without a copy.
+    pub is_uncopied: bool,
     /// Nobody tells when its peer has room again.
     pub is_futile: bool,
     /// The next one in its lane.

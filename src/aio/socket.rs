@@ -11,6 +11,7 @@ use super::lanes::Key;
 use super::queue;
 use super::request::{Entry, Phase, Request, Rest, Route, Stream};
 use super::state::State;
+use super::uncopied;
 use crate::error::{Errno, Result};
 use crate::sys::exchange::{self, Call};
 use crate::sys::transfer;
@@ -26,6 +27,9 @@ pub fn attempt(request: &Request, call: Call) -> Result<Outcome> {
         return if call.is_impatient() { Err(Errno::EAGAIN) } else { later(request, call, 0) };
     }
     if matches!(call, Call::Accept { .. } | Call::Connect { .. }) {
+        return later(request, call, 0);
+    }
+    if call.is_send() && uncopied::is_worth_trying(request, call) {
         return later(request, call, 0);
     }
     match call.now(fd, memory) {
@@ -83,6 +87,10 @@ impl State {
         if is_begun && (is_self_driven || entry.is_connecting || entry.is_refused || is_message) {
             return Some(Means::Await { is_write: call.is_write() });
         }
+        if !is_self_driven && self.sends_uncopied(index, call) {
+            self.entries[index as usize].is_uncopied = true;
+            return Some(Means::Uncopied(call));
+        }
         if !is_self_driven {
             return Some(Means::Call(call));
         }
@@ -116,6 +124,14 @@ impl State {
 
     /// A call has been made, by the ring, by a thread, or here.
     pub fn called(&mut self, index: u32, call: Call, answer: Result<usize>) {
+        if std::mem::take(&mut self.entries[index as usize].is_uncopied) {
+            // Not every socket can, and pinned memory is limited: then it is sent like others.
+            let has_failed = matches!(answer, Err(Errno::EOPNOTSUPP | Errno::ENOMEM));
+            self.learn(index, has_failed);
+            if has_failed {
+                return self.start(index);
+            }
+        }
         let entry = &mut self.entries[index as usize];
         match answer {
             // What has ended was to wait.

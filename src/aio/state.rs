@@ -4,7 +4,7 @@
 //! in an entry when it ends was copied there before, because the block may be gone at once. Whatever
 //! is called while completions are taken in allocates nothing.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
@@ -13,10 +13,11 @@ use slab::Slab;
 use super::backend::{Backend, ENDED_MAX, Means, Work};
 use super::device::Books;
 use super::inline;
-use super::lanes::Lanes;
+use super::lanes::{Key, Lanes};
 use super::mailbox::Spent;
 use super::queue::Sleepers;
 use super::request::{End, Entry, Notification, Operation, Phase, Request, Rest, Route, Stream};
+use crate::engine::Path;
 use crate::error::{Errno, Result};
 use crate::sys::cell::thread_mark;
 use crate::sys::control::{Control, Ticket};
@@ -65,6 +66,8 @@ pub struct State {
     /// Something has happened that those who sleep may want to know.
     pub has_news: bool,
     pub sleepers: Sleepers,
+    /// What is known of sends without a copy.
+    pub paths: HashMap<Key, Path>,
     /// The mailbox whose channel takes in what has ended, by address.
     pub collector: usize,
     spent: Vec<Spent>,
@@ -87,6 +90,7 @@ impl State {
             next_number: 1,
             has_news: false,
             sleepers: Sleepers::default(),
+            paths: HashMap::new(),
             collector: 0,
             spent: Vec::new(),
             watched: None,
@@ -134,6 +138,7 @@ impl State {
             is_connecting: false,
             is_refused: false,
             is_futile: false,
+            is_uncopied: false,
             number,
             route: rest.route,
             done: rest.done,

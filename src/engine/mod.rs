@@ -10,6 +10,7 @@ mod direct;
 mod epoll;
 mod inbox;
 mod outbox;
+mod path;
 mod poll_set;
 mod ready;
 mod socket;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 
 pub use direct::{receive as receive_directly, send as send_directly};
 pub use outbox::{Outbox, Piece, Request};
+pub use path::{Path, ZERO_COPY_BYTES_MIN};
 pub use poll_set::{PollSet, REQUESTS, TOKEN};
 pub use socket::{Counters, Socket};
 

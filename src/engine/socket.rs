@@ -82,6 +82,11 @@ impl Socket {
         matches!(self.domain, libc::AF_INET | libc::AF_INET6)
     }
 
+    /// The way to its peer, for [`super::Path`].
+    pub fn way(&self) -> (RawFd, bool) {
+        (self.fd, self.is_internet())
+    }
+
     fn lock_backlog(&self) -> MutexGuard<'_, Option<Inbox>> {
         self.backlog.lock()
     }

@@ -7,6 +7,7 @@ use super::account::Account;
 use super::allocator::Chunk;
 use super::blocks::Blocks;
 use super::map::{MESSAGE_HEADER_BYTES, MSGHDR_BYTES, Mapping, MessageParts, Pages};
+use super::places;
 use crate::error::{Errno, Result};
 use crate::sys::futex;
 use crate::sys::socket::{MessageFacts, MessageRoom};
@@ -47,6 +48,7 @@ impl Region {
         }
         let mapping = Mapping::new(size, pages)?;
         let blocks = Mutex::new(Blocks::new(mapping.len())?);
+        places::add(mapping.span(0, 0).address() as usize, mapping.len());
         Ok(Arc::new(Self {
             handle,
             asked_bytes: size,
@@ -204,6 +206,12 @@ pub struct SpaceTicket {
     region: Arc<Region>,
     pub word: Arc<AtomicU32>,
     pub seen: u32,
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        places::remove(self.mapping.span(0, 0).address() as usize);
+    }
 }
 
 impl Drop for SpaceTicket {

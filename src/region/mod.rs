@@ -9,6 +9,7 @@ mod allocator;
 pub mod area;
 mod blocks;
 pub mod map;
+pub mod places;
 
 pub use account::Account;
 pub use area::{Extra, Loan, Message, Patron, Region};

@@ -1,6 +1,7 @@
 //! Who does what cannot be done at once: a ring of the kernel's, or threads.
 
 mod files;
+mod notified;
 mod poller;
 mod ring;
 mod threads;
@@ -48,6 +49,8 @@ pub enum Means {
     Pause,
     /// On a socket.
     Call(Call),
+    /// A send without a copy; ends when the memory may be written again.
+    Uncopied(Call),
 }
 
 /// What has become of a cancellation.
@@ -104,6 +107,11 @@ pub trait Backend: Send {
 
     /// A way to see without the lock that there is something to reap. What it says may be old.
     fn glance(&mut self) -> Glance;
+
+    /// Whether a send without a copy, which has ended, was one after all; told once.
+    fn report(&mut self, _index: u32) -> Option<bool> {
+        None
+    }
 
     /// A descriptor that is readable while there is something to reap; `None`: a thread of the
     /// backend's enters the books then.

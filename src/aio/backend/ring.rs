@@ -8,10 +8,11 @@ use std::os::fd::RawFd;
 use io_uring::{opcode, squeue, types};
 
 use super::files::Files;
+use super::notified::Notified;
 use super::{Backend, ENDED_MAX, Glance, Means, PAUSE, Withdrawn, Work};
 use crate::error::{Errno, Result};
 use crate::sys::exchange::Call;
-use crate::sys::ring::Ring as System;
+use crate::sys::ring::{Ring as System, SEND_ZC_REPORT_USAGE};
 use crate::sys::wait::Sleep;
 
 const SUBMISSIONS: u32 = 256;
@@ -31,6 +32,7 @@ pub struct Ring {
     ended: Vec<(u32, Result<usize>)>,
     has_taken: bool,
     files: Files,
+    notified: Notified,
 }
 
 const _: () = assert!(ENDED_MAX >= 2 * COMPLETIONS as usize);
@@ -39,7 +41,7 @@ impl Ring {
     pub fn new() -> Result<Self> {
         let ring = System::new(SUBMISSIONS, COMPLETIONS, false)?;
         let ended = Vec::with_capacity(ENDED_MAX);
-        Ok(Self { ring, ended, has_taken: false, files: Files::new() })
+        Ok(Self { ring, ended, has_taken: false, files: Files::new(), notified: Notified::new() })
     }
 
     /// Takes in what there is; the answer to a cancellation, if it was among it.
@@ -49,13 +51,18 @@ impl Ring {
         // As long as there is room for a whole queue.
         while ended.len() + COMPLETIONS as usize <= ENDED_MAX {
             let before = ended.len();
-            let count = self.ring.reap(|data, result, _| match data {
+            let notified = &mut self.notified;
+            let count = self.ring.reap(|data, result, flags| match data {
                 KICK => {}
                 CANCEL => answer = Some(result),
-                index => ended.push((
-                    index as u32,
-                    if result < 0 { Err(Errno::from_raw(-result)) } else { Ok(result as usize) },
-                )),
+                index => {
+                    let Some(result) = notified.pass(index as u32, result, flags) else { return };
+                    let is_error = result < 0;
+                    ended.push((
+                        index as u32,
+                        if is_error { Err(Errno::from_raw(-result)) } else { Ok(result as usize) },
+                    ));
+                }
             });
             self.ring.let_go();
             for (index, _) in &ended[before..] {
@@ -113,7 +120,8 @@ impl Backend for Ring {
         let is_later = match work.means {
             Means::Read { offload, .. } | Means::Write { offload, .. } => offload,
             Means::Sync { .. } => true,
-            Means::Send | Means::Await { .. } | Means::Call(_) | Means::Pause => false,
+            Means::Send | Means::Await { .. } | Means::Call(_) => false,
+            Means::Uncopied(_) | Means::Pause => false,
         };
         let slot = if is_later { self.files.take(&self.ring, index, work.fd) } else { None };
         let fd = types::Fd(slot.map_or(work.fd, |slot| slot as RawFd));
@@ -134,7 +142,13 @@ impl Backend for Ring {
                 let events = if is_write { libc::POLLOUT } else { libc::POLLIN };
                 opcode::PollAdd::new(fd, events as u32).build()
             }
-            Means::Call(call) => of_call(work, call),
+            Means::Uncopied(call) if self.notified.add(index) => {
+                opcode::SendZc::new(fd, address as *const u8, length)
+                    .flags(call.kernel_flags() | libc::MSG_WAITALL)
+                    .zc_flags(SEND_ZC_REPORT_USAGE)
+                    .build()
+            }
+            Means::Call(call) | Means::Uncopied(call) => of_call(work, call),
             Means::Pause => opcode::Timeout::new(&raw const PAUSED).build(),
             Means::Sync { data_only } => {
                 let flags = if data_only {
@@ -153,6 +167,7 @@ impl Backend for Ring {
         let pushed = self.ring.push(&entry.flags(flags).user_data(u64::from(index)));
         if pushed.is_err() {
             self.files.give_back(&self.ring, index);
+            self.notified.remove(index);
         }
         pushed
     }
@@ -201,6 +216,10 @@ impl Backend for Ring {
         if self.ring.push(&entry).is_ok() {
             self.flush();
         }
+    }
+
+    fn report(&mut self, index: u32) -> Option<bool> {
+        self.notified.report(index)
     }
 
     fn fd(&self) -> Option<RawFd> {

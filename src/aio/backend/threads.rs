@@ -123,7 +123,7 @@ impl Job {
             Means::Write { offset, .. } if offset < 0 => transfer::write(fd, memory),
             Means::Write { offset, .. } => transfer::write_at(fd, memory, offset),
             Means::Sync { data_only } => transfer::synchronise(fd, data_only),
-            Means::Call(call) => call.wait(fd, memory),
+            Means::Call(call) | Means::Uncopied(call) => call.wait(fd, memory),
             Means::Pause => {
                 std::thread::sleep(PAUSE);
                 Ok(0)

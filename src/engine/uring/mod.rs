@@ -21,10 +21,11 @@ use slab::Slab;
 
 use self::gong::Gong;
 use self::group::Group;
-use self::send::{Path, Registered, SendOperation};
+use self::send::{Registered, SendOperation};
 use self::watch::Watched;
 use super::connections::Connections;
 use super::inbox::{CONNECT_EVENTS, Inbox};
+use super::path::Path;
 use super::ready::Ready;
 use super::{
     Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, Watch,

@@ -15,7 +15,8 @@ use io_uring::{cqueue, opcode, squeue, types};
 
 use super::{Connection, Operation, Receiving, Uring};
 use crate::engine::outbox::Entry;
-use crate::engine::{Key, Notice, Piece, Socket, direct};
+use crate::engine::path::Path;
+use crate::engine::{Key, Notice, Piece, direct};
 use crate::error::{Errno, Result};
 use crate::limits::REGISTERED_BUFFER_BYTES_MAX;
 use crate::region::Region;
@@ -26,10 +27,6 @@ use crate::sys::span::Span;
 
 /// What the kernel books for a message besides its bytes is less.
 const PAGE_BYTES: usize = 4096;
-/// Below this, pinning and notifying cost more than copying.
-const ZERO_COPY_BYTES_MIN: usize = 8 * 1024;
-/// After so many bytes a path that copied is looked at again.
-const LOOK_AGAIN_BYTES: usize = 64 << 20;
 /// Requests that one operation of a stream carries, and operations in one chain.
 const GATHERED_MAX: usize = 64;
 const CHAIN_MAX: usize = 32;
@@ -50,55 +47,6 @@ pub(super) struct SendOperation {
     _message: Option<Box<Outgoing>>,
     /// Memory of a socket that has left while the kernel still read it.
     kept: Option<Arc<Vec<Piece>>>,
-}
-
-/// What is known of the way from a socket to its peer.
-#[derive(Clone, Copy, Default)]
-pub(super) enum Path {
-    #[default]
-    Unknown,
-    /// The kernel reported that it did not copy.
-    ZeroCopy,
-    /// It copied: plain sends are cheaper, for so many bytes.
-    Copies { left_bytes: usize },
-    /// The socket does not know zero copy.
-    Never,
-}
-
-impl Path {
-    fn copies() -> Self {
-        Self::Copies { left_bytes: LOOK_AGAIN_BYTES }
-    }
-
-    /// Whether to try without a copy now.
-    fn is_worth_trying(&mut self, bytes: usize, socket: &Socket, features: &Features) -> bool {
-        if bytes < ZERO_COPY_BYTES_MIN || !features.send_zero_copy {
-            return false;
-        }
-        match self {
-            Self::Never => false,
-            Self::ZeroCopy => true,
-            Self::Unknown => {
-                if !socket.is_internet() {
-                    *self = Self::Never;
-                } else if socket::is_peer_local(socket.fd) {
-                    // The kernel always copies for a receiver on the same host.
-                    *self = Self::copies();
-                } else {
-                    return true;
-                }
-                false
-            }
-            Self::Copies { left_bytes } => {
-                *left_bytes = left_bytes.saturating_sub(bytes);
-                if *left_bytes == 0 {
-                    *left_bytes = LOOK_AGAIN_BYTES;
-                    return true;
-                }
-                false
-            }
-        }
-    }
 }
 
 /// Areas in the ring's table of registered buffers.
@@ -396,7 +344,7 @@ fn plan_stream(connection: &mut Connection, features: &Features) -> Option<Plan>
     'requests: for entry in outbox.gatherable() {
         flags = entry.request.flags | socket::NOSIGNAL | libc::MSG_WAITALL;
         for span in entry.request.spans(entry.sent) {
-            if path.is_worth_trying(span.len(), socket, features) {
+            if path.is_worth_trying(span.len(), socket.way(), features) {
                 if spans.is_empty() {
                     spans.push(span);
                     zero_copy = true;
@@ -458,7 +406,7 @@ impl Connection {
     fn copied_messages(&mut self, features: &Features) -> usize {
         let Self { outbox, path, socket, .. } = self;
         let is_copied =
-            |entry: &&Entry| !path.is_worth_trying(entry.request.length, socket, features);
+            |entry: &&Entry| !path.is_worth_trying(entry.request.length, socket.way(), features);
         outbox.unsent().take(GATHERED_MAX).take_while(is_copied).count()
     }
 
@@ -471,7 +419,7 @@ impl Connection {
             let request = &entry.request;
             let spans: Vec<Span> = request.spans(0).collect();
             let is_plain = request.is_plain() && spans.len() == 1;
-            let zero_copy = path.is_worth_trying(request.length, socket, features)
+            let zero_copy = path.is_worth_trying(request.length, socket.way(), features)
                 && (is_plain || features.sendmsg_zero_copy);
             if !zero_copy && !plans.is_empty() {
                 break;
