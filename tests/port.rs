@@ -341,6 +341,18 @@ fn child_that_holds_a_flow() {
     enter(&space);
     let mut opened = Opened::new();
     opened.claim(NEAR);
+    if std::env::var("SIO_TEST_FORK").is_ok() {
+        // SAFETY: the child makes system calls only.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: as above.
+            unsafe {
+                libc::pause();
+                libc::_exit(0);
+            }
+        }
+        println!("\nchild {child}");
+    }
     println!("\nholding");
     loop {
         std::thread::sleep(LONG);
@@ -348,6 +360,16 @@ fn child_that_holds_a_flow() {
 }
 
 struct Killed(Child);
+
+/// A process that outlives its parent.
+struct Orphan(i32);
+
+impl Drop for Orphan {
+    fn drop(&mut self) {
+        // SAFETY: no pointers.
+        unsafe { libc::kill(self.0, libc::SIGKILL) };
+    }
+}
 
 impl Drop for Killed {
     fn drop(&mut self) {
@@ -366,9 +388,13 @@ fn a_killed_process_gives_its_flows_back() {
         received(&service).is_some()
     };
     assert!(arrives(b"before"));
-    for _ in 0..3 {
-        let child = Command::new(std::env::current_exe().expect("this program"))
-            .args(["--exact", "child_that_holds_a_flow", "--nocapture"])
+    for with_child in [false, true, false, true] {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        command.args(["--exact", "child_that_holds_a_flow", "--nocapture"]);
+        if with_child {
+            command.env("SIO_TEST_FORK", "1");
+        }
+        let child = command
             .env("SIO_TEST_NAMESPACE", &network.near)
             .stdout(Stdio::piped())
             .spawn()
@@ -376,11 +402,16 @@ fn a_killed_process_gives_its_flows_back() {
         let mut child = Killed(child);
         let mut output = std::io::BufReader::new(child.0.stdout.take().expect("its output"));
         let mut line = String::new();
+        let mut orphan = None;
         while line.trim() != "holding" {
             line.clear();
             let count = std::io::BufRead::read_line(&mut output, &mut line).expect("a line");
             assert!(count > 0, "the child has ended");
+            if let Some(number) = line.trim().strip_prefix("child ") {
+                orphan = Some(Orphan(number.parse().expect("a number")));
+            }
         }
+        assert_eq!(orphan.is_some(), with_child);
         assert!(!arrives(b"held"), "the child does not hold the flow");
         drop(child);
         let end = Instant::now() + Duration::from_secs(1);

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use super::check;
 use super::descriptor::own;
+use super::fork::Private;
 use crate::error::{Errno, Result};
 
 /// What a map is. The numbers are the kernel's.
@@ -201,12 +202,12 @@ impl Program {
             flags: if native { NATIVE } else { GENERIC },
         };
         let descriptor = bpf(LINK_CREATE, &mut attributes)?;
-        Ok(Link(own(descriptor as RawFd)))
+        Ok(Link(Private::new(own(descriptor as RawFd))))
     }
 }
 
 /// Holds a program at its place.
-pub struct Link(OwnedFd);
+pub struct Link(Private);
 
 impl Link {
     /// Puts another program there; no packet finds the place empty.

@@ -7,12 +7,13 @@
 //! full or empty.
 
 use std::marker::PhantomData;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::check;
 use super::descriptor::own;
+use super::fork::Private;
 use super::span::Span;
 use crate::error::{Errno, Result};
 
@@ -81,7 +82,7 @@ pub struct Socket {
     fill: Producer<u64>,
     completion: Consumer<u64>,
     /// Behind the rings, so that they are unmapped first.
-    descriptor: OwnedFd,
+    descriptor: Private,
 }
 
 impl Socket {
@@ -106,7 +107,7 @@ impl Socket {
         Self::with_rings(open()?, sizes)
     }
 
-    fn with_rings(descriptor: OwnedFd, sizes: &Sizes) -> Result<Self> {
+    fn with_rings(descriptor: Private, sizes: &Sizes) -> Result<Self> {
         set_option(&descriptor, libc::XDP_UMEM_FILL_RING, &sizes.fill)?;
         set_option(&descriptor, libc::XDP_UMEM_COMPLETION_RING, &sizes.completion)?;
         set_option(&descriptor, libc::XDP_RX_RING, &sizes.receive)?;
@@ -284,14 +285,14 @@ pub fn is_there() -> Result<()> {
     open().map(drop)
 }
 
-fn open() -> Result<OwnedFd> {
+fn open() -> Result<Private> {
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
     // SAFETY: no pointers.
     let descriptor = check(unsafe { libc::socket(libc::AF_XDP, kind, 0) })?;
-    Ok(own(descriptor as RawFd))
+    Ok(Private::new(own(descriptor as RawFd)))
 }
 
-fn set_option<T>(descriptor: &OwnedFd, name: i32, value: &T) -> Result<()> {
+fn set_option<T>(descriptor: &Private, name: i32, value: &T) -> Result<()> {
     // SAFETY: a value of the length that is told.
     check(unsafe {
         libc::setsockopt(
@@ -306,7 +307,7 @@ fn set_option<T>(descriptor: &OwnedFd, name: i32, value: &T) -> Result<()> {
 }
 
 /// For structures of numbers, of which an older kernel fills in less.
-fn option<T>(descriptor: &OwnedFd, name: i32) -> Result<T> {
+fn option<T>(descriptor: &Private, name: i32) -> Result<T> {
     let mut value = std::mem::MaybeUninit::<T>::zeroed();
     let mut length = size_of::<T>() as libc::socklen_t;
     // SAFETY: there is room for as much as is told, and zeroes are valid numbers.
@@ -339,7 +340,7 @@ unsafe impl<T> Send for Ring<T> {}
 
 impl<T: Entry> Ring<T> {
     fn map(
-        descriptor: &OwnedFd,
+        descriptor: &Private,
         size: u32,
         offsets: &libc::xdp_ring_offset,
         place: i64,
