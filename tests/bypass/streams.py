@@ -134,6 +134,29 @@ def counts_what_is_there():
 
 
 @case
+def counts_all_that_is_left():
+    """A reader that goes by what FIONREAD says finds all that a faster sender has sent."""
+    client, server = pair()
+    client.setblocking(False)
+    sent = got = 0
+    number = array.array("i", [-1])
+    for _ in range(200):
+        try:
+            while True:
+                sent += client.send(b"x" * 50000)
+        except BlockingIOError:
+            pass
+        fcntl.ioctl(server, termios.FIONREAD, number)
+        if number[0] == 0 and got < sent:
+            time.sleep(LATER)
+            fcntl.ioctl(server, termios.FIONREAD, number)
+        if number[0] == 0:
+            return "nothing of", sent - got
+        got += len(server.recv(min(number[0], 100000)))
+    return "all"
+
+
+@case
 def urgent_data():
     client, server = pair()
     results = []

@@ -9,6 +9,7 @@
 
 mod interrupted;
 mod next;
+mod readable;
 mod receive;
 mod send;
 mod splice;
@@ -67,7 +68,8 @@ unsafe extern "C-unwind" fn connect(
 ) -> c_int {
     let is_long = length as usize >= size_of::<libc::sa_family_t>();
     if is_on() && is_long && !address.is_null() {
-        let family = c_int::from((*address).sa_family);
+        // The kernel takes any address.
+        let family = c_int::from((&raw const (*address).sa_family).read_unaligned());
         if family == libc::AF_INET || family == libc::AF_INET6 {
             say(fd, Said::MayJoin);
         }

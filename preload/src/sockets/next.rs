@@ -1,6 +1,6 @@
 //! The functions of the C library, or of whoever comes after us, whose names we have.
 
-use std::ffi::{CStr, c_int, c_uint, c_void};
+use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 use libc::{iovec, loff_t, msghdr, size_t, sockaddr, socklen_t, ssize_t};
@@ -99,6 +99,7 @@ functions! {
         from: *mut sockaddr,
         from_length: *mut socklen_t
     ) -> ssize_t;
+    fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int;
     fn read(fd: c_int, bytes: *mut c_void, length: size_t) -> ssize_t;
     fn readv(fd: c_int, pieces: *const iovec, count: c_int) -> ssize_t;
     fn __read_chk(fd: c_int, bytes: *mut c_void, length: size_t, room: size_t) -> ssize_t;

@@ -138,7 +138,7 @@ unsafe fn stream_from(
     let count = stream(fd, bytes, length, flags);
     // A stream tells no address.
     if count >= 0 && !from_length.is_null() {
-        *from_length = 0;
+        from_length.write_unaligned(0);
     }
     count
 }
@@ -185,21 +185,20 @@ unsafe extern "C-unwind" fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_in
     if message.is_null() || !concerns_us(fd, flags) {
         return again(fd, flags, || next::recvmsg(fd, message, flags));
     }
-    let pieces: &[libc::iovec] = if (*message).msg_iovlen == 0 {
-        &[]
-    } else {
-        std::slice::from_raw_parts((*message).msg_iov, (*message).msg_iovlen)
-    };
+    // The kernel takes any address.
+    let mut header = message.read_unaligned();
+    let pieces = || (0..header.msg_iovlen).map(|at| header.msg_iov.add(at).read_unaligned());
     if flags & MSG_OOB != 0 {
         return urgent(fd, || next::recvmsg(fd, message, flags | MSG_DONTWAIT));
     }
     if flags & MSG_TRUNC != 0 {
-        let length = pieces.iter().map(|piece| piece.iov_len).sum();
+        let length = pieces().map(|piece| piece.iov_len).sum();
         let count = stream(fd, std::ptr::null_mut(), length, flags);
         if count >= 0 {
-            (*message).msg_namelen = 0;
-            (*message).msg_controllen = 0;
-            (*message).msg_flags = 0;
+            header.msg_namelen = 0;
+            header.msg_controllen = 0;
+            header.msg_flags = 0;
+            message.write_unaligned(header);
         }
         return count;
     }
@@ -210,7 +209,7 @@ unsafe extern "C-unwind" fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_in
     }
     let mut done = first as usize;
     let mut before = 0;
-    for piece in pieces {
+    for piece in pieces() {
         let filled = done.saturating_sub(before).min(piece.iov_len);
         if filled < piece.iov_len {
             let place = piece.iov_base.cast::<u8>().add(filled).cast();
