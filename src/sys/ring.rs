@@ -434,8 +434,8 @@ pub fn features() -> Result<Features> {
 }
 
 /// When a ring is gone, the kernel interrupts whoever has used it, some milliseconds later: a wait
-/// of the program's would end with `EINTR`. So the rings that are tried out are those of a thread
-/// that is gone before them.
+/// of the program's would end with `EINTR`. So the rings that are tried out are those of a helper
+/// that is gone with them.
 fn probe_aside() -> Result<Features> {
     thread::aside(probe).unwrap_or_else(|_| probe())
 }

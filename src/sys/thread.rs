@@ -4,8 +4,6 @@ use std::ffi::{CStr, CString, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr;
-#[cfg(not(feature = "model"))]
-use std::sync::{Arc, OnceLock};
 
 use super::annotate;
 use crate::error::{Errno, Result};
@@ -90,28 +88,86 @@ fn start(_name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
 
 /// In the model the order of what is found out once does not matter.
 #[cfg(feature = "model")]
-pub fn aside<T: Send + Sync + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Result<T> {
+pub fn aside<T>(body: impl FnOnce() -> T) -> Result<T> {
     Ok(body())
 }
 
-/// Runs `body` in a thread of its own and waits until that has gone. Not with pthread_join(3),
-/// which is a cancellation point, and returns when the thread can still be seen.
+/// Runs `body` in a process of its own that shares this one's memory, while this thread stands
+/// still; vfork(2) is the same with other words. What the kernel does when such a helper has gone,
+/// it does to the helper. A thread would serve as well, but the C library takes a process that has
+/// had one for one with threads: from then on each call that is a cancellation point costs more.
 #[cfg(not(feature = "model"))]
-pub fn aside<T: Send + Sync + 'static>(body: impl FnOnce() -> T + Send + 'static) -> Result<T> {
-    let answer = Arc::new(OnceLock::new());
-    let theirs = answer.clone();
-    spawn("sio-aside", move || {
-        // SAFETY: no argument.
-        let number = unsafe { libc::gettid() };
-        let _ = theirs.set((body(), number));
-    })?;
-    let number = answer.wait().1;
-    // SAFETY: signal 0 only asks whether the thread is there.
-    while unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), number, 0) } == 0 {
-        std::thread::yield_now();
+pub fn aside<T>(body: impl FnOnce() -> T) -> Result<T> {
+    let _masked = Masked::all();
+    let stack = Stack::new()?;
+    let mut errand = Errand { body: Some(body), answer: None };
+    let argument: *mut Errand<_, _> = &mut errand;
+    // SAFETY: the helper runs on a stack of its own, and this thread, whose thread-local storage
+    // it uses, goes on when it has gone. Descriptors that it opens are its own.
+    let number = unsafe {
+        let flags = libc::CLONE_VM | libc::CLONE_VFORK;
+        libc::clone(entry(&argument), stack.top(), flags, argument.cast())
+    };
+    if number < 0 {
+        return Err(Errno::last());
     }
-    // Nobody else has it any more.
-    Arc::into_inner(answer).and_then(OnceLock::into_inner).map(|(value, _)| value).ok_or(Errno::EIO)
+    // Without SIGCHLD at its end it is no child that the program's wait(2) would find.
+    // SAFETY: no status is asked for.
+    while unsafe { libc::syscall(libc::SYS_wait4, number, 0, libc::__WCLONE, 0) } < 0
+        && Errno::last() == Errno::EINTR
+    {}
+    errand.answer.ok_or(Errno::EIO)
+}
+
+/// What is done aside, and what came of it.
+#[cfg(not(feature = "model"))]
+struct Errand<Body, T> {
+    body: Option<Body>,
+    answer: Option<T>,
+}
+
+/// Where a helper with that errand begins.
+#[cfg(not(feature = "model"))]
+fn entry<Body: FnOnce() -> T, T>(_: &*mut Errand<Body, T>) -> extern "C" fn(*mut c_void) -> c_int {
+    extern "C" fn run<Body: FnOnce() -> T, T>(argument: *mut c_void) -> c_int {
+        // SAFETY: the errand of the thread that stands still meanwhile.
+        let errand = unsafe { &mut *argument.cast::<Errand<Body, T>>() };
+        let body = errand.body.take();
+        let attempt = std::panic::AssertUnwindSafe(|| body.map(|body| body()));
+        errand.answer = std::panic::catch_unwind(attempt).ok().flatten();
+        0
+    }
+    run::<Body, T>
+}
+
+/// A stack for a helper.
+#[cfg(not(feature = "model"))]
+struct Stack(*mut c_void);
+
+#[cfg(not(feature = "model"))]
+impl Stack {
+    const BYTES: usize = 512 * 1024;
+
+    fn new() -> Result<Self> {
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
+        // SAFETY: a fresh mapping wherever the kernel likes.
+        let base = unsafe { libc::mmap(ptr::null_mut(), Self::BYTES, protection, flags, -1, 0) };
+        if base == libc::MAP_FAILED { Err(Errno::last()) } else { Ok(Self(base)) }
+    }
+
+    /// It grows from here towards lower addresses.
+    fn top(&self) -> *mut c_void {
+        self.0.wrapping_byte_add(Self::BYTES)
+    }
+}
+
+#[cfg(not(feature = "model"))]
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: our own mapping, whose user has gone.
+        unsafe { libc::munmap(self.0, Self::BYTES) };
+    }
 }
 
 /// Name and body of a thread on their way to it.
