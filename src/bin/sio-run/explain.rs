@@ -113,7 +113,7 @@ impl Report {
         let process = self.number(start + offset_of!(Slot, process));
         let who = format!("{} ({process})", self.text(start + offset_of!(Slot, name), 16));
         if self.number(start + offset_of!(Slot, has_library)) == 0 {
-            return Some(format!("{who}: the library was not there"));
+            return Some(format!("{who}: the library was not there, or the program ended at once"));
         }
         let counts = start + offset_of!(Slot, counts);
         let count = |member: usize| self.wide(counts + member);
