@@ -13,6 +13,10 @@ pub const DESCRIPTOR_MAX: usize = 1 << 20;
 pub const REGION_MAX: usize = 1 << 16;
 /// Blocks are multiples of this many bytes and aligned to it: a cache line.
 pub const GRANULE_BYTES: usize = 64;
+/// Frames of an area for packets are of this size: what AF_XDP takes on every machine, a page.
+pub const FRAME_BYTES: usize = 4096;
+/// Room for headers in front of a block that is one frame, in bytes: two cache lines.
+pub const FRAME_HEADROOM_BYTES: usize = 128;
 /// The largest piece that one `sio_recv` of a stream takes from the kernel, in bytes.
 pub const STREAM_PIECE_BYTES_MAX: usize = 256 * 1024;
 /// No datagram of the Internet protocols is longer, in bytes.

@@ -11,7 +11,7 @@ use crate::region::map::Pages;
 pub fn alloc(size: usize, pages: Pages, insist: u32) -> Result<u64> {
     let choice = table::choose(insist)?;
     let region = context().add_region(|handle| {
-        let region = Region::new(handle, size, pages, insist)?;
+        let region = Region::new(handle, size, pages, insist, None)?;
         match region.mapping().unlocked() {
             Some(errno) if table::is_required() => Err(errno),
             _ => Ok(region),

@@ -6,9 +6,12 @@ use std::sync::{Arc, Weak};
 use super::account::Account;
 use super::allocator::Chunk;
 use super::blocks::Blocks;
+use super::framed::{Framed, Holder};
+use super::frames::Frame;
 use super::map::{MESSAGE_HEADER_BYTES, MSGHDR_BYTES, Mapping, MessageParts, Pages};
 use super::places;
 use crate::error::{Errno, Result};
+use crate::limits::GRANULE_BYTES;
 use crate::sys::futex;
 use crate::sys::socket::{MessageFacts, MessageRoom};
 use crate::sys::span::Span;
@@ -31,6 +34,8 @@ pub struct Region {
     engines: u32,
     mapping: Mapping,
     blocks: Mutex<Blocks>,
+    /// Where chunks are frames.
+    pub(super) framed: Option<Framed>,
     associations: AtomicUsize,
     patrons: Mutex<Vec<Weak<dyn Patron>>>,
     /// Somebody waits for room.
@@ -41,13 +46,22 @@ pub struct Region {
 }
 
 impl Region {
-    /// `engines`: which engines the area insists on, as `dma_alloc`'s flags say.
-    pub fn new(handle: u64, size: usize, pages: Pages, engines: u32) -> Result<Arc<Self>> {
+    /// `engines`: which engines the area insists on, as `dma_alloc`'s flags say. With
+    /// `frame_bytes` it is made of frames of that size.
+    pub fn new(
+        handle: u64,
+        size: usize,
+        pages: Pages,
+        engines: u32,
+        frame_bytes: Option<usize>,
+    ) -> Result<Arc<Self>> {
         if size == 0 {
             return Err(Errno::EINVAL);
         }
         let mapping = Mapping::new(size, pages)?;
-        let blocks = Mutex::new(Blocks::new(mapping.len())?);
+        let granule_bytes = frame_bytes.unwrap_or(GRANULE_BYTES);
+        let blocks = Mutex::new(Blocks::new(mapping.len(), granule_bytes)?);
+        let framed = frame_bytes.map(|bytes| Framed::new(mapping.len(), bytes));
         places::add(mapping.span(0, 0).address() as usize, mapping.len());
         Ok(Arc::new(Self {
             handle,
@@ -55,6 +69,7 @@ impl Region {
             engines,
             mapping,
             blocks,
+            framed,
             associations: AtomicUsize::new(0),
             patrons: Mutex::new(Vec::new()),
             hungry: AtomicBool::new(false),
@@ -80,7 +95,7 @@ impl Region {
     }
 
     /// A panic while the lock was held left the state whole: every change is made in one step.
-    fn blocks(&self) -> MutexGuard<'_, Blocks> {
+    pub(super) fn blocks(&self) -> MutexGuard<'_, Blocks> {
         self.blocks.lock()
     }
 
@@ -95,7 +110,9 @@ impl Region {
 
     /// Whether nothing speaks against freeing the area.
     pub fn is_idle(&self) -> bool {
-        self.associations.load(Ordering::Acquire) == 0 && !self.blocks().is_any_held()
+        self.associations.load(Ordering::Acquire) == 0
+            && !self.blocks().is_any_held()
+            && !self.framed.as_ref().is_some_and(Framed::is_any_held)
     }
 
     /// `sio_reserve`: the address of a block that the program holds.
@@ -116,8 +133,11 @@ impl Region {
     }
 
     fn try_to_reserve(&self, bytes: usize) -> Result<usize> {
+        if let Some(answer) = self.reserve_frame(bytes) {
+            return answer;
+        }
+        let (chunk, offset) = self.take_chunk(bytes).ok_or(Errno::ENOBUFS)?;
         let mut blocks = self.blocks();
-        let (chunk, offset) = blocks.take(bytes).ok_or(Errno::ENOBUFS)?;
         blocks.hand_out(chunk, offset, bytes, None);
         blocks.drop_reference(chunk);
         Ok(self.mapping.span(offset, bytes).address() as usize)
@@ -126,6 +146,9 @@ impl Region {
     /// `sio_release`: exactly what was handed out comes back.
     pub fn release(&self, address: usize, bytes: usize) -> Result<()> {
         let offset = self.mapping.offset_of(address, bytes).ok_or(Errno::EINVAL)?;
+        if self.release_frame(offset, bytes)? {
+            return Ok(());
+        }
         self.blocks().release(offset, bytes)?;
         self.announce_space();
         Ok(())
@@ -133,6 +156,9 @@ impl Region {
 
     /// The whole block around an offset comes back (`SIO_RELEASE`).
     pub fn release_around(&self, offset: usize) {
+        if self.release_frame_around(offset) {
+            return;
+        }
         self.blocks().release_around(offset);
         self.announce_space();
     }
@@ -140,14 +166,17 @@ impl Region {
     /// A reference to bytes of a block that the program holds, for as long as they are sent.
     pub fn lend(self: &Arc<Self>, address: usize, bytes: usize) -> Result<Loan> {
         let offset = self.mapping.offset_of(address, bytes).ok_or(Errno::EFAULT)?;
-        let chunk = self.blocks().lend(offset, bytes)?;
-        Ok(Loan { region: self.clone(), chunk, offset, length: bytes })
+        let holder = match self.lend_frame(offset, bytes) {
+            Some(frame) => Holder::Frame(frame?),
+            None => Holder::Chunk(self.blocks().lend(offset, bytes)?),
+        };
+        Ok(Loan { region: self.clone(), holder, offset, length: bytes })
     }
 
     /// A fresh chunk to receive into.
     pub fn take(self: &Arc<Self>, bytes: usize) -> Option<Loan> {
-        let (chunk, offset) = self.blocks().take(bytes)?;
-        Some(Loan { region: self.clone(), chunk, offset, length: bytes })
+        let (chunk, offset) = self.take_chunk(bytes)?;
+        Some(Loan { region: self.clone(), holder: Holder::Chunk(chunk), offset, length: bytes })
     }
 
     /// `patron` keeps parts of this area, and is told when it goes.
@@ -179,8 +208,10 @@ impl Region {
         self.patrons.lock()
     }
 
-    fn announce_space(&self) {
-        if self.hungry.swap(false, Ordering::SeqCst) {
+    pub(super) fn announce_space(&self) {
+        // Looked at first: most of the time nobody wants to know, and a locked operation is not
+        // cheap.
+        if self.hungry.load(Ordering::SeqCst) && self.hungry.swap(false, Ordering::SeqCst) {
             // Not under the lock: a patron that goes meanwhile gives back blocks of its own.
             for patron in self.living_patrons() {
                 patron.space();
@@ -223,7 +254,7 @@ impl Drop for SpaceTicket {
 /// A reference to a chunk: the memory is not given to anybody else until it is dropped.
 pub struct Loan {
     region: Arc<Region>,
-    chunk: Chunk,
+    holder: Holder,
     offset: usize,
     length: usize,
 }
@@ -253,13 +284,33 @@ impl Loan {
     /// Keeps only the first `bytes`: the rest of the chunk is free at once.
     pub fn trim(&mut self, bytes: usize) {
         self.length = bytes;
-        self.region.blocks().trim(self.chunk, bytes);
+        if let Holder::Chunk(chunk) = self.holder {
+            self.region.blocks().trim(chunk, bytes);
+        }
     }
 
     /// Keeps only the first `bytes`, and gives the rest of the chunk back if room is short.
     pub fn cut(&mut self, bytes: usize) {
         self.length = bytes;
-        self.region.blocks().trim_if_tight(self.chunk, bytes);
+        if let Holder::Chunk(chunk) = self.holder {
+            self.region.blocks().trim_if_tight(chunk, bytes);
+        }
+    }
+
+    /// The chunk behind room to receive into: frames are never that, only lent.
+    fn chunk(&self) -> Chunk {
+        match self.holder {
+            Holder::Chunk(chunk) => chunk,
+            Holder::Frame(_) => unreachable!("a frame is handed out as a whole"),
+        }
+    }
+
+    /// The frame that the bytes lie in, if they lie in one.
+    pub fn frame(&self) -> Option<Frame> {
+        match self.holder {
+            Holder::Frame(frame) => Some(frame),
+            Holder::Chunk(_) => None,
+        }
     }
 
     /// Part of the bytes.
@@ -271,15 +322,21 @@ impl Loan {
     /// their address. `account` already knows of them.
     pub fn hand_out(&self, from: usize, bytes: usize, account: Option<Arc<Account>>) -> usize {
         let span = self.region.mapping.span(self.offset + from, bytes);
-        self.region.blocks().hand_out(self.chunk, self.offset + from, bytes, account);
+        let mut blocks = self.region.blocks();
+        blocks.hand_out(self.chunk(), self.offset + from, bytes, account);
         span.address() as usize
     }
 }
 
 impl Drop for Loan {
     fn drop(&mut self) {
-        if self.region.blocks().drop_reference(self.chunk) {
-            self.region.announce_space();
+        match self.holder {
+            Holder::Frame(frame) => self.region.drop_frame(frame),
+            Holder::Chunk(chunk) => {
+                if self.region.blocks().drop_reference(chunk) {
+                    self.region.announce_space();
+                }
+            }
         }
     }
 }
@@ -353,8 +410,8 @@ impl Message {
             },
         );
         region.blocks().hand_out_message(
-            (header.chunk, header.offset, MSGHDR_BYTES),
-            (data.chunk, offset, bytes),
+            (header.chunk(), header.offset, MSGHDR_BYTES),
+            (data.chunk(), offset, bytes),
             account.booked(),
         );
         Some(header.span().address() as usize)
@@ -378,8 +435,8 @@ impl Message {
         );
         account.add(stored);
         region.blocks().hand_out_message(
-            (self.header.chunk, self.header.offset, MSGHDR_BYTES),
-            (self.data.chunk, self.data.offset, stored),
+            (self.header.chunk(), self.header.offset, MSGHDR_BYTES),
+            (self.data.chunk(), self.data.offset, stored),
             account.booked(),
         );
         self.header.span().address() as usize

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use super::account::Account;
 use super::allocator::{Allocator, Chunk};
 use crate::error::{Errno, Result};
-use crate::limits::GRANULE_BYTES;
 
 /// A block that the program holds, by the offset of its first byte.
 struct Held {
@@ -29,6 +28,8 @@ enum Role {
 pub struct Blocks {
     /// All of the area.
     granules: u32,
+    /// Chunks are multiples of it, and aligned to it.
+    granule_bytes: usize,
     allocator: Allocator,
     held: BTreeMap<usize, Held>,
     /// Empty datagrams handed out: they occupy nothing, but may be given back.
@@ -38,20 +39,21 @@ pub struct Blocks {
     lingering: HashMap<Chunk, Vec<(Arc<Account>, usize)>>,
 }
 
-fn granules(bytes: usize) -> Option<u32> {
-    u32::try_from(bytes.div_ceil(GRANULE_BYTES)).ok()
-}
-
 impl Blocks {
-    pub fn new(area_bytes: usize) -> Result<Self> {
-        let size = u32::try_from(area_bytes / GRANULE_BYTES).map_err(|_| Errno::ENOMEM)?;
+    pub fn new(area_bytes: usize, granule_bytes: usize) -> Result<Self> {
+        let size = u32::try_from(area_bytes / granule_bytes).map_err(|_| Errno::ENOMEM)?;
         Ok(Self {
             granules: size,
+            granule_bytes,
             allocator: Allocator::new(size),
             held: BTreeMap::new(),
             empties: 0,
             lingering: HashMap::new(),
         })
+    }
+
+    fn granules(&self, bytes: usize) -> Option<u32> {
+        u32::try_from(bytes.div_ceil(self.granule_bytes)).ok()
     }
 
     pub fn is_any_held(&self) -> bool {
@@ -60,8 +62,8 @@ impl Blocks {
 
     /// Claims a chunk; the caller has the only reference. Offset in bytes.
     pub fn take(&mut self, bytes: usize) -> Option<(Chunk, usize)> {
-        let chunk = self.allocator.allocate(granules(bytes)?.max(1))?;
-        Some((chunk, self.allocator.offset(chunk) as usize * GRANULE_BYTES))
+        let chunk = self.allocator.allocate(self.granules(bytes)?.max(1))?;
+        Some((chunk, self.allocator.offset(chunk) as usize * self.granule_bytes))
     }
 
     /// Cuts a chunk to what it holds if room is short; otherwise that is not worth the while.
@@ -72,7 +74,7 @@ impl Blocks {
     }
 
     pub fn trim(&mut self, chunk: Chunk, bytes: usize) {
-        if let Some(size) = granules(bytes)
+        if let Some(size) = self.granules(bytes)
             && size.max(1) < self.allocator.size(chunk)
         {
             self.allocator.shrink(chunk, size.max(1));

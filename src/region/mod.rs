@@ -8,8 +8,12 @@ pub mod account;
 mod allocator;
 pub mod area;
 mod blocks;
+mod framed;
+mod frames;
 pub mod map;
 pub mod places;
 
 pub use account::Account;
 pub use area::{Extra, Loan, Message, Patron, Region};
+pub use framed::{Given, Headers};
+pub use frames::Frame;

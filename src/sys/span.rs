@@ -39,6 +39,28 @@ impl Span {
         unsafe { std::slice::from_raw_parts(self.address, self.length) }.to_vec()
     }
 
+    /// Copies the first bytes out: as many as there is room for, and not more than there are.
+    pub fn read(&self, room: &mut [u8]) -> usize {
+        let count = room.len().min(self.length);
+        // SAFETY: by the contract of new() the memory is alive, and `room` is not DMA memory.
+        unsafe { std::ptr::copy_nonoverlapping(self.address, room.as_mut_ptr(), count) };
+        count
+    }
+
+    /// Copies bytes in. Panics if there is no room for them, which would be our own mistake.
+    pub fn fill_from(&self, bytes: &[u8]) {
+        assert!(bytes.len() <= self.length);
+        // SAFETY: by the contract of new() the memory is alive; `bytes` is not DMA memory.
+        unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), self.address, bytes.len()) };
+    }
+
+    /// Copies from another stretch of the same length, which may overlap this one.
+    pub fn copy_from(&self, other: Self) {
+        assert!(other.length <= self.length);
+        // SAFETY: by the contract of new() both are alive; copy() allows them to overlap.
+        unsafe { std::ptr::copy(other.address, self.address, other.length) };
+    }
+
     /// What is left after the first `count` bytes.
     pub fn skip(&self, count: usize) -> Self {
         assert!(count <= self.length);
