@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::context::{Association, context};
 use crate::channel::{Event, Interest, Step, Waiting};
-use crate::engine::{Ask, Form, Received, Request, receive_directly, send_directly};
+use crate::engine::frame::{DirectlySent, Flow, Sleeper};
+use crate::engine::{Ask, Form, Received, Request, Socket, receive_directly, send_directly};
 use crate::error::{Errno, Result};
 use crate::limits::IOVECS_MAX;
 use crate::region::area::SpaceTicket;
@@ -89,6 +90,8 @@ pub struct Receive {
     has_terms: bool,
     waiting: Option<Waiting<'static>>,
     space: Option<SpaceTicket>,
+    /// While this thread waits for the socket's flow.
+    sleeper: Option<Sleeper>,
 }
 
 impl Receive {
@@ -112,6 +115,7 @@ impl Receive {
             has_terms: false,
             waiting: None,
             space: None,
+            sleeper: None,
         })
     }
 
@@ -138,9 +142,10 @@ impl Receive {
     /// A socket in no channel: the descriptor has to mean what it meant.
     fn receive_alone(&self) -> Result<Received> {
         let socket = &self.association.socket;
-        if !socket.is_current() {
-            return Err(context().current_socket(socket.fd).err().unwrap_or(Errno::EINVAL));
+        if let Some(flow) = socket.flow() {
+            return flow.receive(&self.ask, socket, || check_current(socket));
         }
+        check_current(socket)?;
         receive_directly(socket, &self.ask)
     }
 
@@ -173,7 +178,16 @@ impl Receive {
                 return self.finish(step.map(Some));
             }
         }
-        let fd = self.association.socket.fd;
+        let socket = self.association.socket.clone();
+        if let Some(flow) = socket.flow() {
+            if self.sleeper.is_none() {
+                // As with space below: first it is made sure that we are told.
+                self.sleeper = Some(flow.listen());
+                return self.step(None);
+            }
+            flow.prepare_to_sleep();
+        }
+        let fd = socket.waiting_fd()?;
         Ok(Progress::Block(Sleep::Poll { fd, events: libc::POLLIN | libc::POLLRDHUP }))
     }
 
@@ -214,6 +228,12 @@ impl Blocking for Receive {
 
     fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<Received>> {
         let is_interrupted = matches!(slept, Some(Err(_))) && self.waiting.is_none();
+        if slept.is_some()
+            && self.sleeper.is_some()
+            && let Some(flow) = self.association.socket.flow()
+        {
+            flow.slept();
+        }
         let found = self.attempt(slept);
         if let (true, Some(Err(errno))) = (is_interrupted, slept)
             && matches!(found, Ok(None) | Err(Errno::ENOBUFS))
@@ -229,6 +249,14 @@ impl Blocking for Receive {
     fn terms(&self) -> Terms {
         self.terms
     }
+}
+
+/// The descriptor of a socket in no channel has to mean what it meant.
+fn check_current(socket: &Socket) -> Result<()> {
+    if socket.is_current() {
+        return Ok(());
+    }
+    Err(context().current_socket(socket.fd).err().unwrap_or(Errno::EINVAL))
 }
 
 /// One part of what is to be sent: address and length, as the program gave them.
@@ -344,11 +372,42 @@ impl Send {
         if self.terms.expired() { Err(Errno::EAGAIN) } else { Ok(()) }
     }
 
+    /// A socket in no channel that a port serves.
+    fn send_by_flow(
+        &mut self,
+        flow: &Flow,
+        socket: &Socket,
+        slept: Option<Result<()>>,
+    ) -> Result<Progress<usize>> {
+        let request = self.request.as_ref().ok_or(Errno::EIO)?;
+        match flow.send(socket, request) {
+            Ok(DirectlySent { copied }) => {
+                socket.counters.count_sent(self.length, copied);
+                Ok(self.accepted())
+            }
+            Err(Errno::EAGAIN) => {
+                self.begin_to_wait(slept)?;
+                Ok(Progress::Block(Sleep::Poll { fd: socket.fd, events: libc::POLLOUT }))
+            }
+            // The port is full.
+            Err(Errno::ENOBUFS) => {
+                self.begin_to_wait(slept)?;
+                flow.slept();
+                flow.prepare_to_sleep();
+                Ok(Progress::Block(Sleep::Poll { fd: flow.output_fd(), events: libc::POLLIN }))
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
     /// A socket in no channel.
     fn send_alone(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
         let socket = self.association.socket.clone();
-        if self.sent == 0 && !socket.is_current() {
-            return Err(context().current_socket(socket.fd).err().unwrap_or(Errno::EINVAL));
+        if self.sent == 0 {
+            check_current(&socket)?;
+        }
+        if let Some(flow) = socket.flow().cloned() {
+            return self.send_by_flow(&flow, &socket, slept);
         }
         if self.association.tail.is_busy() {
             self.begin_to_wait(slept)?;

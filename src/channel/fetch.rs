@@ -7,7 +7,7 @@ use super::event::{self, Event};
 use super::queue::Item;
 use super::source::{self, Counter, Kind as SourceKind, Timer, arrival_event, signal_event};
 use super::state::State;
-use crate::engine::{Key, REQUESTS, TOKEN};
+use crate::engine::{Key, is_source};
 use crate::error::Result;
 use crate::sys::poll;
 
@@ -228,7 +228,7 @@ impl State {
     fn ready(&mut self, most: usize) -> Result<Vec<(u64, u32)>> {
         let mut found = self.poll.ready(most)?;
         for _ in 0..NO_SOURCES {
-            let has_source = found.iter().any(|&(key, _)| key != TOKEN && key != REQUESTS);
+            let has_source = found.iter().any(|&(key, _)| is_source(key));
             if has_source || found.len() < most || self.live() > 0 {
                 break;
             }
@@ -277,6 +277,13 @@ impl State {
         self.poll.recycle(found);
         self.take_notices();
         Ok(())
+    }
+
+    /// A descriptor of an engine's own is ready: only one engine has such.
+    pub(super) fn engine_news(&mut self, place: usize) {
+        if let Some(engine) = self.frames {
+            self.engines[engine].news(place, &mut self.notices);
+        }
     }
 
     /// What a source of signals has, if it is one.

@@ -12,7 +12,7 @@ use super::bell::Bell;
 use super::event::{self, Event};
 use super::state::State;
 use crate::aio::{Letter, Mailbox, Recipient};
-use crate::engine::{Key, REQUESTS, TOKEN};
+use crate::engine::{Key, REQUESTS, TOKEN, engine_place};
 use crate::error::{Errno, Result};
 use crate::sys::poll;
 use crate::sys::wait::Uncancellable;
@@ -137,10 +137,11 @@ impl State {
         match key {
             TOKEN => self.poll.lower_token(),
             REQUESTS => self.requests_ready(),
-            _ => return false,
+            _ => match engine_place(key) {
+                Some(place) => self.engine_news(place),
+                None => return false,
+            },
         }
         true
     }
 }
-
-const _: () = assert!((Key::MAX as u64) < REQUESTS);

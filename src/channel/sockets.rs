@@ -20,7 +20,7 @@ impl State {
         cookie: u64,
         insist: u32,
     ) -> Result<Key> {
-        let engine = self.engine_for(insist)?;
+        let engine = self.engine_for(socket, insist)?;
         let attachment = Attachment { socket: socket.clone(), edge, engine };
         let id = self.sources.add(Source::new(cookie, SourceKind::Socket(attachment)))?;
         if let Err(errno) = self.engines[engine].attach(id, socket, edge, &mut self.poll) {
@@ -37,18 +37,29 @@ impl State {
         self.engines[engine].waiting(id).is_some()
     }
 
-    fn engine_for(&mut self, insist: u32) -> Result<usize> {
-        if insist == 0 || insist == self.kind.bit() {
+    fn engine_for(&mut self, socket: &Socket, insist: u32) -> Result<usize> {
+        let (known, make) = if socket.flow().is_some() {
+            (self.frames, true)
+        } else if insist == 0 || insist == self.kind.bit() {
             return Ok(0);
-        }
-        if insist != Kind::Epoll.bit() {
+        } else if insist == Kind::Epoll.bit() {
+            (self.epoll, false)
+        } else {
             return Err(Errno::EOPNOTSUPP);
+        };
+        if let Some(engine) = known {
+            return Ok(engine);
         }
-        if self.engines.len() == 1 {
+        let added = self.engines.len();
+        if make {
+            self.engines.push(table::build_frames());
+            self.frames = Some(added);
+        } else {
             let choice = Choice { kind: Kind::Epoll, reason: String::new() };
             self.engines.push(table::build(&choice, 0, false)?.engine);
+            self.epoll = Some(added);
         }
-        Ok(1)
+        Ok(added)
     }
 
     /// Lets the socket go; what it had not sent is told as cancelled. Its source stays.
@@ -101,6 +112,8 @@ impl State {
             self.take_notices();
             answer = self.engines[engine].receive(id, ask, &mut self.poll);
         }
+        self.engines[engine].tell(&mut self.notices);
+        self.take_notices();
         self.refresh(id);
         answer
     }

@@ -24,9 +24,11 @@ use crate::sys::wait::Sleep;
 pub struct State {
     pub(super) queue: Queue,
     pub(super) sources: Sources,
-    /// The first serves the channel's sockets and is what a thread waits on; the second, if
-    /// there is one, serves sockets that insist on epoll.
+    /// The first serves the channel's sockets and is what a thread waits on; the others, if there
+    /// are any, serve sockets that insist on epoll, and those of interfaces.
     pub(super) engines: Vec<Box<dyn Engine>>,
+    pub(super) epoll: Option<usize>,
+    pub(super) frames: Option<usize>,
     pub(super) kind: Kind,
     pub(super) poll: PollSet,
     pub(super) notices: Vec<Notice>,
@@ -53,6 +55,8 @@ impl State {
             queue: Queue::new(capacity),
             sources: Sources::default(),
             engines: vec![engine],
+            epoll: (kind == Kind::Epoll).then_some(0),
+            frames: None,
             kind,
             poll,
             notices: Vec::new(),
@@ -304,7 +308,9 @@ impl State {
     }
 
     fn settle_engine(&mut self) -> Result<()> {
-        self.engines[0].arm()?;
+        for engine in &mut self.engines {
+            engine.arm()?;
+        }
         if self.live() > 0 {
             let held = self.engines[0].hold(true);
             if !self.sleepers.wake_one_for_events() && self.sleepers.is_kernel_waiting() && !held {
@@ -320,7 +326,7 @@ impl State {
         if self.sleepers.is_anyone_waiting() {
             // Whoever sleeps, or is about to, counts on a completion that may just have been
             // taken, even if nothing was behind it: the ring asks for another one.
-            self.engines[0].sleep(&mut self.poll)?;
+            self.sleep()?;
         }
         Ok(())
     }
@@ -343,11 +349,15 @@ impl State {
         self.sleepers.is_kicked = true;
         self.poll.set_token(true);
         // The ring may not be watching the poll set at this moment.
-        self.engines[0].sleep(&mut self.poll).map(drop)
+        self.sleep().map(drop)
     }
 
     /// What a thread is to wait for in the kernel.
     pub(super) fn sleep(&mut self) -> Result<Sleep> {
+        for engine in self.engines.iter_mut().skip(1) {
+            // What the others have makes the poll set readable, which the first one waits for.
+            engine.sleep(&mut self.poll)?;
+        }
         self.engines[0].sleep(&mut self.poll)
     }
 

@@ -302,7 +302,7 @@ impl<'a> Waiting<'a> {
         if let Some(key) = key
             && state.is_polled(key)?
         {
-            let fd = state.attachment(key)?.socket.fd;
+            let fd = state.attachment(key)?.socket.waiting_fd()?;
             return Ok(Step::Block(Sleep::Poll { fd, events: libc::POLLIN | libc::POLLRDHUP }));
         }
         if self.terms.mask.is_some() {

@@ -127,6 +127,18 @@ impl Engine for Checked {
         }
     }
 
+    fn news(&mut self, place: usize, notices: &mut Vec<Notice>) {
+        let before = notices.len();
+        self.inner.news(place, notices);
+        self.check(&notices[before..]);
+    }
+
+    fn tell(&mut self, notices: &mut Vec<Notice>) {
+        let before = notices.len();
+        self.inner.tell(notices);
+        self.check(&notices[before..]);
+    }
+
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         let before = notices.len();
         let answer = self.inner.turn(poll, notices);

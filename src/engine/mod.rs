@@ -8,6 +8,7 @@ mod checked;
 mod connections;
 mod direct;
 mod epoll;
+pub mod frame;
 mod inbox;
 mod outbox;
 mod path;
@@ -23,7 +24,7 @@ use std::sync::Arc;
 pub use direct::{receive as receive_directly, send as send_directly};
 pub use outbox::{Outbox, Piece, Request};
 pub use path::{Path, ZERO_COPY_BYTES_MIN};
-pub use poll_set::{PollSet, REQUESTS, TOKEN};
+pub use poll_set::{PollSet, REQUESTS, TOKEN, engine_place, is_source};
 pub use socket::{Counters, Socket};
 
 use crate::error::{Errno, Result};
@@ -147,8 +148,8 @@ pub trait Engine: Send {
     /// counted, and is told through [`Engine::ready`] instead.
     fn waiting(&self, key: Key) -> Readiness;
 
-    /// Whether data waits in the kernel until [`Engine::receive`] fetches it, so that a thread
-    /// may wait on the descriptor itself.
+    /// Whether data waits until [`Engine::receive`] fetches it, so that a thread may wait on a
+    /// descriptor of the socket's: [`Socket::waiting_fd`].
     fn is_polled(&self, key: Key) -> bool;
 
     /// The poll set says that the socket's descriptor has `events`. The answer is what an event
@@ -181,6 +182,11 @@ pub trait Engine: Send {
     /// they come by the thousand, and not as notices. To be taken, before the notices, after every
     /// call that may add notices. `news` is empty before.
     fn take_watched(&mut self, _news: &mut Vec<(Key, u64)>) {}
+    /// The poll set says that a descriptor of the engine's own is ready.
+    fn news(&mut self, _place: usize, _notices: &mut Vec<Notice>) {}
+
+    /// What a receive has found for others meanwhile.
+    fn tell(&mut self, _notices: &mut Vec<Notice>) {}
 
     /// Rings the doorbell once if there is something to submit, and reaps.
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()>;

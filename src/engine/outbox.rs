@@ -56,6 +56,8 @@ pub struct Entry {
     pub request: Request,
     pub sent: usize,
     pub copied: bool,
+    /// Not by us, but the program is to know.
+    copied_later: bool,
     /// Notifications of the kernel that are still to come: it may read the memory until then.
     pub references: u32,
     outcome: Option<Result<usize>>,
@@ -78,6 +80,7 @@ impl Outbox {
             request,
             sent: 0,
             copied: false,
+            copied_later: false,
             references: 0,
             outcome: None,
         });
@@ -86,6 +89,10 @@ impl Outbox {
     /// Entries that have not ended, in order.
     pub fn unsent(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().skip(self.ended)
+    }
+
+    pub fn first_unsent(&self) -> Option<&Entry> {
+        self.entries.get(self.ended)
     }
 
     /// The first unsent entries that can go out together: plain ones whose flags differ at most
@@ -145,6 +152,19 @@ impl Outbox {
         self.ended += count;
     }
 
+    /// The first unsent message is on its way from where it lies, until the memory is let go
+    /// of. We have copied it, or somebody after us does.
+    pub fn launch(&mut self, copied: bool, copied_later: bool) {
+        if let Some(entry) = self.entries.get_mut(self.ended) {
+            entry.sent = entry.request.length;
+            entry.copied = copied;
+            entry.copied_later = copied_later;
+            entry.references = 1;
+            entry.outcome = Some(Ok(entry.sent));
+            self.ended += 1;
+        }
+    }
+
     /// The first unsent entry has failed.
     pub fn fail(&mut self, errno: Errno) {
         if let Some(entry) = self.entries.get_mut(self.ended) {
@@ -191,7 +211,7 @@ impl Entry {
             address: self.request.address,
             length: self.request.length,
             outcome,
-            copied: self.copied,
+            copied: self.copied || self.copied_later,
             quiet: self.request.quiet,
         }
     }

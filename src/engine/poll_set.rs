@@ -19,6 +19,21 @@ pub const TOKEN: u64 = u64::MAX;
 /// The key of whatever does the channel's asynchronous requests.
 pub const REQUESTS: u64 = TOKEN - 1;
 
+/// Keys from here on, below the two above, are an engine's own descriptors: see [`engine_place`].
+const ENGINE: u64 = 1 << 63;
+
+const _: () = assert!((super::Key::MAX as u64) < ENGINE);
+
+/// Whether a key is that of a source.
+pub fn is_source(key: u64) -> bool {
+    key < ENGINE
+}
+
+/// What a key of an engine's descriptor stands for: the place it was added with.
+pub fn engine_place(key: u64) -> Option<usize> {
+    (ENGINE..REQUESTS).contains(&key).then_some((key - ENGINE) as usize)
+}
+
 /// As many are asked for in one system call.
 const READY_MAX: usize = 256;
 
@@ -163,6 +178,15 @@ impl PollSet {
     /// for it.
     pub fn is_ring_due(&self) -> bool {
         self.is_watched() && self.is_ring_due
+    }
+
+    /// Adds a descriptor of an engine's own.
+    pub fn add_engine(&mut self, fd: RawFd, place: usize) -> Result<()> {
+        self.add(fd, poll::IN, ENGINE + place as u64)
+    }
+
+    pub fn remove_engine(&mut self, fd: RawFd, place: usize) {
+        self.remove(fd, ENGINE + place as u64);
     }
 
     /// At most `most` descriptors that are ready, with their keys. The list may be given back with

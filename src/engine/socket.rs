@@ -5,6 +5,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use super::frame::Flow;
 use super::inbox::Inbox;
 use super::{Ask, Readiness, Received};
 use crate::error::{Errno, Result};
@@ -25,6 +26,8 @@ pub struct Socket {
     pub counters: Counters,
     /// What a channel had received when the socket left it.
     backlog: Mutex<Option<Inbox>>,
+    /// What it has of interfaces, if it is served by them.
+    flow: Option<Arc<Flow>>,
 }
 
 /// What `sio_info` tells, in bytes.
@@ -71,7 +74,23 @@ impl Socket {
             account,
             counters: Counters::default(),
             backlog: Mutex::new(None),
+            flow: None,
         })
+    }
+
+    /// The same socket, served by a port.
+    pub fn with_flow(self, flow: Arc<Flow>) -> Self {
+        Self { flow: Some(flow), ..self }
+    }
+
+    pub fn flow(&self) -> Option<&Arc<Flow>> {
+        self.flow.as_ref()
+    }
+
+    /// What a thread polls that waits for data of this socket; good for one that listens to its
+    /// flow, where it has one.
+    pub fn waiting_fd(&self) -> Result<RawFd> {
+        self.flow.as_ref().map_or(Ok(self.fd), |flow| flow.waiting_fd())
     }
 
     pub fn is_stream(&self) -> bool {

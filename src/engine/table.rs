@@ -10,6 +10,7 @@
 use super::Engine;
 use super::checked::Checked;
 use super::epoll::Epoll;
+use super::frame::Frames;
 use super::uring::Uring;
 use crate::error::{Errno, Refusal, Result};
 use crate::log::{self, Level};
@@ -317,6 +318,11 @@ pub fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Built> {
         }
         Kind::AfXdp => Err(Errno::EOPNOTSUPP),
     }
+}
+
+/// The engine of a channel's sockets that ports serve.
+pub fn build_frames() -> Box<dyn Engine> {
+    watched(Box::new(Frames::default()))
 }
 
 /// In debug builds somebody looks over the engine's shoulder.

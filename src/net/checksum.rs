@@ -82,6 +82,11 @@ impl Sum {
         }
     }
 
+    /// What a sender leaves in the packet who has the card finish it: the sum so far.
+    pub fn unfinished(self) -> u16 {
+        self.folded()
+    }
+
     /// Whether everything was added, the checksum included, and nothing is wrong.
     pub fn is_right(self) -> bool {
         self.folded() == 0xffff

@@ -12,6 +12,8 @@
 
 pub mod af_xdp;
 pub mod link;
+pub mod memory;
+pub mod ways;
 
 use std::net::IpAddr;
 use std::os::fd::RawFd;

@@ -380,6 +380,42 @@ impl Message {
         }
     }
 
+    /// A header, with name and control data, for the first `bytes` of a block that have arrived
+    /// already. `None` when the area has no room. `account` knows of the bytes.
+    pub fn wrap_with(
+        data: &Loan,
+        bytes: usize,
+        name: &[u8],
+        control: &[u8],
+        account: &Arc<Account>,
+    ) -> Option<usize> {
+        let region = &data.region;
+        let control_from = MESSAGE_HEADER_BYTES + name.len().next_multiple_of(16);
+        let header = region.take(control_from + control.len())?;
+        let (name_room, control_room) = (
+            header.part(MESSAGE_HEADER_BYTES, name.len()),
+            header.part(control_from, control.len()),
+        );
+        name_room.fill_from(name);
+        control_room.fill_from(control);
+        region.mapping.write_header(
+            header.offset,
+            &MessageParts {
+                data: data.span().first(bytes),
+                name: name_room,
+                name_length: name.len(),
+                control: control_room,
+                flags: 0,
+            },
+        );
+        region.blocks().hand_out_message(
+            (header.chunk(), header.offset, MSGHDR_BYTES),
+            (data.chunk(), data.offset, bytes),
+            account.booked(),
+        );
+        Some(header.span().address() as usize)
+    }
+
     /// A header for bytes that have arrived already. `None` when the area has no room. `account`
     /// knows of the bytes.
     pub fn wrap(

@@ -19,6 +19,7 @@ pub mod fork;
 pub mod futex;
 pub mod hangup;
 pub mod interface;
+pub mod internet;
 pub mod interrupt;
 pub mod kiocb;
 pub mod message;

@@ -122,18 +122,30 @@ impl<T: Copy + Send> Taker<T> {
         self.taken != self.put_seen
     }
 
+    fn first(&self) -> T {
+        // SAFETY: published, and not taken, as the caller has seen: it is ours, and was written.
+        unsafe { (*self.shared.slot(self.taken)).assume_init() }
+    }
+
     /// The next value, which stays where it is.
-    pub fn peek(&mut self) -> Option<T> {
-        // SAFETY: published, and not taken: it is ours, and was written.
-        self.look().then(|| unsafe { (*self.shared.slot(self.taken)).assume_init() })
+    pub fn peek(&self) -> Option<T> {
+        if self.taken == self.put_seen {
+            let put = self.shared.put.0.load(Ordering::SeqCst);
+            annotate::acquired(self.shared.place());
+            if put == self.taken {
+                return None;
+            }
+        }
+        Some(self.first())
     }
 
     /// Takes the next value.
     pub fn take(&mut self) -> Option<T> {
-        let Some(value) = self.peek() else {
+        if !self.look() {
             self.give_back();
             return None;
-        };
+        }
+        let value = self.first();
         self.taken = self.taken.wrapping_add(1);
         // The putter hears of room now and then: it does not need it at once.
         if self.taken.wrapping_sub(self.published) * 4 >= self.shared.slots.len() as u32 {

@@ -1,0 +1,160 @@
+//! Taking in what a port has received: which socket each packet is for, and where its payload lies.
+#![forbid(unsafe_code)]
+
+use super::hub::{Hub, State};
+use super::inlet::{Arrival, Place};
+use crate::net::checksum::Sum;
+use crate::net::parse::{Datagram, HEAD_BYTES, parse};
+use crate::port::Segment;
+use crate::region::{Given, Loan};
+use crate::sys::span::Span;
+
+/// Batches that are taken in with one look: a flood must not keep the caller for ever.
+const BATCHES_MAX: usize = 8;
+
+impl State {
+    pub(super) fn receive(&mut self, hub: &Hub) {
+        let mut segments = std::mem::take(&mut self.segments);
+        for _ in 0..BATCHES_MAX {
+            segments.clear();
+            if self.port.receive(&mut segments) == 0 {
+                break;
+            }
+            let mut rest = segments.as_slice();
+            while let Some(last) = rest.iter().position(|segment| !segment.more) {
+                let (packet, after) = rest.split_at(last + 1);
+                rest = after;
+                for segment in packet {
+                    self.filling.filled(hub.region().frame_at(segment.offset as usize));
+                }
+                self.packet(hub, packet);
+            }
+            // The kernel keeps on receiving while the program works on this.
+            self.filling.fill(&mut *self.port);
+        }
+        self.segments = segments;
+    }
+
+    /// One packet, whose frames are ours.
+    fn packet(&mut self, hub: &Hub, segments: &[Segment]) {
+        match self.look(hub, segments) {
+            Some((slot, datagram)) => {
+                if let Some(place) = self.place(hub, segments, &datagram) {
+                    let arrival = Arrival {
+                        place,
+                        source: datagram.source,
+                        destination: datagram.destination.address,
+                        traffic_class: datagram.traffic_class,
+                        hop_limit: datagram.hop_limit,
+                    };
+                    return self.deliver(hub, slot, arrival);
+                }
+                self.dropped += 1;
+            }
+            None => {
+                self.dropped += 1;
+                drop_segments(hub, segments);
+            }
+        }
+    }
+
+    /// Whose the packet is, if it is a datagram, undamaged, and somebody's.
+    fn look(&self, hub: &Hub, segments: &[Segment]) -> Option<(usize, Datagram)> {
+        let bytes = segments.iter().map(|segment| segment.length as usize).sum();
+        let mut head = [0; HEAD_BYTES];
+        let first = span(hub, segments.first()?);
+        // Headers that are spread over frames are no headers: the first frame has room for them.
+        let count = first.read(&mut head);
+        let datagram = parse(&head[..count], bytes).ok()?;
+        let slot = self.find(datagram.destination, datagram.source)?;
+        self.is_intact(hub, segments, &datagram).then_some((slot, datagram))
+    }
+
+    fn is_intact(&self, hub: &Hub, segments: &[Segment], datagram: &Datagram) -> bool {
+        if datagram.checksum == 0 {
+            return true;
+        }
+        let (source, destination) = (datagram.source.address, datagram.destination.address);
+        let udp_bytes = datagram.payload_bytes + 8;
+        // A packet that never left this machine may have what the card was to finish.
+        if hub.facts().trusts_checksums {
+            let pseudo = Sum::of_pseudo_header(source, destination, udp_bytes);
+            if pseudo.unfinished() == datagram.checksum {
+                return true;
+            }
+        }
+        let mut sum = datagram.sum();
+        for piece in payload(hub, segments, datagram) {
+            add_span(&mut sum, piece);
+        }
+        sum.is_right()
+    }
+
+    /// Where the payload is to stay. The frames of a packet that came in several are given back.
+    fn place(&mut self, hub: &Hub, segments: &[Segment], datagram: &Datagram) -> Option<Place> {
+        let bytes = datagram.payload_bytes;
+        if let [only] = segments {
+            let region = hub.region();
+            let offset = only.offset as usize + datagram.payload_from;
+            let frame = region.frame_at(only.offset as usize);
+            let from = offset - region.frame_offset(frame);
+            return Some(Place::Frame(Given { frame, from, bytes }));
+        }
+        let gathered = gather(hub, segments, datagram);
+        drop_segments(hub, segments);
+        Some(Place::Gathered { number: hub.keep_gathered(gathered?), bytes })
+    }
+}
+
+fn span(hub: &Hub, segment: &Segment) -> Span {
+    hub.region().mapping().span(segment.offset as usize, segment.length as usize)
+}
+
+/// The parts of the payload, in order.
+fn payload<'a>(
+    hub: &'a Hub,
+    segments: &'a [Segment],
+    datagram: &Datagram,
+) -> impl Iterator<Item = Span> + 'a {
+    let mut skip = datagram.payload_from;
+    let mut left = datagram.payload_bytes;
+    segments.iter().filter_map(move |segment| {
+        let all = span(hub, segment);
+        let passed = skip.min(all.len());
+        skip -= passed;
+        let rest = all.skip(passed);
+        let piece = rest.first(rest.len().min(left));
+        left -= piece.len();
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+/// Copies the payload into one block.
+fn gather(hub: &Hub, segments: &[Segment], datagram: &Datagram) -> Option<Loan> {
+    let loan = hub.region().take(datagram.payload_bytes)?;
+    let mut room = loan.span();
+    for piece in payload(hub, segments, datagram) {
+        room.copy_from(piece);
+        room = room.skip(piece.len());
+    }
+    Some(loan)
+}
+
+fn drop_segments(hub: &Hub, segments: &[Segment]) {
+    let region = hub.region();
+    for segment in segments {
+        region.drop_frame(region.frame_at(segment.offset as usize));
+    }
+}
+
+/// Adds the bytes of a stretch of memory to a sum.
+pub(super) fn add_span(sum: &mut Sum, span: Span) {
+    const TOGETHER: usize = 512;
+    let mut bytes = [0; TOGETHER];
+    let mut rest = span;
+    while !rest.is_empty() {
+        let count = rest.read(&mut bytes);
+        sum.add(&bytes[..count]);
+        rest = rest.skip(count);
+    }
+}

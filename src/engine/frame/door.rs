@@ -1,0 +1,101 @@
+//! How whoever polls an interface gets the attention of those that its datagrams are for.
+#![forbid(unsafe_code)]
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use crate::engine::Key;
+use crate::error::Result;
+use crate::sys::descriptor::Counter;
+use crate::sys::sync::Mutex;
+use crate::sys::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// What an interface has for a socket of a channel.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum News {
+    /// Something has arrived where nothing was.
+    Arrived(Key),
+    /// A send with this number has ended.
+    Sent(Key, u64),
+}
+
+/// The news for the sockets of one channel.
+pub struct Mailbox {
+    news: Mutex<Vec<News>>,
+    has_news: AtomicBool,
+    /// Raised when there are some, but for a channel that is looking anyway.
+    counter: Counter,
+}
+
+impl Mailbox {
+    pub fn new() -> Result<Arc<Self>> {
+        let counter = Counter::new()?;
+        Ok(Arc::new(Self { news: Mutex::default(), has_news: AtomicBool::new(false), counter }))
+    }
+
+    /// Readable when there are news.
+    pub fn fd(&self) -> RawFd {
+        self.counter.fd()
+    }
+
+    /// Before the news are collected because it was readable.
+    pub fn lower(&self) {
+        self.counter.lower();
+    }
+
+    /// The channel is to look. Not told is one that is looking right now (`reader`): it collects
+    /// afterwards.
+    pub fn post(self: &Arc<Self>, news: impl Iterator<Item = News>, reader: Option<&Arc<Self>>) {
+        self.news.lock().extend(news);
+        let is_new = !self.has_news.swap(true, Ordering::SeqCst);
+        if is_new && !reader.is_some_and(|reader| Arc::ptr_eq(reader, self)) {
+            self.counter.raise();
+        }
+    }
+
+    /// Moves the news into `into`.
+    pub fn collect(&self, into: &mut Vec<News>) {
+        // Looked at first: most of the time there are none.
+        if self.has_news.load(Ordering::SeqCst) && self.has_news.swap(false, Ordering::SeqCst) {
+            into.append(&mut self.news.lock());
+        }
+    }
+}
+
+/// Where threads wait that sleep until something arrives for one socket.
+pub struct Door {
+    counter: Counter,
+    sleepers: AtomicUsize,
+}
+
+/// A thread that is about to sleep, or does.
+pub struct Sleeper(Arc<Door>);
+
+impl Door {
+    pub fn new() -> Result<Arc<Self>> {
+        Ok(Arc::new(Self { counter: Counter::new()?, sleepers: AtomicUsize::new(0) }))
+    }
+
+    pub fn counter(&self) -> &Counter {
+        &self.counter
+    }
+
+    /// Those who sleep are to look again.
+    pub fn knock(&self) {
+        if self.sleepers.load(Ordering::SeqCst) > 0 {
+            self.counter.raise();
+        }
+    }
+
+    /// From now on a knock is heard: look once more, then sleep.
+    pub fn listen(self: &Arc<Self>) -> Sleeper {
+        self.sleepers.fetch_add(1, Ordering::SeqCst);
+        Sleeper(self.clone())
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        self.0.sleepers.fetch_sub(1, Ordering::SeqCst);
+    }
+}

@@ -1,0 +1,75 @@
+//! The empty frames that a port has to receive into.
+#![forbid(unsafe_code)]
+
+use std::sync::Arc;
+
+use super::hub::FILL_SHARE;
+use crate::port::{Facts, Port};
+use crate::region::{Frame, Region};
+
+pub struct Filling {
+    region: Arc<Region>,
+    /// Which frames the port has, by number, and how many.
+    is_filling: Vec<bool>,
+    count: usize,
+    /// So many make sense.
+    most: usize,
+    offsets: Vec<u64>,
+}
+
+impl Filling {
+    pub fn new(region: &Arc<Region>, facts: &Facts) -> Self {
+        Self {
+            region: region.clone(),
+            is_filling: vec![false; region.frame_count()],
+            count: 0,
+            most: (facts.fill_frames as usize).min(region.frame_count() / FILL_SHARE),
+            offsets: Vec::new(),
+        }
+    }
+
+    /// Gives the port frames, if some are free and it lacks more than a few.
+    pub fn fill(&mut self, port: &mut dyn Port) {
+        if self.count * 8 > self.most * 7 {
+            return;
+        }
+        let region = &self.region;
+        let free = std::iter::from_fn(|| region.take_frame());
+        let wanted = free.take(self.most - self.count);
+        self.offsets.extend(wanted.map(|frame| region.frame_offset(frame) as u64));
+        let taken = port.fill(&self.offsets);
+        self.count += taken;
+        for (number, offset) in self.offsets.drain(..).enumerate() {
+            let frame = region.frame_at(offset as usize);
+            if number < taken {
+                self.is_filling[frame as usize] = true;
+            } else {
+                region.drop_frame(frame);
+            }
+        }
+        if self.count < self.most / 2 {
+            region.want_space();
+            // One may have come back before it was known that somebody waits.
+            if let Some(frame) = region.take_frame() {
+                region.drop_frame(frame);
+            }
+        }
+    }
+
+    /// The port has filled a frame: it is ours.
+    pub fn filled(&mut self, frame: Frame) {
+        let was_filling = std::mem::replace(&mut self.is_filling[frame as usize], false);
+        debug_assert!(was_filling, "frame {frame} was not the port's");
+        self.count -= usize::from(was_filling);
+    }
+}
+
+impl Drop for Filling {
+    /// The port is gone.
+    fn drop(&mut self) {
+        for (frame, _) in self.is_filling.iter().enumerate().filter(|(_, is_filling)| **is_filling)
+        {
+            self.region.drop_frame(frame as Frame);
+        }
+    }
+}

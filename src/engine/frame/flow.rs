@@ -1,0 +1,309 @@
+//! What an associated socket has of interfaces: its flows there, what has arrived for it, and how
+//! it sends. A socket in no channel is served from here.
+#![forbid(unsafe_code)]
+
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+
+use super::door::{Door, Sleeper};
+use super::hub::{Hub, OutletKey};
+use super::inlet::{Inlet, Inlets};
+use super::sender::{Sender, Session};
+use super::transmit::Sending;
+use crate::engine::{Ask, Received, Request, Socket, direct};
+use crate::error::{Errno, Result};
+use crate::net::flow::{Endpoint, FlowKey};
+use crate::region::Account;
+use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
+use crate::sys::{internet, poll};
+
+pub struct Flow {
+    fd: RawFd,
+    door: Arc<Door>,
+    legs: Vec<(Arc<Hub>, OutletKey)>,
+    /// Here while the socket is in no channel.
+    inlets: Mutex<Option<Inlets>>,
+    sender: Mutex<Alone>,
+    /// Readable when the socket has something to be looked at: made when a thread first waits.
+    set: OnceLock<Option<OwnedFd>>,
+}
+
+/// How the socket sends, and what is only for one in no channel.
+pub struct Alone {
+    pub sender: Sender,
+    next_number: u64,
+    /// Sends do not end at once: memory that the program has again at once is copied.
+    is_slow: bool,
+}
+
+/// What became of a send.
+pub struct Sent {
+    pub copied: bool,
+}
+
+/// How often it is looked whether a send has ended that is being waited for.
+const LOOKS_MAX: usize = 200;
+/// Numbers of sends in no channel: no channel counts that far.
+const ALONE: u64 = 1 << 63;
+const ANYTHING: u64 = 0;
+
+/// The flows of a socket with these addresses.
+pub fn keys(
+    domain: i32,
+    is_ipv6_only: bool,
+    local: SocketAddr,
+    remote: Option<SocketAddr>,
+) -> Vec<FlowKey> {
+    let own = Endpoint { address: local.ip(), port: local.port() };
+    if let Some(remote) = remote.filter(|remote| remote.is_ipv4() == local.is_ipv4()) {
+        return vec![FlowKey::connected(
+            own,
+            Endpoint { address: remote.ip(), port: remote.port() },
+        )];
+    }
+    let mut keys = vec![FlowKey::open(own)];
+    if domain == libc::AF_INET6 && local.ip().is_unspecified() && !is_ipv6_only {
+        keys.push(FlowKey::open(Endpoint::new(std::net::Ipv4Addr::UNSPECIFIED, local.port())));
+    }
+    keys
+}
+
+impl Flow {
+    /// Claims the flows of a bound socket on the given interfaces: on all that do not refuse, and
+    /// at least on one.
+    pub fn open(
+        fd: RawFd,
+        domain: i32,
+        hubs: &[Arc<Hub>],
+        account: &Arc<Account>,
+    ) -> Result<Arc<Self>> {
+        let local = internet::local_address(fd)?;
+        if local.port() == 0 {
+            return Err(Errno::EADDRNOTAVAIL);
+        }
+        let remote = internet::peer_address(fd);
+        let keys = keys(domain, internet::is_ipv6_only(fd), local, remote);
+        let shares = internet::shares_port(fd);
+        let door = Door::new()?;
+        let mut inlets: Vec<Inlet> = Vec::new();
+        let mut refused = Errno::ENODEV;
+        for hub in hubs {
+            match hub.open(&keys, shares, account, &door) {
+                Ok(inlet) => inlets.push(inlet),
+                Err(errno) => refused = errno,
+            }
+        }
+        if inlets.is_empty() {
+            return Err(refused);
+        }
+        let legs = inlets.iter().map(|inlet| (inlet.hub.clone(), inlet.outlet)).collect();
+        let sender = Sender::new(fd, local, remote);
+        Ok(Arc::new(Self {
+            fd,
+            door,
+            legs,
+            inlets: Mutex::new(Some(Inlets::new(inlets, internet::control_wishes(fd)))),
+            sender: Mutex::new(Alone { sender, next_number: ALONE, is_slow: false }),
+            set: OnceLock::new(),
+        }))
+    }
+
+    pub fn legs(&self) -> &[(Arc<Hub>, OutletKey)] {
+        &self.legs
+    }
+
+    pub fn lock_sender(&self) -> MutexGuard<'_, Alone> {
+        self.sender.lock()
+    }
+
+    /// Whether nobody copies on the way.
+    pub fn is_zero_copy(&self) -> bool {
+        self.legs.iter().all(|(hub, _)| hub.facts().zero_copy)
+    }
+
+    /// What it is served by, in words.
+    pub fn description(&self) -> String {
+        let ports: Vec<String> = self
+            .legs
+            .iter()
+            .map(|(hub, _)| {
+                let facts = hub.facts();
+                let how = if facts.zero_copy { "zero copy" } else { "the kernel copies once" };
+                format!("{}: {how}", facts.interface_name)
+            })
+            .collect();
+        ports.join(", ")
+    }
+
+    /// The inlets, for a channel that receives from now on.
+    pub fn take_inlets(&self) -> Option<Inlets> {
+        self.inlets.lock().take()
+    }
+
+    pub fn put_back(&self, inlets: Inlets) {
+        *self.inlets.lock() = Some(inlets);
+        // Whoever waits may go on without the channel.
+        self.door.knock();
+    }
+
+    /// A descriptor that is readable when it is worth looking again. It is good for a thread that
+    /// listens ([`Flow::listen`]) and looks once more before it sleeps.
+    pub fn waiting_fd(&self) -> Result<RawFd> {
+        let make = || -> Result<OwnedFd> {
+            let set = poll::create()?;
+            let hubs = self.legs.iter().map(|(hub, _)| hub.fd());
+            for fd in hubs.chain([self.door.counter().fd(), self.fd]) {
+                poll::add(set.as_raw_fd(), fd, poll::IN, ANYTHING)?;
+            }
+            Ok(set)
+        };
+        let set = self.set.get_or_init(|| make().ok());
+        set.as_ref().map(AsRawFd::as_raw_fd).ok_or(Errno::EMFILE)
+    }
+
+    /// From now on this thread is told when something arrives.
+    pub fn listen(&self) -> Sleeper {
+        self.door.listen()
+    }
+
+    /// Before a thread sleeps on one of the descriptors.
+    pub fn prepare_to_sleep(&self) {
+        for (hub, _) in &self.legs {
+            hub.prepare_to_sleep();
+        }
+    }
+
+    /// Readable when a send that was refused may be tried again.
+    pub fn output_fd(&self) -> RawFd {
+        self.legs[0].0.fd()
+    }
+
+    /// A thread has slept: what has woken it is seen to.
+    pub fn slept(&self) {
+        self.door.counter().lower();
+        for (hub, _) in &self.legs {
+            hub.service(None);
+        }
+    }
+
+    /// Receives for a socket in no channel; `is_current` says whether the descriptor still means it.
+    pub fn receive(
+        &self,
+        ask: &Ask,
+        socket: &Socket,
+        is_current: impl Fn() -> Result<()>,
+    ) -> Result<Received> {
+        let mut inlets = self.inlets.lock();
+        let Some(inlets) = inlets.as_mut() else { return Err(Errno::EAGAIN) };
+        if let Some(answer) = inlets.receive(ask, socket) {
+            return answer;
+        }
+        is_current()?;
+        inlets.poll(None);
+        let found = inlets.receive(ask, socket);
+        if inlets.readiness().is_data() {
+            // Others who wait may have the rest.
+            self.door.knock();
+        }
+        match found {
+            Some(answer) => answer,
+            // What came before the flow was claimed, fragments, errors.
+            None => match direct::receive(socket, ask) {
+                Err(Errno::EAGAIN) if !inlets.wait_for_more() => {
+                    inlets.receive(ask, socket).unwrap_or(Err(Errno::EAGAIN))
+                }
+                answer => answer,
+            },
+        }
+    }
+
+    /// Sends for a socket in no channel: the memory is the program's again. `ENOBUFS`: the port is
+    /// full; `EAGAIN`: the kernel's socket is.
+    pub fn send(&self, socket: &Socket, request: &Request) -> Result<Sent> {
+        // A driver that works in the area itself may take its time.
+        self.send_from(socket, request, Some(self.is_zero_copy()))
+    }
+
+    /// The same, where nothing is written to the memory before the send has ended.
+    pub fn send_in_place(&self, socket: &Socket, request: &Request) -> Result<Sent> {
+        self.send_from(socket, request, None)
+    }
+
+    /// `reuse`: the memory is the program's at once, so it is copied where sends take long, which
+    /// is known or will be seen.
+    fn send_from(&self, socket: &Socket, request: &Request, reuse: Option<bool>) -> Result<Sent> {
+        let mut alone = self.sender.lock();
+        let Alone { sender, next_number, is_slow } = &mut *alone;
+        let number = *next_number;
+        *next_number += 1;
+        let must_copy = reuse.is_some_and(|takes_long| takes_long || *is_slow);
+        let mut session = Session::new(&self.legs, sender);
+        let mut sending = session.send(request, number, must_copy);
+        if sending == Sending::Full {
+            session.ring_doorbell();
+            session.complete();
+            sending = session.send(request, number, must_copy);
+        }
+        match sending {
+            Sending::Full => {
+                session.ring_doorbell();
+                Err(Errno::ENOBUFS)
+            }
+            Sending::Refused => {
+                drop(session);
+                direct::send(socket, request, 0).map(|_| Sent { copied: true })
+            }
+            Sending::Begun { copied, first } => {
+                session.ring_doorbell();
+                if !copied && reuse.is_some() {
+                    // The kernel copies within the doorbell; usually the frame is back already.
+                    *is_slow = !(0..LOOKS_MAX).any(|_| {
+                        session.complete();
+                        !session.is_in_flight(first, number)
+                    });
+                }
+                Ok(Sent { copied })
+            }
+        }
+    }
+
+    /// Gives the flows back to the kernel. `EBUSY`, and nothing has changed: something has arrived
+    /// and was not fetched. Not while the socket is in a channel.
+    pub fn close(&self) -> Result<()> {
+        let mut inlets = self.inlets.lock();
+        for (hub, outlet) in &self.legs {
+            hub.close(*outlet);
+        }
+        if inlets.as_mut().is_some_and(|inlets| inlets.readiness().is_data()) {
+            for (hub, outlet) in &self.legs {
+                hub.reopen(*outlet);
+            }
+            return Err(Errno::EBUSY);
+        }
+        Ok(())
+    }
+
+    /// Whether something has arrived that a receive would find here.
+    pub fn has_data(&self) -> bool {
+        self.inlets.lock().as_ref().is_some_and(|inlets| inlets.readiness().is_data())
+    }
+
+    /// Throws away what has arrived and was not fetched.
+    pub fn discard(&self, socket: &Socket) {
+        if let Some(inlets) = self.inlets.lock().as_mut() {
+            inlets.discard(socket);
+        }
+    }
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        for (hub, outlet) in &self.legs {
+            hub.forget(*outlet);
+        }
+        if let Some(inlets) = self.inlets.lock().as_mut() {
+            inlets.abandon();
+        }
+    }
+}

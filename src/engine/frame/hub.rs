@@ -1,0 +1,465 @@
+//! An interface that serves sockets of one area: its port, the flows that were claimed there, and
+//! who has which frame. Whoever needs something from it polls it, for all.
+//!
+//! Invariants: a frame that the port fills is in `filling`; a frame with a packet on its way out
+//! has a flight; both are referred to once from here. What comes for a flow goes into its outlet's
+//! ring, in order, and its reader is told when it waits.
+#![forbid(unsafe_code)]
+
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+
+use super::door::{Door, Mailbox, News};
+use super::filling::Filling;
+use super::inlet::{Arrival, Inlet, drop_place};
+use super::transmit::Flights;
+use crate::engine::Key;
+use crate::error::{Errno, Result};
+use crate::net::flow::{Endpoint, FlowKey};
+use crate::net::table::FlowTable;
+use crate::port::ways::Ways;
+use crate::port::{Facts, Port};
+use crate::region::{Account, Loan, Patron, Region};
+use crate::sys::descriptor::{self, Counter};
+use crate::sys::relay::{Putter, relay};
+use crate::sys::sync::atomic::{AtomicU64, Ordering};
+use crate::sys::sync::{Mutex, MutexGuard};
+use crate::sys::{fork, poll};
+
+/// Names a flow of a hub: its place, and a number that no other flow ever gets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct OutletKey {
+    pub slot: usize,
+    pub serial: u32,
+}
+
+/// Where a flow's datagrams are put, and who is told.
+pub(super) struct Outlet {
+    serial: u32,
+    keys: Vec<FlowKey>,
+    pub putter: Putter<Arrival>,
+    account: Arc<Account>,
+    door: Arc<Door>,
+    reader: Option<(Arc<Mailbox>, Key)>,
+    /// Numbers of sends that have ended since the reader was told last.
+    pub completed: Vec<u64>,
+    is_touched: bool,
+}
+
+/// What somebody changes who has the hub to itself.
+pub(super) struct State {
+    pub port: Box<dyn Port>,
+    pub ways: Box<dyn Ways>,
+    /// The flows of one key: several share a port, and each remote end has one of them.
+    table: FlowTable<usize>,
+    groups: Slab<Vec<usize>>,
+    pub outlets: Slab<Outlet>,
+    next_serial: u32,
+    touched: Vec<usize>,
+    /// After the port: what it had is given back when it has gone.
+    pub filling: Filling,
+    pub flights: Flights,
+    pub segments: Vec<crate::port::Segment>,
+    refreshed: Instant,
+    has_timer: bool,
+    /// Packets that no socket got: damaged, not understood, or without room.
+    pub dropped: u64,
+}
+
+pub struct Hub {
+    region: Arc<Region>,
+    facts: Facts,
+    epoch: u32,
+    /// Readable when there is something to do.
+    set: OwnedFd,
+    /// Raised when frames have come back while there were none to receive into.
+    space: Counter,
+    /// Expires when sends may have ended, which no driver tells.
+    timer: OwnedFd,
+    state: Mutex<State>,
+    /// Blocks of datagrams that came in several frames.
+    gathered: Mutex<Slab<Loan>>,
+    /// Moves on when ways may have changed.
+    generation: AtomicU64,
+}
+
+/// Frames of an area that are kept for receiving at most: a half.
+pub const FILL_SHARE: usize = 2;
+/// With fewer an area is too small.
+pub const FRAMES_MIN: usize = 64;
+/// Datagrams that wait for one socket at most.
+const WAITING_MAX: usize = 4096;
+/// The kernel is asked so often whether ways have changed.
+const REFRESH_INTERVAL: Duration = Duration::from_millis(10);
+/// When sends are looked at again that have not ended.
+const COMPLETION_INTERVAL: Duration = Duration::from_micros(200);
+/// Key of everything in the hub's own set: what is ready is found out by looking.
+const ANYTHING: u64 = 0;
+
+impl Hub {
+    /// `EINVAL` for an area that is not made of frames, `ENOBUFS` for one that is too small.
+    pub fn new(
+        region: &Arc<Region>,
+        port: Box<dyn Port>,
+        ways: Box<dyn Ways>,
+    ) -> Result<Arc<Self>> {
+        let facts = port.facts().clone();
+        if region.frame_bytes() != Some(facts.chunk_bytes as usize) {
+            return Err(Errno::EINVAL);
+        }
+        if region.frame_count() < FRAMES_MIN {
+            return Err(Errno::ENOBUFS);
+        }
+        let set = poll::create()?;
+        let space = Counter::new()?;
+        let timer = descriptor::timer_create(libc::CLOCK_MONOTONIC)?;
+        let watched = port.descriptors().iter().copied().chain(ways.fd());
+        for fd in watched.chain([space.fd(), timer.as_raw_fd()]) {
+            poll::add(set.as_raw_fd(), fd, poll::IN, ANYTHING)?;
+        }
+        let seed = u64::from(facts.interface_index) ^ std::process::id() as u64;
+        let state = State {
+            port,
+            ways,
+            table: FlowTable::new(seed),
+            groups: Slab::new(),
+            outlets: Slab::new(),
+            next_serial: 0,
+            touched: Vec::new(),
+            filling: Filling::new(region, &facts),
+            flights: Flights::new(region),
+            segments: Vec::new(),
+            refreshed: Instant::now(),
+            has_timer: false,
+            dropped: 0,
+        };
+        let hub = Arc::new(Self {
+            region: region.clone(),
+            facts,
+            epoch: fork::epoch(),
+            set,
+            space,
+            timer,
+            state: Mutex::new(state),
+            gathered: Mutex::default(),
+            generation: AtomicU64::new(0),
+        });
+        let patron: Arc<dyn Patron> = hub.clone();
+        region.add_patron(&patron);
+        let mut guard = hub.state.lock();
+        let state = &mut *guard;
+        state.localize(&hub);
+        state.filling.fill(&mut *state.port);
+        state.port.ring_doorbell()?;
+        drop(guard);
+        Ok(hub)
+    }
+
+    pub fn region(&self) -> &Arc<Region> {
+        &self.region
+    }
+
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    pub fn interface(&self) -> u32 {
+        self.facts.interface_index
+    }
+
+    /// Whether it belongs to this process and not to its parent.
+    pub fn is_ours(&self) -> bool {
+        self.epoch == fork::epoch()
+    }
+
+    /// Readable when there is something to do.
+    pub fn fd(&self) -> RawFd {
+        self.set.as_raw_fd()
+    }
+
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    pub(super) fn keep_gathered(&self, loan: Loan) -> usize {
+        self.gathered.lock().insert(loan)
+    }
+
+    pub fn take_gathered(&self, number: usize) -> Option<Loan> {
+        self.gathered.lock().try_remove(number)
+    }
+
+    /// Claims flows for a socket. `shares`: it may be one of several with the same address.
+    pub fn open(
+        self: &Arc<Self>,
+        keys: &[FlowKey],
+        shares: bool,
+        account: &Arc<Account>,
+        door: &Arc<Door>,
+    ) -> Result<Inlet> {
+        let capacity = (self.region.frame_count() / FILL_SHARE).min(WAITING_MAX);
+        let (putter, taker) = relay(1 << capacity.ilog2());
+        let mut state = self.lock();
+        let serial = state.next_serial;
+        state.next_serial = serial.wrapping_add(1);
+        let slot = state.outlets.insert(Outlet {
+            serial,
+            keys: Vec::new(),
+            putter,
+            account: account.clone(),
+            door: door.clone(),
+            reader: None,
+            completed: Vec::new(),
+            is_touched: false,
+        });
+        for key in keys {
+            if let Err(errno) = state.claim(key, slot, shares) {
+                state.close(slot);
+                return Err(errno);
+            }
+        }
+        Ok(Inlet { hub: self.clone(), outlet: OutletKey { slot, serial }, taker })
+    }
+
+    /// The flows are the kernel's again; what was on its way has arrived.
+    pub fn close(&self, key: OutletKey) {
+        let mut state = self.lock();
+        if state.is_open(key) {
+            state.disclaim(key.slot);
+            // Before nobody knows any more whose it is.
+            state.poll(self, None);
+        }
+    }
+
+    /// Takes a [`Hub::close`] back.
+    pub fn reopen(&self, key: OutletKey) {
+        let mut state = self.lock();
+        if state.is_open(key) {
+            for flow in state.outlets[key.slot].keys.clone() {
+                // A port that refuses leaves the flow to the kernel, which has it.
+                let _ = state.port.claim(&flow);
+            }
+        }
+    }
+
+    /// Forgets the socket.
+    pub fn forget(&self, key: OutletKey) {
+        let mut state = self.lock();
+        if state.is_open(key) {
+            state.close(key.slot);
+        }
+    }
+
+    /// Who is told from now on.
+    pub fn set_reader(&self, key: OutletKey, reader: Option<(Arc<Mailbox>, Key)>) {
+        let mut state = self.lock();
+        if state.is_open(key) {
+            state.outlets[key.slot].reader = reader;
+        }
+    }
+
+    /// Takes in what has arrived and what was sent, and tells those it is for. `reader` is the
+    /// channel that is looking, if one is: it need not be woken.
+    pub fn poll(&self, reader: Option<&Arc<Mailbox>>) {
+        self.lock().poll(self, reader);
+    }
+
+    /// Something besides packets may have made the descriptor readable: sees to that too.
+    pub fn service(&self, reader: Option<&Arc<Mailbox>>) {
+        let mut state = self.lock();
+        self.space.lower();
+        if state.has_timer {
+            // Nothing to read: it has not expired yet.
+            state.has_timer = descriptor::counter_read_plain(self.timer.as_raw_fd()).is_err();
+        }
+        state.refresh(self);
+        state.poll(self, reader);
+    }
+
+    /// Before a thread sleeps on the descriptor, or on one that this one is in: drivers that want
+    /// to be told are, and sends that have not ended are looked at again.
+    pub fn prepare_to_sleep(&self) {
+        let mut state = self.lock();
+        // The next look will show what came of it.
+        let _ = state.port.ring_doorbell();
+        state.watch_flights(self);
+    }
+
+    /// Has sends looked at again that have not ended.
+    pub fn watch_flights(&self) {
+        self.lock().watch_flights(self);
+    }
+}
+
+impl State {
+    fn is_open(&self, key: OutletKey) -> bool {
+        self.outlets.get(key.slot).is_some_and(|outlet| outlet.serial == key.serial)
+    }
+
+    fn claim(&mut self, key: &FlowKey, slot: usize, shares: bool) -> Result<()> {
+        match self.table.get(key) {
+            Some(group) if shares => self.groups[group].push(slot),
+            Some(_) => return Err(Errno::EADDRINUSE),
+            None => {
+                self.port.claim(key)?;
+                let group = self.groups.insert(vec![slot]);
+                self.table.insert(key, group);
+            }
+        }
+        self.outlets[slot].keys.push(*key);
+        Ok(())
+    }
+
+    /// Gives the flows of an outlet back to the kernel; what comes on the way is still delivered.
+    fn disclaim(&mut self, slot: usize) {
+        for key in self.outlets[slot].keys.clone() {
+            let is_last = self.table.get(&key).is_some_and(|group| self.groups[group].len() == 1);
+            if is_last {
+                // It is not there only if the port has lost it: then it is the kernel's already.
+                let _ = self.port.disclaim(&key);
+            }
+        }
+    }
+
+    fn close(&mut self, slot: usize) {
+        self.disclaim(slot);
+        for key in std::mem::take(&mut self.outlets[slot].keys) {
+            let Some(group) = self.table.get(&key) else { continue };
+            self.groups[group].retain(|&member| member != slot);
+            if self.groups[group].is_empty() {
+                self.groups.remove(group);
+                self.table.remove(&key);
+            }
+        }
+        self.touched.retain(|&touched| touched != slot);
+        self.outlets.remove(slot);
+    }
+
+    /// The socket that a datagram is for.
+    pub fn find(&self, local: Endpoint, remote: Endpoint) -> Option<usize> {
+        let group = &self.groups[self.table.find(local, remote)?];
+        match group.as_slice() {
+            [only] => Some(*only),
+            members => Some(members[spread(remote) % members.len()]),
+        }
+    }
+
+    /// Puts a datagram into a socket's ring, if there is room for it there and in its share of the
+    /// area.
+    pub fn deliver(&mut self, hub: &Hub, slot: usize, arrival: Arrival) {
+        let outlet = &mut self.outlets[slot];
+        let bytes = arrival.place.bytes();
+        let has_share = outlet.account.is_whole_area() || outlet.account.left_bytes() >= bytes;
+        if has_share && outlet.putter.put(arrival) {
+            outlet.account.add(bytes);
+            self.touch(slot);
+        } else {
+            self.dropped += 1;
+            drop_place(hub, &hub.region, arrival.place);
+        }
+    }
+
+    /// The socket has something to be told.
+    pub fn touch(&mut self, slot: usize) {
+        let outlet = &mut self.outlets[slot];
+        if !outlet.is_touched {
+            outlet.is_touched = true;
+            self.touched.push(slot);
+        }
+    }
+
+    /// The outlet of a send that has ended, unless it is gone.
+    pub fn outlet(&mut self, key: OutletKey) -> Option<&mut Outlet> {
+        self.outlets.get_mut(key.slot).filter(|outlet| outlet.serial == key.serial)
+    }
+
+    fn poll(&mut self, hub: &Hub, reader: Option<&Arc<Mailbox>>) {
+        self.complete(hub);
+        self.receive(hub);
+        self.filling.fill(&mut *self.port);
+        self.tell(reader);
+    }
+
+    fn tell(&mut self, reader: Option<&Arc<Mailbox>>) {
+        for slot in std::mem::take(&mut self.touched) {
+            let outlet = &mut self.outlets[slot];
+            outlet.is_touched = false;
+            let has_arrived = outlet.putter.is_unpublished() && outlet.putter.publish();
+            if has_arrived {
+                outlet.door.knock();
+            }
+            let Some((mailbox, key)) = &outlet.reader else {
+                outlet.completed.clear();
+                continue;
+            };
+            if has_arrived || !outlet.completed.is_empty() {
+                let sent = outlet.completed.drain(..).map(|number| News::Sent(*key, number));
+                let arrived = has_arrived.then_some(News::Arrived(*key));
+                mailbox.post(sent.chain(arrived), reader);
+            }
+        }
+    }
+
+    /// Asks what has changed.
+    fn refresh(&mut self, hub: &Hub) {
+        self.refreshed = Instant::now();
+        let changes = self.ways.refresh();
+        hub.generation.fetch_add(1, Ordering::AcqRel);
+        if changes.addresses || changes.links {
+            self.localize(hub);
+        }
+    }
+
+    /// The same, unless it was a moment ago.
+    pub fn refresh_if_due(&mut self, hub: &Hub, now: Instant) {
+        if now.saturating_duration_since(self.refreshed) >= REFRESH_INTERVAL {
+            self.refresh(hub);
+        }
+    }
+
+    fn localize(&mut self, hub: &Hub) {
+        let (addresses, vlans) = self.ways.names(hub.interface());
+        // A port that cannot be told goes by what it was told before.
+        let _ = self.port.localize(&addresses, &vlans);
+    }
+
+    fn watch_flights(&mut self, hub: &Hub) {
+        if self.has_timer || self.flights.is_empty() {
+            return;
+        }
+        let when = libc::timespec { tv_sec: 0, tv_nsec: COMPLETION_INTERVAL.subsec_nanos().into() };
+        let never = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let once = libc::itimerspec { it_interval: never, it_value: when };
+        self.has_timer = descriptor::timer_set(hub.timer.as_raw_fd(), 0, &once).is_ok();
+    }
+}
+
+/// The same number for all datagrams of one remote end.
+fn spread(remote: Endpoint) -> usize {
+    let address = match remote.address {
+        IpAddr::V4(address) => u64::from(address.to_bits()),
+        IpAddr::V6(address) => (address.to_bits() ^ (address.to_bits() >> 64)) as u64,
+    };
+    let mixed = (address ^ u64::from(remote.port) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (mixed >> 40) as usize
+}
+
+impl Patron for Hub {
+    fn space(&self) {
+        self.space.raise();
+    }
+
+    /// What the port has to receive into cannot be taken back.
+    fn reclaim(&self, _area: u64) {}
+
+    /// An area with sockets is not freed, and without sockets there is no hub.
+    fn retire(&self, _area: u64) {}
+}

@@ -1,0 +1,398 @@
+//! The frame engine: turns any port into UDP sockets. One for all ports; what is special about
+//! one is behind [`crate::port::Port`].
+//!
+//! A *hub* is an interface that serves sockets of one area (`hub.rs`). It belongs to no channel:
+//! whoever needs something from it polls it, and what is for others goes into their rings
+//! (`inlet.rs`) and mailboxes (`door.rs`). A *flow* is what one socket has of hubs (`flow.rs`). The
+//! engine of a channel is what follows here. The kernel's socket stays open beside: what came before
+//! the flow was claimed, and what the port leaves to the kernel, is received from there.
+#![forbid(unsafe_code)]
+
+mod collect;
+mod door;
+mod filling;
+mod flow;
+mod hub;
+mod inlet;
+mod sender;
+mod transmit;
+
+use std::sync::Arc;
+
+pub use door::Sleeper;
+pub use flow::{Flow, Sent as DirectlySent};
+pub use hub::{FRAMES_MIN, Hub};
+
+use super::connections::Connections;
+use super::ready::Ready;
+use super::{
+    Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, direct,
+};
+use crate::error::{Errno, Result};
+use crate::sys::poll;
+use crate::sys::wait::Sleep;
+use door::{Mailbox, News};
+use inlet::Inlets;
+use sender::Session;
+use transmit::Sending;
+
+/// Places of the engine's own descriptors in the poll set.
+const MAILBOX: usize = 0;
+const FIRST_HUB: usize = 1;
+
+#[derive(Default)]
+pub struct Frames {
+    connections: Connections<Box<Connection>>,
+    /// Hubs of the channel's sockets, and of how many each.
+    hubs: Vec<Option<(Arc<Hub>, usize)>>,
+    mailbox: Option<Arc<Mailbox>>,
+    news: Vec<News>,
+    /// Sockets with requests that have not been tried yet, or not been taken.
+    dirty: Vec<Key>,
+    /// Sockets that had no room to receive into.
+    starved: Vec<Key>,
+}
+
+struct Connection {
+    socket: Arc<Socket>,
+    flow: Arc<Flow>,
+    inlets: Inlets,
+    /// What the kernel has for the socket.
+    ready: Ready,
+    outbox: Outbox,
+    is_dirty: bool,
+    /// The kernel's buffer is full: wait until it is not.
+    is_full: bool,
+}
+
+impl Connection {
+    /// Hands over as much as is taken; `true`: a port was full, and it is to be tried again.
+    fn flush(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<bool> {
+        self.is_full = false;
+        let is_zero_copy = self.flow.is_zero_copy();
+        let mut alone = self.flow.lock_sender();
+        let mut session = Session::new(self.flow.legs(), &mut alone.sender);
+        let mut again = false;
+        while let Some(entry) = self.outbox.first_unsent() {
+            let number = self.outbox.next_number();
+            match session.send(&entry.request, number, false) {
+                Sending::Begun { copied, .. } => self.outbox.launch(copied, !is_zero_copy),
+                Sending::Full if !again => {
+                    again = true;
+                    session.ring_doorbell();
+                    session.complete();
+                }
+                Sending::Full => break,
+                Sending::Refused => {
+                    // In order: what the port has goes out first.
+                    session.ring_doorbell();
+                    match direct::send(&self.socket, &entry.request, entry.sent) {
+                        Ok(bytes) => drop(self.outbox.advance(bytes, true)),
+                        Err(Errno::EINTR) => {}
+                        Err(Errno::EAGAIN) => {
+                            self.is_full = true;
+                            break;
+                        }
+                        Err(errno) => self.outbox.fail(errno),
+                    }
+                }
+            }
+        }
+        session.ring_doorbell();
+        drop(session);
+        drop(alone);
+        self.outbox.tell(key, &self.socket, notices);
+        self.ready.want_output(self.is_full, poll)?;
+        Ok(self.outbox.has_unsent() && !self.is_full)
+    }
+
+    fn readiness(&self) -> Readiness {
+        let arrived = self.inlets.readiness();
+        if arrived.is_some() { arrived } else { self.ready.waiting() }
+    }
+}
+
+impl Frames {
+    fn mailbox(&mut self, poll: &mut PollSet) -> Result<Arc<Mailbox>> {
+        if let Some(mailbox) = &self.mailbox {
+            return Ok(mailbox.clone());
+        }
+        let mailbox = Mailbox::new()?;
+        poll.add_engine(mailbox.fd(), MAILBOX)?;
+        Ok(self.mailbox.insert(mailbox).clone())
+    }
+
+    /// One more socket of the channel uses a hub.
+    fn join(&mut self, hub: &Arc<Hub>, poll: &mut PollSet) -> Result<()> {
+        for (known, users) in self.hubs.iter_mut().flatten() {
+            if Arc::ptr_eq(known, hub) {
+                *users += 1;
+                return Ok(());
+            }
+        }
+        let place = self.hubs.iter().position(Option::is_none).unwrap_or(self.hubs.len());
+        poll.add_engine(hub.fd(), FIRST_HUB + place)?;
+        if place == self.hubs.len() {
+            self.hubs.push(None);
+        }
+        self.hubs[place] = Some((hub.clone(), 1));
+        Ok(())
+    }
+
+    fn leave(&mut self, hub: &Arc<Hub>, poll: &mut PollSet) {
+        for (place, entry) in self.hubs.iter_mut().enumerate() {
+            if let Some((known, users)) = entry
+                && Arc::ptr_eq(known, hub)
+            {
+                *users -= 1;
+                if *users == 0 {
+                    poll.remove_engine(hub.fd(), FIRST_HUB + place);
+                    *entry = None;
+                }
+                return;
+            }
+        }
+    }
+
+    /// Takes in what hubs have, for whomever.
+    fn collect(&mut self, notices: &mut Vec<Notice>) {
+        for (hub, _) in self.hubs.iter().flatten() {
+            hub.poll(self.mailbox.as_ref());
+        }
+        self.read_mail(notices);
+    }
+
+    fn read_mail(&mut self, notices: &mut Vec<Notice>) {
+        let Some(mailbox) = &self.mailbox else { return };
+        let mut news = std::mem::take(&mut self.news);
+        mailbox.collect(&mut news);
+        for item in news.drain(..) {
+            match item {
+                News::Arrived(key) => {
+                    if self.connections.get(key).is_some() {
+                        notices.push(Notice::Receivable(key));
+                    }
+                }
+                News::Sent(key, number) => {
+                    let Some(connection) = self.connections.get_mut(key) else { continue };
+                    if let Some(entry) = connection.outbox.get(number) {
+                        entry.references = entry.references.saturating_sub(1);
+                    }
+                    connection.outbox.tell(key, &connection.socket, notices);
+                }
+            }
+        }
+        self.news = news;
+    }
+
+    fn flush(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        for key in std::mem::take(&mut self.dirty) {
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.is_dirty = connection.flush(key, poll, notices)?;
+                if connection.is_dirty {
+                    self.dirty.push(key);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Engine for Frames {
+    fn name(&self) -> &'static str {
+        "af_xdp"
+    }
+
+    fn attach(
+        &mut self,
+        key: Key,
+        socket: &Arc<Socket>,
+        edge: bool,
+        poll: &mut PollSet,
+    ) -> Result<()> {
+        let flow = socket.flow().ok_or(Errno::EOPNOTSUPP)?.clone();
+        let mut ready = Ready::new(socket, key, edge, poll)?;
+        let mailbox = self.mailbox(poll)?;
+        for (joined, (hub, _)) in flow.legs().iter().enumerate() {
+            if let Err(errno) = self.join(hub, poll) {
+                flow.legs()[..joined].iter().for_each(|(hub, _)| self.leave(hub, poll));
+                ready.close(poll);
+                return Err(errno);
+            }
+        }
+        let Some(inlets) = flow.take_inlets() else {
+            flow.legs().iter().for_each(|(hub, _)| self.leave(hub, poll));
+            ready.close(poll);
+            return Err(Errno::EBUSY);
+        };
+        for (hub, outlet) in flow.legs() {
+            hub.set_reader(*outlet, Some((mailbox.clone(), key)));
+        }
+        // What others get by that wakes this channel too: nobody collects it now.
+        inlets.poll(None);
+        let connection = Connection {
+            socket: socket.clone(),
+            flow,
+            inlets,
+            ready,
+            outbox: Outbox::default(),
+            is_dirty: false,
+            is_full: false,
+        };
+        self.connections.insert(key, Box::new(connection));
+        Ok(())
+    }
+
+    fn detach(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) {
+        let Some(mut connection) = self.connections.remove(key) else { return };
+        connection.ready.close(poll);
+        for (hub, outlet) in connection.flow.legs() {
+            hub.set_reader(*outlet, None);
+            self.leave(hub, poll);
+        }
+        // What is on its way is held by the hub.
+        drop(connection.outbox.cancel(key, &connection.socket, notices));
+        connection.flow.put_back(connection.inlets);
+    }
+
+    fn set_edge(&mut self, key: Key, edge: bool, poll: &mut PollSet) -> Result<()> {
+        let connection = self.connections.get_mut(key).ok_or(Errno::ENOENT)?;
+        connection.ready.set_edge(edge, poll)?;
+        if connection.readiness().is_some()
+            && let Some(mailbox) = &self.mailbox
+        {
+            // What is ready now is told once more.
+            mailbox.post(std::iter::once(News::Arrived(key)), None);
+        }
+        Ok(())
+    }
+
+    fn send(&mut self, key: Key, request: Request) -> Result<()> {
+        let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
+        connection.outbox.push(request);
+        if !connection.is_dirty && !connection.is_full {
+            connection.is_dirty = true;
+            self.dirty.push(key);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, key: Key, ask: &Ask, poll: &mut PollSet) -> Result<Received> {
+        let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
+        if let Some(answer) = connection.inlets.receive(ask, &connection.socket) {
+            return answer;
+        }
+        connection.inlets.poll(self.mailbox.as_ref());
+        if let Some(answer) = connection.inlets.receive(ask, &connection.socket) {
+            return answer;
+        }
+        let answer = connection.ready.receive(ask, poll);
+        match answer {
+            Err(Errno::ENOBUFS) => self.starved.push(key),
+            Err(Errno::EAGAIN) if !connection.inlets.wait_for_more() => {
+                return connection
+                    .inlets
+                    .receive(ask, &connection.socket)
+                    .unwrap_or(Err(Errno::EAGAIN));
+            }
+            _ => {}
+        }
+        answer
+    }
+
+    fn waiting(&self, key: Key) -> Readiness {
+        self.connections.get(key).map_or(Readiness::default(), |found| found.readiness())
+    }
+
+    fn is_polled(&self, _key: Key) -> bool {
+        true
+    }
+
+    fn ready(
+        &mut self,
+        key: Key,
+        events: u32,
+        poll: &mut PollSet,
+        _notices: &mut Vec<Notice>,
+    ) -> Option<Readiness> {
+        let connection = self.connections.get_mut(key)?;
+        if events & (poll::OUT | poll::ERR | poll::HUP) != 0 && connection.is_full {
+            connection.is_full = false;
+            if !connection.is_dirty {
+                connection.is_dirty = true;
+                self.dirty.push(key);
+            }
+            // It is tried with the next turn; until then it is no news any more.
+            let _ = connection.ready.want_output(false, poll);
+        }
+        connection.ready.readiness(events, poll)
+    }
+
+    fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        self.flush(poll, notices)?;
+        self.collect(notices);
+        if !self.dirty.is_empty() {
+            // Room may have come back with what was sent.
+            self.flush(poll, notices)?;
+        }
+        Ok(())
+    }
+
+    fn look(&mut self, _poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        self.collect(notices);
+        Ok(())
+    }
+
+    fn news(&mut self, place: usize, notices: &mut Vec<Notice>) {
+        if place == MAILBOX {
+            if let Some(mailbox) = &self.mailbox {
+                mailbox.lower();
+            }
+        } else if let Some(Some((hub, _))) = self.hubs.get(place - FIRST_HUB) {
+            hub.service(self.mailbox.as_ref());
+        }
+        self.read_mail(notices);
+    }
+
+    fn tell(&mut self, notices: &mut Vec<Notice>) {
+        self.read_mail(notices);
+    }
+
+    fn replenish(&mut self, poll: &mut PollSet) {
+        for key in std::mem::take(&mut self.starved) {
+            if let Some(connection) = self.connections.get_mut(key) {
+                connection.ready.replenish(poll);
+            }
+        }
+    }
+
+    fn arm(&mut self) -> Result<()> {
+        for (hub, _) in self.hubs.iter().flatten() {
+            hub.watch_flights();
+        }
+        Ok(())
+    }
+
+    fn push_on(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        for (key, connection) in self.connections.iter_mut() {
+            if connection.is_full && connection.flush(key, poll, notices)? && !connection.is_dirty {
+                connection.is_dirty = true;
+                self.dirty.push(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, _wanted: bool) -> bool {
+        false
+    }
+
+    fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
+        for (hub, _) in self.hubs.iter().flatten() {
+            hub.prepare_to_sleep();
+        }
+        Ok(Sleep::Poll { fd: poll.fd(), events: libc::POLLIN })
+    }
+
+    fn retire(&mut self, _area: u64) {}
+}

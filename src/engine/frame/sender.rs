@@ -1,0 +1,214 @@
+//! How one socket's datagrams go out: by which interface, with which headers, or by the kernel.
+#![forbid(unsafe_code)]
+
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::hub::{Hub, OutletKey, State};
+use super::transmit::{Parcel, Sending};
+use crate::engine::Request;
+use crate::net::build::{Path, Template};
+use crate::net::flow::Endpoint;
+use crate::net::payload_bytes_max;
+use crate::port::ways::Way;
+use crate::region::Frame;
+use crate::sys::internet::{self, PacketFacts};
+use crate::sys::socket::MORE;
+use crate::sys::sync::MutexGuard;
+
+/// A socket's part of each hub, in the order of its inlets.
+pub type Legs = [(Arc<Hub>, OutletKey)];
+
+pub struct Sender {
+    fd: RawFd,
+    local: SocketAddr,
+    remote: Option<SocketAddr>,
+    /// The interface that the socket is bound to, or 0.
+    interface: u32,
+    ipv4: PacketFacts,
+    ipv6: PacketFacts,
+    last: Option<Route>,
+    /// The kernel has a part of a datagram (`MSG_MORE`): it gets the rest too.
+    is_corked: bool,
+}
+
+/// The way that the last datagram went, and its headers.
+#[derive(Clone, Copy)]
+struct Route {
+    to: Endpoint,
+    leg: usize,
+    template: Template,
+    payload_bytes_max: usize,
+    generation: u64,
+    until: Instant,
+}
+
+/// For how long a way is not asked for again: the kernel learns of smaller packets on the way
+/// (path MTU) without telling.
+const FRESH: Duration = Duration::from_secs(1);
+
+impl Sender {
+    pub fn new(fd: RawFd, local: SocketAddr, remote: Option<SocketAddr>) -> Self {
+        Self {
+            fd,
+            local,
+            remote,
+            interface: internet::bound_interface(fd),
+            ipv4: internet::packet_facts(fd, true),
+            ipv6: internet::packet_facts(fd, false),
+            last: None,
+            is_corked: false,
+        }
+    }
+
+    /// Whether the port can have the request at all.
+    fn is_ours(&mut self, request: &Request) -> bool {
+        let is_plain = request.control.is_empty() && request.flags == 0 && !self.is_corked;
+        self.is_corked = request.flags & MORE != 0;
+        is_plain
+    }
+
+    fn destination(&mut self, request: &Request) -> Option<Endpoint> {
+        let to = match &request.name {
+            Some(name) => name.to_internet()?,
+            None => {
+                if self.remote.is_none() {
+                    // It may have been connected meanwhile.
+                    self.remote = internet::peer_address(self.fd);
+                    self.local = internet::local_address(self.fd).unwrap_or(self.local);
+                }
+                self.remote?
+            }
+        };
+        Some(Endpoint { address: to.ip(), port: to.port() })
+    }
+
+    fn route(
+        &mut self,
+        legs: &Legs,
+        state: &mut State,
+        to: Endpoint,
+        now: Instant,
+    ) -> Option<Route> {
+        let generation = legs.iter().map(|(hub, _)| hub.generation()).sum();
+        if let Some(route) = self.last
+            && route.to == to
+            && route.generation == generation
+            && now < route.until
+        {
+            return Some(route);
+        }
+        let own = Some(self.local.ip()).filter(|address| !address.is_unspecified());
+        let way = state.ways.way(to.address, own, self.interface, now)?;
+        let leg = legs.iter().position(|(hub, _)| hub.interface() == way.interface)?;
+        let facts = legs[leg].0.facts();
+        let source = own.or(way.source)?;
+        if source.is_ipv4() != to.address.is_ipv4() {
+            return None;
+        }
+        let mtu_bytes = way.mtu_bytes.unwrap_or(facts.mtu_bytes).min(facts.mtu_bytes) as usize;
+        let route = Route {
+            to,
+            leg,
+            template: Template::new(&self.path(source, to, &way, facts.hardware_address)),
+            payload_bytes_max: payload_bytes_max(source.is_ipv4(), mtu_bytes),
+            generation,
+            until: now + FRESH,
+        };
+        self.last = Some(route);
+        Some(route)
+    }
+
+    fn path(&self, source: IpAddr, to: Endpoint, way: &Way, own_station: [u8; 6]) -> Path {
+        let facts = if source.is_ipv4() { self.ipv4 } else { self.ipv6 };
+        Path {
+            source: Endpoint { address: source, port: self.local.port() },
+            destination: to,
+            own_station,
+            next_station: way.next_station,
+            vlan: way.vlan,
+            traffic_class: facts.traffic_class,
+            hop_limit: facts.hop_limit,
+        }
+    }
+}
+
+/// Sends several requests of one socket: each hub is locked for as long as they go there.
+pub struct Session<'a> {
+    legs: &'a Legs,
+    sender: &'a mut Sender,
+    guard: Option<(usize, MutexGuard<'a, State>)>,
+    now: Instant,
+}
+
+impl<'a> Session<'a> {
+    pub fn new(legs: &'a Legs, sender: &'a mut Sender) -> Self {
+        Self { legs, sender, guard: None, now: Instant::now() }
+    }
+
+    /// What is to be changed of a hub, with its lock.
+    fn state(&mut self, leg: usize) -> &mut State {
+        if self.guard.as_ref().is_none_or(|(held, _)| *held != leg) {
+            // Never two at once: others may want them the other way round.
+            self.guard = None;
+            let mut state = self.legs[leg].0.lock();
+            state.refresh_if_due(&self.legs[leg].0, self.now);
+            self.guard = Some((leg, state));
+        }
+        match &mut self.guard {
+            Some((_, state)) => state,
+            None => unreachable!("locked a moment ago"),
+        }
+    }
+
+    /// Gives a request to a port. `must_copy`: the memory is the program's again at once.
+    pub fn send(&mut self, request: &Request, number: u64, must_copy: bool) -> Sending {
+        if !self.sender.is_ours(request) {
+            return Sending::Refused;
+        }
+        let Some(to) = self.sender.destination(request) else { return Sending::Refused };
+        let at = self.guard.as_ref().map_or(0, |(leg, _)| *leg);
+        self.state(at);
+        let route = match &mut self.guard {
+            Some((_, state)) => self.sender.route(self.legs, state, to, self.now),
+            None => None,
+        };
+        let Some(route) = route.filter(|route| request.length <= route.payload_bytes_max) else {
+            return Sending::Refused;
+        };
+        let (hub, outlet) = &self.legs[route.leg];
+        let parcel = Parcel {
+            pieces: &request.pieces,
+            length: request.length,
+            template: &route.template,
+            outlet: *outlet,
+            number,
+            must_copy,
+        };
+        self.state(route.leg).transmit(hub, &parcel)
+    }
+
+    /// Takes back what was sent, to make room.
+    pub fn complete(&mut self) {
+        if let Some((leg, state)) = &mut self.guard {
+            state.complete(&self.legs[*leg].0);
+        }
+    }
+
+    /// Whether a request of the socket's is still on its way from where it lies.
+    pub fn is_in_flight(&self, first: Frame, number: u64) -> bool {
+        self.guard.as_ref().is_some_and(|(leg, state)| {
+            state.flights.is_in_flight(first, self.legs[*leg].1, number)
+        })
+    }
+
+    /// Has the port begin.
+    pub fn ring_doorbell(&mut self) {
+        if let Some((_, state)) = &mut self.guard {
+            // An interface that is down keeps what it has until it is up again.
+            let _ = state.port.ring_doorbell();
+        }
+    }
+}

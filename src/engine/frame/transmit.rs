@@ -1,0 +1,271 @@
+//! Sending: headers are put in front of a block where it lies, or into a frame of their own.
+//!
+//! A packet on its way out is a *flight*. It is found by its first frame, which is in no other
+//! flight as a first one; the others may be in several, because a block can be sent to many.
+#![forbid(unsafe_code)]
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::collect::add_span;
+use super::hub::{Hub, OutletKey, State};
+use crate::limits::FRAME_HEADROOM_BYTES;
+use crate::net::build::{Template, Transport};
+use crate::net::checksum::Sum;
+use crate::port::Segment;
+use crate::region::{Frame, Headers, Loan, Region};
+
+/// What became of a datagram.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sending {
+    /// It is the port's. We have copied it, or have not.
+    Begun { copied: bool, first: Frame },
+    /// The port takes no more now.
+    Full,
+    /// It does not fit: somebody else has to send it.
+    Refused,
+}
+
+/// A packet on its way out.
+struct Flight {
+    /// Of its first segment.
+    offset: u64,
+    outlet: OutletKey,
+    number: u64,
+    /// Segments that have not come back.
+    left: usize,
+    /// In front of a block of the program's.
+    headers: Option<Headers>,
+}
+
+pub struct Flights {
+    region: Arc<Region>,
+    /// By first frame.
+    flights: HashMap<Frame, Flight, foldhash::fast::FixedState>,
+    /// The first frames of the flights of which a further segment begins at an offset, in order.
+    further: HashMap<u64, VecDeque<Frame>, foldhash::fast::FixedState>,
+    offsets: Vec<u64>,
+    segments: Vec<Segment>,
+}
+
+/// Below this many bytes a copy costs less than to send in two pieces.
+const COPIED_BYTES_MAX: usize = 256;
+
+impl Flights {
+    pub fn new(region: &Arc<Region>) -> Self {
+        Self {
+            region: region.clone(),
+            flights: HashMap::default(),
+            further: HashMap::default(),
+            offsets: Vec::new(),
+            segments: Vec::new(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.flights.is_empty()
+    }
+
+    /// Whether a send of a socket, whose first frame is this one, is on its way.
+    pub fn is_in_flight(&self, first: Frame, outlet: OutletKey, number: u64) -> bool {
+        let flight = self.flights.get(&first);
+        flight.is_some_and(|flight| flight.outlet == outlet && flight.number == number)
+    }
+
+    fn land(&mut self, offset: u64) -> Option<Flight> {
+        let frame = self.region.frame_at(offset as usize);
+        let is_first = self.flights.get(&frame).is_some_and(|flight| flight.offset == offset);
+        let first = if is_first { frame } else { self.take_further(offset)? };
+        if !is_first {
+            self.region.drop_frame(frame);
+        }
+        let flight = self.flights.get_mut(&first)?;
+        flight.left -= 1;
+        if flight.left > 0 {
+            return None;
+        }
+        let flight = self.flights.remove(&first)?;
+        Some(self.end(first, flight))
+    }
+
+    fn take_further(&mut self, offset: u64) -> Option<Frame> {
+        let waiting = self.further.get_mut(&offset)?;
+        let first = waiting.pop_front();
+        if waiting.is_empty() {
+            self.further.remove(&offset);
+        }
+        first
+    }
+
+    fn end(&self, first: Frame, mut flight: Flight) -> Flight {
+        // The room is free before the frame can be anybody else's.
+        flight.headers = None;
+        self.region.drop_frame(first);
+        flight
+    }
+}
+
+impl Drop for Flights {
+    /// The port is gone.
+    fn drop(&mut self) {
+        for (first, flight) in std::mem::take(&mut self.flights) {
+            self.end(first, flight);
+        }
+        for (offset, waiting) in std::mem::take(&mut self.further) {
+            let frame = self.region.frame_at(offset as usize);
+            waiting.iter().for_each(|_| self.region.drop_frame(frame));
+        }
+    }
+}
+
+/// What is to be sent for whom.
+pub struct Parcel<'a> {
+    pub pieces: &'a [Loan],
+    pub length: usize,
+    pub template: &'a Template,
+    pub outlet: OutletKey,
+    pub number: u64,
+    /// Nobody waits for the end of the send, and the program may write to the memory at once.
+    pub must_copy: bool,
+}
+
+impl State {
+    /// Takes back what was sent, and notes whom to tell.
+    pub(super) fn complete(&mut self, _hub: &Hub) {
+        let mut offsets = std::mem::take(&mut self.flights.offsets);
+        while self.port.complete(&mut offsets) > 0 {
+            for offset in offsets.drain(..) {
+                if let Some(Flight { outlet: key, number, .. }) = self.flights.land(offset)
+                    && let Some(outlet) = self.outlet(key)
+                {
+                    outlet.completed.push(number);
+                    self.touch(key.slot);
+                }
+            }
+        }
+        self.flights.offsets = offsets;
+    }
+
+    /// Gives a datagram to the port.
+    pub fn transmit(&mut self, hub: &Hub, parcel: &Parcel<'_>) -> Sending {
+        if !parcel.must_copy
+            && let [piece] = parcel.pieces
+            && piece.frame().is_some()
+            && let Some(headers) = hub.region().lead(piece.offset(), parcel.template.header_bytes())
+        {
+            return self.transmit_in_place(hub, parcel, piece, headers);
+        }
+        let is_in_frames = parcel.pieces.iter().all(|piece| piece.frame().is_some());
+        let fits = parcel.pieces.len() < hub.facts().segments_max as usize;
+        if !parcel.must_copy && is_in_frames && fits && parcel.length > COPIED_BYTES_MAX {
+            return self.transmit_apart(hub, parcel);
+        }
+        self.transmit_copy(hub, parcel)
+    }
+
+    fn checksum(&self, hub: &Hub, parcel: &Parcel<'_>) -> Transport {
+        if hub.facts().fills_in_checksums {
+            return Transport::Later;
+        }
+        let mut sum = Sum::default();
+        parcel.pieces.iter().for_each(|piece| add_span(&mut sum, piece.span()));
+        Transport::Payload(sum)
+    }
+
+    fn transmit_in_place(
+        &mut self,
+        hub: &Hub,
+        parcel: &Parcel<'_>,
+        piece: &Loan,
+        headers: Headers,
+    ) -> Sending {
+        let region = hub.region();
+        let header = parcel.template.header(parcel.length, self.checksum(hub, parcel));
+        let bytes = header.bytes().len();
+        let offset = piece.offset() - bytes;
+        region.mapping().span(offset, bytes).fill_from(header.bytes());
+        let frame = region.frame_at(offset);
+        region.add_frame_reference(frame);
+        let length = (bytes + parcel.length) as u32;
+        let segment = Segment { offset: offset as u64, length, more: false };
+        if self.port.send(&[segment]) == 0 {
+            drop(headers);
+            region.drop_frame(frame);
+            return Sending::Full;
+        }
+        self.begin(frame, offset as u64, 1, Some(headers), parcel);
+        Sending::Begun { copied: false, first: frame }
+    }
+
+    /// Headers in a frame of their own, the bytes where they are.
+    fn transmit_apart(&mut self, hub: &Hub, parcel: &Parcel<'_>) -> Sending {
+        let region = hub.region();
+        let Some(first) = region.take_frame() else { return Sending::Full };
+        let header = parcel.template.header(parcel.length, self.checksum(hub, parcel));
+        let offset = region.frame_offset(first);
+        region.mapping().span(offset, header.bytes().len()).fill_from(header.bytes());
+        let mut segments = std::mem::take(&mut self.flights.segments);
+        segments.clear();
+        let length = header.bytes().len() as u32;
+        segments.push(Segment { offset: offset as u64, length, more: true });
+        segments.extend(parcel.pieces.iter().map(|piece| {
+            let length = piece.len() as u32;
+            Segment { offset: piece.offset() as u64, length, more: true }
+        }));
+        if let Some(last) = segments.last_mut() {
+            last.more = false;
+        }
+        let is_taken = self.port.send(&segments) > 0;
+        if is_taken {
+            for segment in &segments[1..] {
+                region.add_frame_reference(region.frame_at(segment.offset as usize));
+                self.flights.further.entry(segment.offset).or_default().push_back(first);
+            }
+            self.begin(first, offset as u64, segments.len(), None, parcel);
+        } else {
+            region.drop_frame(first);
+        }
+        self.flights.segments = segments;
+        if is_taken { Sending::Begun { copied: false, first } } else { Sending::Full }
+    }
+
+    fn transmit_copy(&mut self, hub: &Hub, parcel: &Parcel<'_>) -> Sending {
+        let region = hub.region();
+        let headroom = FRAME_HEADROOM_BYTES;
+        if headroom + parcel.length > hub.facts().chunk_bytes as usize {
+            return Sending::Refused;
+        }
+        let Some(frame) = region.take_frame() else { return Sending::Full };
+        let header = parcel.template.header(parcel.length, self.checksum(hub, parcel));
+        let bytes = header.bytes().len();
+        let offset = region.frame_offset(frame) + headroom - bytes;
+        let room = region.mapping().span(offset, bytes + parcel.length);
+        room.fill_from(header.bytes());
+        let mut rest = room.skip(bytes);
+        for piece in parcel.pieces {
+            rest.copy_from(piece.span());
+            rest = rest.skip(piece.len());
+        }
+        let segment = Segment { offset: offset as u64, length: room.len() as u32, more: false };
+        if self.port.send(&[segment]) == 0 {
+            region.drop_frame(frame);
+            return Sending::Full;
+        }
+        self.begin(frame, offset as u64, 1, None, parcel);
+        Sending::Begun { copied: true, first: frame }
+    }
+
+    fn begin(
+        &mut self,
+        first: Frame,
+        offset: u64,
+        left: usize,
+        headers: Option<Headers>,
+        parcel: &Parcel<'_>,
+    ) {
+        let (outlet, number) = (parcel.outlet, parcel.number);
+        let flight = Flight { offset, outlet, number, left, headers };
+        let old = self.flights.flights.insert(first, flight);
+        debug_assert!(old.is_none(), "frame {first} is in flight already");
+    }
+}
