@@ -84,7 +84,7 @@ fn every_compiler_takes_them() {
             continue;
         }
         let names = ["hello", "all_sources", "notify", "aio_copy", "ram_disk", "echo", "aio_echo"];
-        for name in names.into_iter().chain(["udp_echo", "httpd"]) {
+        for name in names.into_iter().chain(["udp_echo", "httpd", "xdp_dns"]) {
             build(name, compiler);
         }
     }

@@ -41,7 +41,7 @@ impl Opened {
         let interface = link::interface_by_name(interface).expect("the interface");
         let chunk = chunk_bytes(interface.mtu_bytes);
         let bytes = FRAMES * chunk as usize;
-        let region = Region::new(1, bytes, Pages::Normal, 0).expect("an area");
+        let region = Region::new(1, bytes, Pages::Normal, 0, None).expect("an area");
         let mut port = AfXdp::open(&region, &interface, chunk)?;
         let mut free: Vec<u64> = (0..FRAMES as u64).map(|frame| frame * u64::from(chunk)).collect();
         let to_fill = free.split_off(FRAMES / 2);
@@ -308,7 +308,7 @@ fn refusals_tell_their_causes() {
         assert!(loopback.cause.contains("loopback"), "{}", loopback.cause);
 
         let interface = link::interface_by_name("near0").expect("the interface");
-        let small = Region::new(1, 4 * 4096, Pages::Normal, 0).expect("an area");
+        let small = Region::new(1, 4 * 4096, Pages::Normal, 0, None).expect("an area");
         let small = AfXdp::open(&small, &interface, 2048).err().expect("a refusal");
         assert_eq!(small.errno, Errno::ENOBUFS);
         assert!(small.cause.contains("32768 bytes"), "{}", small.cause);

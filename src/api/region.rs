@@ -2,16 +2,22 @@
 #![forbid(unsafe_code)]
 
 use super::context::context;
-use crate::engine::table;
+use crate::engine::table::{self, Frames};
 use crate::error::{Errno, Result};
+use crate::limits::FRAME_BYTES;
 use crate::region::Region;
 use crate::region::map::Pages;
 
 /// `dma_alloc`: the handle of a new area. `insist` has the bits of the engines that it is for.
 pub fn alloc(size: usize, pages: Pages, insist: u32) -> Result<u64> {
     let choice = table::choose(insist)?;
+    let frames = table::frames(insist);
+    let frame_bytes = (frames != Frames::No).then_some(FRAME_BYTES);
     let region = context().add_region(|handle| {
-        let region = Region::new(handle, size, pages, insist, None)?;
+        let region = Region::new(handle, size, pages, insist, frame_bytes)?;
+        if frames == Frames::Required {
+            region.insist_on_frames();
+        }
         match region.mapping().unlocked() {
             Some(errno) if table::is_required() => Err(errno),
             _ => Ok(region),

@@ -11,10 +11,12 @@ use super::notify;
 use super::tail::Tail;
 use crate::channel::Channel;
 use crate::channel::source::Heir;
-use crate::engine::table::{self, Choice};
+use crate::engine::frame::open_flow;
+use crate::engine::table::{self, Choice, Frames, Kind};
 use crate::engine::{Counters, Key, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::DESCRIPTOR_MAX;
+use crate::log::{self, Level};
 use crate::sys::cell::Current;
 
 /// `dma_assoc`: the socket's data goes to and comes from the area. `insist` has the bits of the
@@ -25,16 +27,43 @@ pub fn assoc(fd: RawFd, handle: u64, limit_bytes: usize, insist: u32) -> Result<
         return Err(Errno::EINVAL);
     }
     let insist = if insist == 0 { region.engines() } else { insist };
-    let choice = table::choose(insist)?;
-    if !choice.kind.serves_channels() {
-        return Err(Errno::EOPNOTSUPP);
-    }
-    let socket = Arc::new(Socket::new(fd, region, limit_bytes)?);
-    let association = new_association(socket, choice, insist, limit_bytes);
+    let socket = Socket::new(fd, region, limit_bytes)?;
+    let (socket, choice, insist) = choose(socket, insist)?;
+    let association = new_association(Arc::new(socket), choice, insist, limit_bytes);
     if let Some(Attached { channel, key }) = enter(&association)? {
         channel.abandon(key);
     }
     Ok(())
+}
+
+/// Picks what serves a socket: an interface, if that is wanted and can be had, or an engine.
+fn choose(socket: Socket, insist: u32) -> Result<(Socket, Choice, u32)> {
+    let wanted = table::frames(insist);
+    if wanted == Frames::No {
+        return Ok((socket, table::choose(insist)?, insist));
+    }
+    if let Ok(known) = context().socket(socket.fd)
+        && known.socket.is_current()
+    {
+        return Err(Errno::EBUSY);
+    }
+    let served = Kind::AfXdp
+        .check()
+        .and_then(|()| open_flow(socket.fd, socket.domain, &socket.region, &socket.account));
+    match served {
+        Ok(flow) => {
+            socket.region.insist_on_frames();
+            let choice = Choice { kind: Kind::AfXdp, reason: String::new() };
+            Ok((socket.with_flow(flow), choice, Kind::AfXdp.bit()))
+        }
+        Err(refusal) => {
+            log::write(Level::Warn, format_args!("{}", refusal.cause));
+            if wanted == Frames::Required {
+                return Err(refusal.errno);
+            }
+            Ok((socket, Choice { reason: refusal.cause, ..table::choose(0)? }, 0))
+        }
+    }
 }
 
 fn new_association(
@@ -125,6 +154,9 @@ pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
     if association.socket.backlog().is_data() {
         return Err(Errno::EBUSY);
     }
+    if let Some(flow) = association.socket.flow() {
+        flow.close()?;
+    }
     association.socket.discard_backlog();
     context().remove_socket(&association);
     Ok(())
@@ -150,6 +182,9 @@ pub fn detach(fd: RawFd) -> Result<()> {
         }
     }
     association.socket.discard_backlog();
+    if let Some(flow) = association.socket.flow() {
+        flow.discard(&association.socket);
+    }
     let was_current = association.socket.is_current();
     context().remove_socket(&association);
     notify::moved(fd);
@@ -161,6 +196,7 @@ pub struct Info {
     pub engine: &'static str,
     pub reason: String,
     pub zero_copy_send: bool,
+    pub zero_copy_receive: bool,
     pub locked: bool,
     pub registered: bool,
     pub sent: u64,
@@ -182,22 +218,29 @@ pub fn info(fd: RawFd) -> Result<Info> {
         Some(attached) if association.insist == 0 => attached.channel.choice(),
         _ => &association.choice,
     };
+    // Why no interface does was found out when the socket came.
+    let reason = match &association.choice.reason {
+        known if known.is_empty() => choice.reason.clone(),
+        known => known.clone(),
+    };
     let socket = &association.socket;
     let Counters { sent, sent_copied, received, received_copied, zero_copy, registered } =
         &socket.counters;
     let unlocked = socket.region.mapping().unlocked();
     let reason = match unlocked {
-        Some(errno) if choice.reason.is_empty() => {
+        Some(errno) if reason.is_empty() => {
             format!("area not locked: {errno:?}: RLIMIT_MEMLOCK")
         }
-        _ => choice.reason.clone(),
+        _ => reason,
     };
+    let has_no_copy = socket.flow().map(|flow| flow.is_zero_copy());
     Ok(Info {
         engine: choice.kind.name(),
         reason,
-        zero_copy_send: zero_copy.load(Ordering::Relaxed),
+        zero_copy_send: has_no_copy.unwrap_or_else(|| zero_copy.load(Ordering::Relaxed)),
+        zero_copy_receive: has_no_copy.unwrap_or(false),
         locked: unlocked.is_none(),
-        registered: registered.load(Ordering::Relaxed),
+        registered: has_no_copy.is_some() || registered.load(Ordering::Relaxed),
         sent: sent.load(Ordering::Relaxed),
         sent_copied: sent_copied.load(Ordering::Relaxed),
         received: received.load(Ordering::Relaxed),

@@ -4,8 +4,8 @@
 use std::ffi::{c_char, c_int, c_uint, c_void};
 
 use super::types::{
-    SIO_INFO_LOCKED, SIO_INFO_REGISTERED, SIO_INFO_ZC_SEND, SIO_QUIET, SIO_RELEASE, dma_mem_t,
-    sio_info as InfoRecord,
+    SIO_INFO_LOCKED, SIO_INFO_REGISTERED, SIO_INFO_ZC_RECV, SIO_INFO_ZC_SEND, SIO_QUIET,
+    SIO_RELEASE, dma_mem_t, sio_info as InfoRecord,
 };
 use super::{convert, guard};
 use crate::api::blocking::{Outgoing, Receive, Send};
@@ -194,6 +194,7 @@ pub unsafe extern "C" fn sio_info(sock: c_int, info: *mut InfoRecord, size: usiz
         let record = InfoRecord {
             si_size: filled as u32,
             si_flags: flag(found.zero_copy_send, SIO_INFO_ZC_SEND)
+                | flag(found.zero_copy_receive, SIO_INFO_ZC_RECV)
                 | flag(found.locked, SIO_INFO_LOCKED)
                 | flag(found.registered, SIO_INFO_REGISTERED),
             si_engine: text(found.engine),

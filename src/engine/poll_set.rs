@@ -31,7 +31,7 @@ pub fn is_source(key: u64) -> bool {
 
 /// What a key of an engine's descriptor stands for: the place it was added with.
 pub fn engine_place(key: u64) -> Option<usize> {
-    (ENGINE..REQUESTS).contains(&key).then_some((key - ENGINE) as usize)
+    (ENGINE..REQUESTS).contains(&key).then(|| (key - ENGINE) as usize)
 }
 
 /// As many are asked for in one system call.

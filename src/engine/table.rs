@@ -10,7 +10,6 @@
 use super::Engine;
 use super::checked::Checked;
 use super::epoll::Epoll;
-use super::frame::Frames;
 use super::uring::Uring;
 use crate::error::{Errno, Refusal, Result};
 use crate::log::{self, Level};
@@ -322,7 +321,7 @@ pub fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Built> {
 
 /// The engine of a channel's sockets that ports serve.
 pub fn build_frames() -> Box<dyn Engine> {
-    watched(Box::new(Frames::default()))
+    watched(Box::new(super::frame::Frames::default()))
 }
 
 /// In debug builds somebody looks over the engine's shoulder.

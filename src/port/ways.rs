@@ -6,6 +6,8 @@ use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::time::Instant;
 
+pub use super::link::Changes;
+
 /// The way to a destination that is reached through an interface.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Way {
@@ -16,14 +18,6 @@ pub struct Way {
     pub source: Option<IpAddr>,
     pub next_station: [u8; 6],
     pub mtu_bytes: Option<u32>,
-}
-
-/// What has changed since it was asked last.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
-pub struct Changes {
-    pub links: bool,
-    pub addresses: bool,
-    pub routes: bool,
 }
 
 pub trait Ways: Send {

@@ -98,6 +98,13 @@ fn is_set(fd: RawFd, level: i32, name: i32) -> bool {
     option(fd, level, name).is_ok_and(|value| value != 0)
 }
 
+/// Whether it is a socket for UDP over one of the Internet protocols.
+pub fn is_udp(fd: RawFd) -> bool {
+    let is = |name, value| option(fd, libc::SOL_SOCKET, name) == Ok(value);
+    is(libc::SO_PROTOCOL, libc::IPPROTO_UDP)
+        && (is(libc::SO_DOMAIN, libc::AF_INET) || is(libc::SO_DOMAIN, libc::AF_INET6))
+}
+
 /// Whether an IPv6 socket takes no datagrams of IPv4.
 pub fn is_ipv6_only(fd: RawFd) -> bool {
     is_set(fd, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY)
@@ -107,6 +114,20 @@ pub fn is_ipv6_only(fd: RawFd) -> bool {
 pub fn bound_interface(fd: RawFd) -> u32 {
     const SO_BINDTOIFINDEX: i32 = 62;
     option(fd, libc::SOL_SOCKET, SO_BINDTOIFINDEX).map_or(0, |index| index as u32)
+}
+
+/// A number of the network namespace that the socket is in: interfaces of others have the same
+/// indices. 0 before Linux 5.14.
+pub fn namespace(fd: RawFd) -> u64 {
+    const SO_NETNS_COOKIE: i32 = 71;
+    let mut value = 0u64;
+    let mut length = 8 as libc::socklen_t;
+    // SAFETY: eight bytes of room, as the length says.
+    let answer = unsafe {
+        let room = (&raw mut value).cast();
+        libc::getsockopt(fd, libc::SOL_SOCKET, SO_NETNS_COOKIE, room, &raw mut length)
+    };
+    if answer == 0 { value } else { 0 }
 }
 
 /// Whether the socket is one of those that are sent to by `SO_REUSEPORT`.

@@ -289,8 +289,11 @@ impl Flow {
         self.inlets.lock().as_ref().is_some_and(|inlets| inlets.readiness().is_data())
     }
 
-    /// Throws away what has arrived and was not fetched.
+    /// Gives the flows back to the kernel, and throws away what has arrived and was not fetched.
     pub fn discard(&self, socket: &Socket) {
+        for (hub, outlet) in &self.legs {
+            hub.close(*outlet);
+        }
         if let Some(inlets) = self.inlets.lock().as_mut() {
             inlets.discard(socket);
         }

@@ -14,6 +14,7 @@ mod filling;
 mod flow;
 mod hub;
 mod inlet;
+mod open;
 mod sender;
 mod transmit;
 
@@ -22,6 +23,7 @@ use std::sync::Arc;
 pub use door::Sleeper;
 pub use flow::{Flow, Sent as DirectlySent};
 pub use hub::{FRAMES_MIN, Hub};
+pub use open::open_flow;
 
 use super::connections::Connections;
 use super::ready::Ready;

@@ -71,6 +71,20 @@ pub fn interfaces() -> Result<Vec<Interface>> {
     Ok(ask(&socket, question, Extent::All)?.into_iter().filter_map(interface_of).collect())
 }
 
+/// The index of the interface that has an address: `EADDRNOTAVAIL` if none has.
+pub fn interface_with(address: IpAddr) -> Result<u32> {
+    let socket = Socket::open(0)?;
+    let question = RouteNetlinkMessage::GetAddress(AddressMessage::default());
+    for answer in ask(&socket, question, Extent::All)? {
+        let RouteNetlinkMessage::NewAddress(message) = &answer else { continue };
+        let index = message.header.index;
+        if address_of(answer) == Some(address) {
+            return Ok(index);
+        }
+    }
+    Err(Errno::EADDRNOTAVAIL)
+}
+
 /// The VLANs in which the host is through an interface.
 pub fn vlans(interface: u32) -> Result<Vec<Vlan>> {
     Ok(interfaces()?

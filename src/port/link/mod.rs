@@ -5,7 +5,8 @@ mod interface;
 mod route;
 
 pub use interface::{
-    Interface, Vlan, addresses, interface_by_index, interface_by_name, interfaces, vlans,
+    Interface, Vlan, addresses, interface_by_index, interface_by_name, interface_with, interfaces,
+    vlans,
 };
 pub use route::{Changes, Hop, Routes};
 

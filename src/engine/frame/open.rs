@@ -1,0 +1,196 @@
+//! Which interfaces serve a socket, and their hubs: one for each interface of this process.
+#![forbid(unsafe_code)]
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::RawFd;
+use std::sync::{Arc, Weak};
+use std::time::Instant;
+
+use super::flow::Flow;
+use super::hub::Hub;
+use crate::error::{Errno, Refusal};
+use crate::port::af_xdp::AfXdp;
+use crate::port::link::{self, Interface, Routes};
+use crate::port::ways::{Changes, Way, Ways};
+use crate::region::{Account, Region};
+use crate::sys::cell::Leaked;
+use crate::sys::sync::Mutex;
+use crate::sys::{fork, internet};
+
+type Answer<T> = std::result::Result<T, Refusal>;
+
+fn refusal(errno: Errno, cause: &str) -> Refusal {
+    Refusal { errno, cause: format!("af_xdp: {cause}") }
+}
+
+fn refused_by(what: &'static str) -> impl Fn(Errno) -> Refusal {
+    move |errno| refusal(errno, &format!("{errno:?}: {what}"))
+}
+
+/// The flows of a socket, on the interfaces that its datagrams come in by.
+pub fn open_flow(
+    fd: RawFd,
+    domain: i32,
+    region: &Arc<Region>,
+    account: &Arc<Account>,
+) -> Answer<Arc<Flow>> {
+    if !internet::is_udp(fd) {
+        return Err(refusal(Errno::EPROTONOSUPPORT, "UDP sockets only"));
+    }
+    if region.frame_bytes().is_none() {
+        return Err(refusal(Errno::EINVAL, "dma_alloc has not made the area for it"));
+    }
+    let local = internet::local_address(fd).map_err(refused_by("no address"))?;
+    if local.port() == 0 {
+        return Err(refusal(Errno::EADDRNOTAVAIL, "the socket is not bound to a port"));
+    }
+    let mut first = None;
+    let mut hubs: Vec<Arc<Hub>> = Vec::new();
+    for interface in interfaces(fd, local)? {
+        match hub(region, internet::namespace(fd), &interface) {
+            Ok(hub) => hubs.push(hub),
+            Err(refusal) => first = first.or(Some(refusal)),
+        }
+    }
+    if hubs.is_empty() {
+        let nothing = || refusal(Errno::ENODEV, "no interface has the socket's address");
+        return Err(first.unwrap_or_else(nothing));
+    }
+    Flow::open(fd, domain, &hubs, account).map_err(|errno| match errno {
+        Errno::EADDRINUSE => refusal(errno, "another socket has the same flow"),
+        _ => refused_by("the flow could not be claimed")(errno),
+    })
+}
+
+/// The interfaces by which a socket's datagrams come in: the one that it is bound to; that with its
+/// address; for a socket of any address, that of its peer or all.
+fn interfaces(fd: RawFd, local: SocketAddr) -> Answer<Vec<Interface>> {
+    let unknown = refused_by("the kernel does not tell of interfaces");
+    let bound = internet::bound_interface(fd);
+    let index = if bound != 0 {
+        bound
+    } else if local.ip().is_unspecified() {
+        let all = link::interfaces().map_err(unknown)?;
+        let is_able = |found: &Interface| {
+            found.is_up && found.is_ethernet && !found.is_loopback && found.vlan.is_none()
+        };
+        return Ok(all.into_iter().filter(is_able).collect());
+    } else if local.ip().is_multicast() {
+        return Err(refusal(Errno::EOPNOTSUPP, "multicast is the kernel's"));
+    } else {
+        link::interface_with(local.ip()).map_err(refused_by("nobody has the socket's address"))?
+    };
+    let interface = link::interface_by_index(index).map_err(&unknown)?;
+    // The packets of a VLAN are those of the interface that it is on.
+    match interface.vlan {
+        Some(vlan) => Ok(vec![link::interface_by_index(vlan.of_interface).map_err(&unknown)?]),
+        None => Ok(vec![interface]),
+    }
+}
+
+/// The hubs of this process.
+struct Registry {
+    epoch: u32,
+    /// With the namespace of their interface.
+    hubs: Mutex<Vec<(u64, Weak<Hub>)>>,
+}
+
+fn registry() -> &'static Registry {
+    static REGISTRY: Leaked<Registry> = Leaked::empty();
+    let present = REGISTRY.get();
+    if let Some(registry) = present
+        && registry.epoch == fork::epoch()
+    {
+        return registry;
+    }
+    // A child never touches its parent's lock.
+    REGISTRY.replace(present, Box::new(Registry { epoch: fork::epoch(), hubs: Mutex::default() }))
+}
+
+/// The hub between an area and an interface, made when the first socket needs it. Making it may
+/// take a tenth of a second: drivers start their queues anew.
+fn hub(region: &Arc<Region>, namespace: u64, interface: &Interface) -> Answer<Arc<Hub>> {
+    let mut hubs = registry().hubs.lock();
+    hubs.retain(|(_, hub)| hub.strong_count() > 0);
+    let here = hubs.iter().filter(|(known, _)| *known == namespace);
+    for known in here.filter_map(|(_, hub)| hub.upgrade()) {
+        if known.interface() == interface.index {
+            if Arc::ptr_eq(known.region(), region) {
+                return Ok(known);
+            }
+            let cause = format!("{}: another area of this process has it", interface.name);
+            return Err(refusal(Errno::EBUSY, &cause));
+        }
+    }
+    let Some(frame_bytes) = region.frame_bytes() else {
+        return Err(refusal(Errno::EINVAL, "the area is not made of frames"));
+    };
+    let port = AfXdp::open(region, interface, frame_bytes as u32)?;
+    let ways = KernelWays::open().map_err(refused_by("routes are not told"))?;
+    let hub = Hub::new(region, Box::new(port), Box::new(ways)).map_err(|errno| match errno {
+        Errno::ENOBUFS => refusal(errno, "the area is too small"),
+        _ => refused_by("no hub")(errno),
+    })?;
+    hubs.push((namespace, Arc::downgrade(&hub)));
+    Ok(hub)
+}
+
+/// The kernel's routes and neighbours.
+struct KernelWays {
+    routes: Routes,
+    interfaces: HashMap<u32, Interface>,
+}
+
+impl KernelWays {
+    fn open() -> crate::error::Result<Self> {
+        Ok(Self { routes: Routes::open()?, interfaces: HashMap::new() })
+    }
+
+    fn interface(&mut self, index: u32) -> Option<&mut Interface> {
+        match self.interfaces.entry(index) {
+            Entry::Occupied(known) => Some(known.into_mut()),
+            Entry::Vacant(place) => Some(place.insert(link::interface_by_index(index).ok()?)),
+        }
+    }
+}
+
+impl Ways for KernelWays {
+    fn way(
+        &mut self,
+        destination: IpAddr,
+        source: Option<IpAddr>,
+        interface: u32,
+        now: Instant,
+    ) -> Option<Way> {
+        let hop = self.routes.hop(destination, source, interface, now).ok()?.clone();
+        let next_station = hop.hardware_address.filter(|_| hop.is_unicast)?;
+        let found = self.interface(hop.interface)?;
+        let mtu_bytes = hop.mtu_bytes.unwrap_or(found.mtu_bytes).min(found.mtu_bytes);
+        Some(Way {
+            interface: found.vlan.map_or(found.index, |vlan| vlan.of_interface),
+            vlan: found.vlan.map(|vlan| vlan.id),
+            source: hop.source,
+            next_station,
+            mtu_bytes: Some(mtu_bytes),
+        })
+    }
+
+    fn refresh(&mut self) -> Changes {
+        let changes = self.routes.refresh();
+        if changes.links {
+            self.interfaces.clear();
+        }
+        changes
+    }
+
+    fn fd(&self) -> Option<RawFd> {
+        Some(self.routes.fd())
+    }
+
+    fn names(&mut self, interface: u32) -> (Vec<IpAddr>, Vec<u16>) {
+        let vlans = link::vlans(interface).unwrap_or_default();
+        (link::addresses().unwrap_or_default(), vlans.iter().map(|vlan| vlan.id).collect())
+    }
+}
