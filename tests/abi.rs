@@ -237,7 +237,10 @@ fn preloaded_it_leaves_a_program_alone() {
 
 fn check_run(program: &Path) -> Result<(), String> {
     let log = program.with_extension("log");
-    let outcome = common::run(&mut common::with_library(program), PROGRAM_LIMIT, &log);
+    let mut command = common::with_library(program);
+    // Some wait for a frame: on that interface there are some, see below.
+    command.env("SIO_ETHERNET", "lo");
+    let outcome = common::run(&mut command, PROGRAM_LIMIT, &log);
     match outcome.code() {
         Some(0) => Ok(()),
         _ => Err(format!("{}: {:?}\n{}", program.display(), outcome.status, outcome.output)),
@@ -409,6 +412,15 @@ fn every_example_of_the_manual_runs() {
         }
     }
     assert!(!programs.is_empty(), "the manual has no examples");
+    let (ended, has_ended) = std::sync::mpsc::channel::<()>();
+    let traffic = std::thread::spawn(move || {
+        let socket = std::net::UdpSocket::bind("127.0.0.1:0").expect("a socket");
+        let itself = socket.local_addr().expect("bound");
+        let pause = std::time::Duration::from_millis(10);
+        while has_ended.recv_timeout(pause) == Err(std::sync::mpsc::RecvTimeoutError::Timeout) {
+            let _ = socket.send_to(b"a frame", itself);
+        }
+    });
     let failures: Vec<String> = common::in_parallel(&programs, |(source, text)| {
         fs::write(source, text).map_err(|error| error.to_string())?;
         let program = source.with_extension("");
@@ -419,6 +431,8 @@ fn every_example_of_the_manual_runs() {
     .into_iter()
     .filter_map(Result::err)
     .collect();
+    drop(ended);
+    traffic.join().expect("the traffic");
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
