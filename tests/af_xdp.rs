@@ -15,10 +15,14 @@ use std::time::{Duration, Instant};
 use common::network::{FAR, FAR6, NEAR, NEAR6, Network, ip};
 use common::skip;
 use node::{AF_XDP, AREA_BYTES, Node, pattern};
-use sio::api::{blocking, channel, region, socket};
+use sio::api::ethernet::{self, Wanted};
+use sio::api::{blocking, channel, notify, region, socket};
 use sio::channel::event;
 use sio::engine::Form;
 use sio::error::Errno;
+use sio::net::build::{Path as Way, Template, Transport};
+use sio::net::checksum::Sum;
+use sio::net::flow::Endpoint;
 use sio::region::map::Pages;
 
 /// Runs a body in the near namespace, with the network; skipped with the reason where there is none.
@@ -475,4 +479,176 @@ fn a_resolver_gets_answers_from_the_example() {
     drop(file);
     server.kill().expect("kill");
     server.wait().expect("wait");
+}
+
+/// Puts packets on the wire at the far end as they are.
+struct Wire {
+    fd: std::os::fd::RawFd,
+    template: Template,
+}
+
+impl Wire {
+    fn new(network: &Network, from: &UdpSocket, to: &Node) -> Self {
+        let station = |space: &str, interface: &str| {
+            let text = ip(&format!("-n {space} -o link show {interface}")).expect("ip");
+            let address = text.split("link/ether ").nth(1).expect("an address").split(' ').next();
+            let bytes = address.expect("an address").split(':');
+            let bytes = bytes.map(|byte| u8::from_str_radix(byte, 16).expect("a byte"));
+            bytes.collect::<Vec<u8>>().try_into().expect("six bytes")
+        };
+        let endpoint = |address: SocketAddr| Endpoint::new(address.ip(), address.port());
+        let template = Template::new(&Way {
+            source: endpoint(from.local_addr().expect("bound")),
+            destination: endpoint(to.address()),
+            own_station: station(&network.far, "far0"),
+            next_station: station(&network.near, "near0"),
+            vlan: None,
+            traffic_class: 0,
+            hop_limit: 64,
+        });
+        let fd = Network::inside(&network.far, || ethernet::open("far0", &Wanted::default()));
+        Self { fd: fd.expect("a packet socket"), template }
+    }
+
+    fn packet(&self, payload: &[u8]) -> Vec<u8> {
+        let mut sum = Sum::default();
+        sum.add(payload);
+        let header = self.template.header(payload.len(), Transport::Payload(sum));
+        [header.bytes(), payload].concat()
+    }
+
+    fn put(&self, packet: &[u8]) {
+        sio::sys::socket::send_bytes(self.fd, packet).expect("on the wire");
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        sio::sys::descriptor::close(self.fd);
+    }
+}
+
+/// Numbers that look random and are the same every time.
+fn numbers() -> impl FnMut(usize) -> usize {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 11) as usize % below
+    }
+}
+
+#[test]
+fn what_a_bad_wire_does_is_what_udp_makes_of_it() {
+    on_network("what_a_bad_wire_does", 1, |network| {
+        const COUNT: usize = 3000;
+        let node = Node::new(&format!("{NEAR}:0"));
+        let far = far_socket(network, FAR);
+        let wire = Wire::new(network, &far, &node);
+        let mut next = numbers();
+        let (mut expected, mut found) = (Vec::new(), Vec::new());
+        let mut late: Option<(usize, Vec<u8>)> = None;
+        let take = |found: &mut Vec<usize>, time| {
+            while let Ok(got) = node.receive_within(time) {
+                let bytes = node.bytes(&got);
+                let number = usize::from(bytes[0]) | usize::from(bytes[1]) << 8;
+                assert!(bytes[2..] == pattern(200, number), "datagram {number} is damaged");
+                found.push(number);
+                node.release(&got);
+            }
+        };
+        for number in 0..COUNT {
+            let head = [number as u8, (number >> 8) as u8];
+            let mut packet = wire.packet(&[&head[..], &pattern(200, number)].concat());
+            match next(10) {
+                0 => {}
+                1 => {
+                    (0..2).for_each(|_| wire.put(&packet));
+                    expected.extend([number; 2]);
+                }
+                2 => {
+                    if let Some((number, packet)) = late.replace((number, packet)) {
+                        wire.put(&packet);
+                        expected.push(number);
+                    }
+                }
+                3 => {
+                    let at = 42 + next(202);
+                    packet[at] ^= 1 << next(8);
+                    wire.put(&packet);
+                }
+                _ => {
+                    wire.put(&packet);
+                    expected.push(number);
+                }
+            }
+            take(&mut found, Duration::ZERO);
+        }
+        take(&mut found, Duration::from_millis(200));
+        assert!(found == expected, "{} of {} arrived", found.len(), expected.len());
+    });
+}
+
+#[test]
+fn malformed_packets_hurt_nobody() {
+    on_network("malformed_packets", 1, |network| {
+        let node = Node::new(&format!("{NEAR}:0"));
+        let far = far_socket(network, FAR);
+        let wire = Wire::new(network, &far, &node);
+        let payload = pattern(60, 7);
+        let good = wire.packet(&payload);
+        wire.put(&good);
+        let got = node.receive_within(Duration::from_secs(5)).expect("the good one");
+        assert!(node.bytes(&got) == payload);
+        node.release(&got);
+        let mut next = numbers();
+        for round in 0..5000 {
+            let mut packet = good.clone();
+            // Anything behind the type, but for the sum, which may be left out. Of what it is over
+            // one byte only: a second one could make up for the first.
+            for _ in 0..next(3) {
+                packet[14 + next(20)] = next(256) as u8;
+            }
+            let at = 34 + next(packet.len() - 34);
+            if next(2) == 0 && !(40..42).contains(&at) {
+                packet[at] = next(256) as u8;
+            }
+            if next(4) == 0 {
+                packet.truncate(14 + next(packet.len() - 14));
+            }
+            wire.put(&packet);
+            if round % 16 == 0 {
+                while let Ok(got) = node.receive() {
+                    assert!(payload.starts_with(&node.bytes(&got)), "garbage was accepted");
+                    node.release(&got);
+                }
+            }
+        }
+        while let Ok(got) = node.receive_within(Duration::from_millis(50)) {
+            node.release(&got);
+        }
+        echo(&far, &node, node.address(), &[1, 1000]);
+    });
+}
+
+#[test]
+fn a_callback_is_called_for_what_an_interface_has() {
+    on_network("a_callback", 1, |network| {
+        let node = Node::new(&format!("{NEAR}:0"));
+        let far = far_socket(network, FAR);
+        for number in 0..5usize {
+            let (sender, called) = std::sync::mpsc::channel();
+            let complete = Box::new(move |fd| sender.send(fd).expect("somebody waits"));
+            notify::register(node.fd(), complete).expect("async_io_notify");
+            assert!(called.recv_timeout(Duration::from_millis(20)).is_err(), "nothing has arrived");
+            // Once by the interface, once by the kernel's socket.
+            let length = if number == 2 { 3000 } else { 30 };
+            far.send_to(&pattern(length, number), node.address()).expect("sent");
+            assert_eq!(called.recv_timeout(Duration::from_secs(5)), Ok(node.fd()));
+            let got = node.receive().expect("it has arrived");
+            assert!(node.bytes(&got) == pattern(length, number));
+            node.release(&got);
+        }
+    });
 }

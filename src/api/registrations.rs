@@ -20,6 +20,7 @@ use crate::channel::source::{Descriptor, Kind as SourceKind, Source};
 use crate::channel::state::Modify;
 use crate::channel::{Channel, Event, event};
 use crate::engine::Key;
+use crate::engine::frame::{Flow, Sleeper};
 use crate::error::{Errno, Result};
 use crate::sys::{descriptor, poll};
 
@@ -39,6 +40,8 @@ pub struct Registration {
     pub owner: Arc<Owner>,
     identity: (u64, u64),
     watch: Watch,
+    /// While it waits for what an interface has for the socket.
+    _sleeper: Option<Sleeper>,
 }
 
 /// How it is noticed that data has arrived.
@@ -68,6 +71,22 @@ impl Place {
             return Err(Errno::EPERM);
         }
         Ok(place)
+    }
+
+    /// What the socket has of interfaces, while it is in no channel.
+    fn flow(&self) -> Option<&Arc<Flow>> {
+        match self {
+            Self::Descriptor(Some(association)) => association.socket.flow(),
+            _ => None,
+        }
+    }
+
+    /// The descriptor that tells of data.
+    fn waiting_fd(&self, fd: RawFd) -> Result<RawFd> {
+        match self {
+            Self::Descriptor(Some(association)) => association.socket.waiting_fd(),
+            _ => Ok(fd),
+        }
     }
 
     fn of(fd: RawFd) -> Result<Self> {
@@ -133,7 +152,9 @@ impl Registrations {
         let ticket = self.new_ticket(fd);
         let watch = self.watch(fd, place, ticket)?;
         owner.add();
-        self.entries.insert(ticket, Registration { fd, complete, owner, identity, watch });
+        let _sleeper = place.flow().map(|flow| flow.listen());
+        let entry = Registration { fd, complete, owner, identity, watch, _sleeper };
+        self.entries.insert(ticket, entry);
         if !matches!(place, Place::Descriptor(None)) {
             // What has arrived already is no edge.
             self.look_at(ticket);
@@ -224,8 +245,10 @@ impl Registrations {
         }
         match place {
             Place::Descriptor(association) => {
-                association.is_some_and(|found| found.socket.backlog().is_some())
-                    || poll::now(fd, libc::POLLIN).is_ok_and(|events| events != 0)
+                association.is_some_and(|found| {
+                    let socket = &found.socket;
+                    socket.backlog().is_some() || socket.flow().is_some_and(|flow| flow.look())
+                }) || poll::now(fd, libc::POLLIN).is_ok_and(|events| events != 0)
             }
             Place::Channel(attached) => {
                 let arrived = attached.channel.enter().and_then(|mut state| {
@@ -275,6 +298,7 @@ impl Registrations {
     fn watch(&mut self, fd: RawFd, place: &Place, ticket: Ticket) -> Result<Watch> {
         let attached = match place {
             Place::Descriptor(_) => {
+                let fd = place.waiting_fd(fd)?;
                 return self.add_source(fd, poll::ONESHOT, ticket).map(Watch::Descriptor);
             }
             Place::Hidden => return Ok(Watch::Hidden),

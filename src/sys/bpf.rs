@@ -241,3 +241,11 @@ fn with_descriptors(instructions: &[u64], maps: &[&Map]) -> Result<Vec<u64>> {
     }
     Ok(loaded)
 }
+
+/// Waits until no program that has begun before still runs, as long as that takes: some
+/// milliseconds. membarrier(2): MEMBARRIER_CMD_GLOBAL waits for what programs run under.
+pub fn wait_for_programs() {
+    const MEMBARRIER_CMD_GLOBAL: i32 = 1;
+    // SAFETY: no pointers. Where it is refused, a packet that is on its way may be lost.
+    unsafe { libc::syscall(libc::SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) };
+}

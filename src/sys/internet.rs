@@ -1,11 +1,12 @@
 //! Sockets of the Internet protocols: their addresses, and what they do to packets.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use nix::sys::socket::{SockaddrStorage, getpeername, getsockname};
 
 use super::check;
+use super::descriptor::own;
 use super::message::Address;
 use crate::error::{Errno, Result};
 
@@ -128,6 +129,14 @@ pub fn namespace(fd: RawFd) -> u64 {
         libc::getsockopt(fd, libc::SOL_SOCKET, SO_NETNS_COOKIE, room, &raw mut length)
     };
     if answer == 0 { value } else { 0 }
+}
+
+/// That of the calling thread.
+pub fn own_namespace() -> u64 {
+    // SAFETY: no pointers; the result is a descriptor that nobody else owns.
+    let socket =
+        check(unsafe { libc::socket(libc::AF_INET, libc::SOCK_DGRAM | libc::SOCK_CLOEXEC, 0) });
+    socket.map_or(0, |fd| namespace(own(fd as RawFd).as_raw_fd()))
 }
 
 /// Whether the socket is one of those that are sent to by `SO_REUSEPORT`.

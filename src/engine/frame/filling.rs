@@ -17,6 +17,9 @@ pub struct Filling {
     offsets: Vec<u64>,
 }
 
+/// With more, the port receives, and that is told.
+const AWAITED_BELOW: usize = 16;
+
 impl Filling {
     pub fn new(region: &Arc<Region>, facts: &Facts) -> Self {
         Self {
@@ -47,11 +50,16 @@ impl Filling {
                 region.drop_frame(frame);
             }
         }
-        if self.count < self.most / 2 {
-            region.want_space();
+    }
+
+    /// Nobody looks until something happens: where the port can receive nothing more for want of
+    /// frames, their return has to be that.
+    pub fn await_space(&self) {
+        if self.count < AWAITED_BELOW.min(self.most) {
+            self.region.want_space();
             // One may have come back before it was known that somebody waits.
-            if let Some(frame) = region.take_frame() {
-                region.drop_frame(frame);
+            if let Some(frame) = self.region.take_frame() {
+                self.region.drop_frame(frame);
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::error::{Errno, Result};
 use crate::net::flow::{Endpoint, FlowKey};
 use crate::region::Account;
 use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
-use crate::sys::{internet, poll};
+use crate::sys::{bpf, internet, poll};
 
 pub struct Flow {
     fd: RawFd,
@@ -89,7 +89,7 @@ impl Flow {
         let mut inlets: Vec<Inlet> = Vec::new();
         let mut refused = Errno::ENODEV;
         for hub in hubs {
-            match hub.open(&keys, shares, account, &door) {
+            match hub.open(fd, &keys, shares, account, &door) {
                 Ok(inlet) => inlets.push(inlet),
                 Err(errno) => refused = errno,
             }
@@ -275,6 +275,11 @@ impl Flow {
         for (hub, outlet) in &self.legs {
             hub.close(*outlet);
         }
+        // A packet that was claimed a moment ago is on its way still: then it has arrived.
+        bpf::wait_for_programs();
+        for (hub, _) in &self.legs {
+            hub.poll(None);
+        }
         if inlets.as_mut().is_some_and(|inlets| inlets.readiness().is_data()) {
             for (hub, outlet) in &self.legs {
                 hub.reopen(*outlet);
@@ -284,9 +289,14 @@ impl Flow {
         Ok(())
     }
 
-    /// Whether something has arrived that a receive would find here.
-    pub fn has_data(&self) -> bool {
-        self.inlets.lock().as_ref().is_some_and(|inlets| inlets.readiness().is_data())
+    /// Looks whether something has arrived that a receive would find here; asks to be told if not.
+    pub fn look(&self) -> bool {
+        self.slept();
+        let mut inlets = self.inlets.lock();
+        let has_data = inlets.as_mut().is_some_and(|inlets| !inlets.wait_for_more());
+        drop(inlets);
+        self.prepare_to_sleep();
+        has_data
     }
 
     /// Gives the flows back to the kernel, and throws away what has arrived and was not fetched.

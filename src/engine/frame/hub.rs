@@ -26,6 +26,7 @@ use crate::port::{Facts, Port};
 use crate::region::{Account, Loan, Patron, Region};
 use crate::sys::descriptor::{self, Counter};
 use crate::sys::relay::{Putter, relay};
+use crate::sys::socket::identity;
 use crate::sys::sync::atomic::{AtomicU64, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard};
 use crate::sys::{fork, poll};
@@ -41,6 +42,9 @@ pub struct OutletKey {
 pub(super) struct Outlet {
     serial: u32,
     keys: Vec<FlowKey>,
+    /// The socket, by descriptor and identity; closed ones are found out.
+    socket: (RawFd, u64),
+    is_closed: bool,
     pub putter: Putter<Arrival>,
     account: Arc<Account>,
     door: Arc<Door>,
@@ -65,6 +69,8 @@ pub(super) struct State {
     pub flights: Flights,
     pub segments: Vec<crate::port::Segment>,
     refreshed: Instant,
+    /// The outlet that is looked at next.
+    swept: usize,
     has_timer: bool,
     /// Packets that no socket got: damaged, not understood, or without room.
     pub dropped: u64,
@@ -97,6 +103,8 @@ const WAITING_MAX: usize = 4096;
 const REFRESH_INTERVAL: Duration = Duration::from_millis(10);
 /// When sends are looked at again that have not ended.
 const COMPLETION_INTERVAL: Duration = Duration::from_micros(200);
+/// Sockets that are looked at together, whether they are open.
+const SWEPT_TOGETHER: usize = 16;
 /// Key of everything in the hub's own set: what is ready is found out by looking.
 const ANYTHING: u64 = 0;
 
@@ -134,6 +142,7 @@ impl Hub {
             flights: Flights::new(region),
             segments: Vec::new(),
             refreshed: Instant::now(),
+            swept: 0,
             has_timer: false,
             dropped: 0,
         };
@@ -200,6 +209,7 @@ impl Hub {
     /// Claims flows for a socket. `shares`: it may be one of several with the same address.
     pub fn open(
         self: &Arc<Self>,
+        fd: RawFd,
         keys: &[FlowKey],
         shares: bool,
         account: &Arc<Account>,
@@ -207,12 +217,15 @@ impl Hub {
     ) -> Result<Inlet> {
         let capacity = (self.region.frame_count() / FILL_SHARE).min(WAITING_MAX);
         let (putter, taker) = relay(1 << capacity.ilog2());
+        let socket = (fd, identity(fd)?);
         let mut state = self.lock();
         let serial = state.next_serial;
         state.next_serial = serial.wrapping_add(1);
         let slot = state.outlets.insert(Outlet {
             serial,
             keys: Vec::new(),
+            socket,
+            is_closed: false,
             putter,
             account: account.clone(),
             door: door.clone(),
@@ -229,13 +242,11 @@ impl Hub {
         Ok(Inlet { hub: self.clone(), outlet: OutletKey { slot, serial }, taker })
     }
 
-    /// The flows are the kernel's again; what was on its way has arrived.
+    /// The flows are the kernel's again.
     pub fn close(&self, key: OutletKey) {
         let mut state = self.lock();
         if state.is_open(key) {
             state.disclaim(key.slot);
-            // Before nobody knows any more whose it is.
-            state.poll(self, None);
         }
     }
 
@@ -290,7 +301,13 @@ impl Hub {
         let mut state = self.lock();
         // The next look will show what came of it.
         let _ = state.port.ring_doorbell();
+        state.filling.await_space();
         state.watch_flights(self);
+    }
+
+    /// The caller has found nothing, and may wait elsewhere for the descriptor.
+    pub fn await_space(&self) {
+        self.lock().filling.await_space();
     }
 
     /// Has sends looked at again that have not ended.
@@ -412,6 +429,7 @@ impl State {
     fn refresh(&mut self, hub: &Hub) {
         self.refreshed = Instant::now();
         let changes = self.ways.refresh();
+        self.sweep();
         hub.generation.fetch_add(1, Ordering::AcqRel);
         if changes.addresses || changes.links {
             self.localize(hub);
@@ -422,6 +440,21 @@ impl State {
     pub fn refresh_if_due(&mut self, hub: &Hub, now: Instant) {
         if now.saturating_duration_since(self.refreshed) >= REFRESH_INTERVAL {
             self.refresh(hub);
+        }
+    }
+
+    /// Looks for sockets that were closed without a word: nobody gets what is sent to them, so that
+    /// the kernel had better say so. A few at a time.
+    fn sweep(&mut self) {
+        for _ in 0..SWEPT_TOGETHER {
+            let slot = self.swept;
+            self.swept = if slot + 1 < self.outlets.capacity() { slot + 1 } else { 0 };
+            let Some(outlet) = self.outlets.get_mut(slot) else { continue };
+            let (fd, known) = outlet.socket;
+            if !outlet.is_closed && identity(fd) != Ok(known) {
+                outlet.is_closed = true;
+                self.disclaim(slot);
+            }
         }
     }
 

@@ -85,6 +85,9 @@ impl Inlets {
 
     /// Asks to be told of what comes next; `false`: there is something by now.
     pub fn wait_for_more(&mut self) -> bool {
+        for inlet in &self.inlets {
+            inlet.hub.await_space();
+        }
         // All of them have to be asked.
         self.inlets.iter_mut().fold(true, |is_empty, inlet| inlet.taker.wait_for_more() & is_empty)
     }
@@ -110,8 +113,7 @@ impl Inlets {
     /// Makes the program the holder of the next datagram. `None`: there is none.
     pub fn receive(&mut self, ask: &Ask, socket: &Socket) -> Option<Result<Received>> {
         let (number, arrival) = self.take()?;
-        let hub = self.inlets[number].hub.clone();
-        Some(self.give(&hub, &arrival, ask, socket))
+        Some(self.give(&self.inlets[number].hub, &arrival, ask, socket))
     }
 
     fn give(&self, hub: &Hub, arrival: &Arrival, ask: &Ask, socket: &Socket) -> Result<Received> {

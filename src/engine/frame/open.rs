@@ -42,6 +42,9 @@ pub fn open_flow(
     if region.frame_bytes().is_none() {
         return Err(refusal(Errno::EINVAL, "dma_alloc has not made the area for it"));
     }
+    if internet::namespace(fd) != internet::own_namespace() {
+        return Err(refusal(Errno::EOPNOTSUPP, "the socket is of another network namespace"));
+    }
     let local = internet::local_address(fd).map_err(refused_by("no address"))?;
     if local.port() == 0 {
         return Err(refusal(Errno::EADDRNOTAVAIL, "the socket is not bound to a port"));
