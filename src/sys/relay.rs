@@ -86,6 +86,16 @@ impl<T: Copy + Send> Putter<T> {
         self.put.wrapping_sub(self.taken_seen) < capacity
     }
 
+    /// Whether so many values wait that the taker has enough to do.
+    pub fn is_crowded(&mut self) -> bool {
+        let enough = self.shared.slots.len() as u32 / 16;
+        if self.put.wrapping_sub(self.taken_seen) < enough {
+            return false;
+        }
+        self.taken_seen = self.shared.taken.0.load(Ordering::Acquire);
+        self.put.wrapping_sub(self.taken_seen) >= enough
+    }
+
     /// Puts a value, which the taker sees after [`Putter::publish`]. `false`: there is no room.
     pub fn put(&mut self, value: T) -> bool {
         if !self.has_room() {

@@ -20,6 +20,8 @@ impl State {
             if self.port.receive(&mut segments) == 0 {
                 break;
             }
+            // What they begin with is not in the cache: it comes while others are looked at.
+            segments.iter().for_each(|segment| span(hub, segment).prefetch());
             let mut rest = segments.as_slice();
             while let Some(last) = rest.iter().position(|segment| !segment.more) {
                 let (packet, after) = rest.split_at(last + 1);
@@ -31,6 +33,11 @@ impl State {
             }
             // The kernel keeps on receiving while the program works on this.
             self.filling.fill(&mut *self.port);
+            if std::mem::take(&mut self.is_crowded) {
+                // To take in what nobody has room for would be work for nothing: the port drops it
+                // for less.
+                break;
+            }
         }
         self.segments = segments;
     }

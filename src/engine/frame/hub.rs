@@ -72,6 +72,8 @@ pub(super) struct State {
     /// The outlet that is looked at next.
     swept: usize,
     has_timer: bool,
+    /// Somebody has been given more than it gets done with.
+    pub is_crowded: bool,
     /// Packets that no socket got: damaged, not understood, or without room.
     pub dropped: u64,
 }
@@ -144,6 +146,7 @@ impl Hub {
             refreshed: Instant::now(),
             swept: 0,
             has_timer: false,
+            is_crowded: false,
             dropped: 0,
         };
         let hub = Arc::new(Self {
@@ -377,8 +380,10 @@ impl State {
         let has_share = outlet.account.is_whole_area() || outlet.account.left_bytes() >= bytes;
         if has_share && outlet.putter.put(arrival) {
             outlet.account.add(bytes);
+            self.is_crowded |= outlet.putter.is_crowded();
             self.touch(slot);
         } else {
+            self.is_crowded = true;
             self.dropped += 1;
             drop_place(hub, &hub.region, arrival.place);
         }
