@@ -49,6 +49,8 @@ pub(super) struct Outlet {
     account: Arc<Account>,
     door: Arc<Door>,
     reader: Option<(Arc<Mailbox>, Key)>,
+    /// It is told of all that arrives, not only when it waits.
+    is_edge: bool,
     /// Numbers of sends that have ended since the reader was told last.
     pub completed: Vec<u64>,
     is_touched: bool,
@@ -233,6 +235,7 @@ impl Hub {
             account: account.clone(),
             door: door.clone(),
             reader: None,
+            is_edge: false,
             completed: Vec::new(),
             is_touched: false,
         });
@@ -280,6 +283,14 @@ impl Hub {
         }
     }
 
+    /// Whether the reader is told each time that something arrives.
+    pub fn set_edge(&self, key: OutletKey, is_edge: bool) {
+        let mut state = self.lock();
+        if state.is_open(key) {
+            state.outlets[key.slot].is_edge = is_edge;
+        }
+    }
+
     /// Takes in what has arrived and what was sent, and tells those it is for. `reader` is the
     /// channel that is looking, if one is: it need not be woken.
     pub fn poll(&self, reader: Option<&Arc<Mailbox>>) {
@@ -313,9 +324,11 @@ impl Hub {
         self.lock().filling.await_space();
     }
 
-    /// Has sends looked at again that have not ended.
-    pub fn watch_flights(&self) {
-        self.lock().watch_flights(self);
+    /// Has sends looked at again that have not ended; whether there are any.
+    pub fn watch_flights(&self) -> bool {
+        let mut state = self.lock();
+        state.watch_flights(self);
+        !state.flights.is_empty()
     }
 }
 
@@ -414,7 +427,8 @@ impl State {
         for slot in std::mem::take(&mut self.touched) {
             let outlet = &mut self.outlets[slot];
             outlet.is_touched = false;
-            let has_arrived = outlet.putter.is_unpublished() && outlet.putter.publish();
+            let is_new = outlet.putter.is_unpublished();
+            let has_arrived = is_new && outlet.putter.publish() | outlet.is_edge;
             if has_arrived {
                 outlet.door.knock();
             }

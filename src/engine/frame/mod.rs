@@ -53,6 +53,8 @@ pub struct Frames {
     dirty: Vec<Key>,
     /// Sockets that had no room to receive into.
     starved: Vec<Key>,
+    /// Sends may be on their way.
+    has_flights: bool,
 }
 
 struct Connection {
@@ -190,6 +192,7 @@ impl Frames {
     fn flush(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         for key in std::mem::take(&mut self.dirty) {
             if let Some(connection) = self.connections.get_mut(key) {
+                self.has_flights = true;
                 connection.is_dirty = connection.flush(key, poll, notices)?;
                 if connection.is_dirty {
                     self.dirty.push(key);
@@ -229,6 +232,7 @@ impl Engine for Frames {
         };
         for (hub, outlet) in flow.legs() {
             hub.set_reader(*outlet, Some((mailbox.clone(), key)));
+            hub.set_edge(*outlet, edge);
         }
         // What others get by that wakes this channel too: nobody collects it now.
         inlets.poll(None);
@@ -250,6 +254,7 @@ impl Engine for Frames {
         connection.ready.close(poll);
         for (hub, outlet) in connection.flow.legs() {
             hub.set_reader(*outlet, None);
+            hub.set_edge(*outlet, false);
             self.leave(hub, poll);
         }
         // What is on its way is held by the hub.
@@ -260,6 +265,9 @@ impl Engine for Frames {
     fn set_edge(&mut self, key: Key, edge: bool, poll: &mut PollSet) -> Result<()> {
         let connection = self.connections.get_mut(key).ok_or(Errno::ENOENT)?;
         connection.ready.set_edge(edge, poll)?;
+        for (hub, outlet) in connection.flow.legs() {
+            hub.set_edge(*outlet, edge);
+        }
         if connection.readiness().is_some()
             && let Some(mailbox) = &self.mailbox
         {
@@ -369,8 +377,9 @@ impl Engine for Frames {
     }
 
     fn arm(&mut self) -> Result<()> {
-        for (hub, _) in self.hubs.iter().flatten() {
-            hub.watch_flights();
+        if self.has_flights {
+            let hubs = self.hubs.iter().flatten();
+            self.has_flights = hubs.fold(false, |any, (hub, _)| hub.watch_flights() | any);
         }
         Ok(())
     }
