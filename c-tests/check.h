@@ -26,6 +26,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -216,15 +217,70 @@ static inline int pair_type(enum pair_kind kind)
                                                                        : SOCK_DGRAM;
 }
 
+/* With SIO_C_TEST_NETWORK datagrams of the Internet protocols go over two interfaces instead of the
+ * loopback one: the first socket of a pair is at the near end, where engines that need an interface
+ * can serve it; the second is at the far end, in a namespace of its own. Both go with the process. */
+static pid_t check_far;          /* a process that keeps the far namespace */
+static int check_is_far;         /* where the next socket is to be */
+
+static inline int check_enter(pid_t pid)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d/ns/net", (int)pid);
+    int space = open(path, O_RDONLY | O_CLOEXEC);
+    int answer = space < 0 ? -1 : setns(space, CLONE_NEWNET);
+    close(space);
+    return answer;
+}
+
+static inline int check_has_network(enum pair_kind kind)
+{
+    static const char set_up[] =
+        "ip link set lo up && ip link add near0 type veth peer name far0 netns %d && "
+        "ip addr add 10.9.0.1/24 dev near0 && ip addr add fd09::1/64 dev near0 nodad && "
+        "ip link set near0 up && nsenter -t %d -n sh -c 'ip link set lo up && "
+        "ip addr add 10.9.0.2/24 dev far0 && ip addr add fd09::2/64 dev far0 nodad && "
+        "ip link set far0 up'";
+    if (!(UDP_PAIRS >> kind & 1) || !getenv("SIO_C_TEST_NETWORK"))
+        return 0;
+    if (check_far == 0) {
+        char command[1024], byte = 0;
+        int ready[2];
+        CHECK(pipe2(ready, O_CLOEXEC) == 0);
+        CHECK((check_far = fork()) >= 0);
+        if (check_far == 0) {
+            prctl(PR_SET_PDEATHSIG, SIGKILL);
+            byte = unshare(CLONE_NEWNET) == 0;
+            if (write(ready[1], &byte, 1) == 1)
+                for (;;)
+                    pause();
+            _exit(0);
+        }
+        if (read(ready[0], &byte, 1) != 1 || !byte || unshare(CLONE_NEWNET) == -1)
+            check_skip("no network namespace");
+        close(ready[0]);
+        close(ready[1]);
+        snprintf(command, sizeof command, set_up, (int)check_far, (int)check_far);
+        if (system(command) != 0)
+            check_skip("no pair of interfaces");
+    }
+    return 1;
+}
+
 /* An unconnected socket. */
 static inline int socket_new(enum pair_kind kind)
 {
+    int is_far = check_has_network(kind) && check_is_far;
+    int near = is_far ? open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC) : -1;
+    CHECK(!is_far || check_enter(check_far) == 0);
     int sock = socket(pair_family(kind), pair_type(kind) | SOCK_CLOEXEC, 0);
     CHECK(sock >= 0);
+    CHECK(!is_far || (setns(near, CLONE_NEWNET) == 0 && close(near) == 0));
     return sock;
 }
 
-/* Binds to a free port of the loopback interface, or to a free abstract Unix address. */
+/* Binds to a free port of the loopback interface (or of the network above), or to a free abstract
+ * Unix address. */
 static inline int socket_bind(int sock, enum pair_kind kind, struct sockaddr_storage *address,
                               socklen_t *length)
 {
@@ -233,9 +289,15 @@ static inline int socket_bind(int sock, enum pair_kind kind, struct sockaddr_sto
     *length = sizeof(sa_family_t);
     if (pair_family(kind) == AF_INET) {
         ((struct sockaddr_in *)(void *)address)->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (check_has_network(kind))
+            inet_pton(AF_INET, check_is_far ? "10.9.0.2" : "10.9.0.1",
+                      &((struct sockaddr_in *)(void *)address)->sin_addr);
         *length = sizeof(struct sockaddr_in);
     } else if (pair_family(kind) == AF_INET6) {
         ((struct sockaddr_in6 *)(void *)address)->sin6_addr = in6addr_loopback;
+        if (check_has_network(kind))
+            inet_pton(AF_INET6, check_is_far ? "fd09::2" : "fd09::1",
+                      &((struct sockaddr_in6 *)(void *)address)->sin6_addr);
         *length = sizeof(struct sockaddr_in6);
     }
     if (bind(sock, (struct sockaddr *)address, *length) == -1)
@@ -290,9 +352,11 @@ static inline void pair_open(enum pair_kind kind, int pair[2])
             CHECK(setsockopt(pair[i], IPPROTO_TCP, TCP_NODELAY, &one, sizeof one) == 0);
     } else {
         for (int i = 0; i < 2; i++) {
+            check_is_far = i;
             pair[i] = socket_new(kind);
             CHECK(socket_bind(pair[i], kind, &address[i], &length[i]) == 0);
         }
+        check_is_far = 0;
         for (int i = 0; i < 2; i++)
             CHECK(connect(pair[i], (struct sockaddr *)&address[!i], length[!i]) == 0);
     }

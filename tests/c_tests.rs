@@ -12,27 +12,49 @@ use common::{Compile, PROGRAM_LIMIT, in_parallel, modified, say};
 struct Setting {
     name: &'static str,
     variables: &'static [(&'static str, &'static str)],
+    special: Special,
+}
+
+/// What is different besides.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Special {
+    Nothing,
     /// io_uring is refused to the program, as it is in many containers.
-    denied: bool,
+    Denied,
     /// Every channel is made with `EC_SINGLE`: for programs without threads.
-    single: bool,
+    Single,
+    /// Datagrams go over interfaces of the test's own: for programs that send some.
+    Network,
 }
 
 const SETTINGS: &[Setting] = &[
     Setting {
         name: "io_uring",
         variables: &[("SIO_ENGINE", "io_uring")],
-        denied: false,
-        single: false,
+        special: Special::Nothing,
     },
     Setting {
         name: "single",
         variables: &[("SIO_ENGINE", "io_uring"), ("CHECK_SINGLE", "1")],
-        denied: false,
-        single: true,
+        special: Special::Single,
     },
-    Setting { name: "epoll", variables: &[("SIO_ENGINE", "epoll")], denied: false, single: false },
-    Setting { name: "denied", variables: &[], denied: true, single: false },
+    Setting { name: "epoll", variables: &[("SIO_ENGINE", "epoll")], special: Special::Nothing },
+    Setting { name: "denied", variables: &[], special: Special::Denied },
+    Setting {
+        name: "af_xdp",
+        variables: &[("SIO_ENGINE", "af_xdp,io_uring,epoll"), ("SIO_C_TEST_NETWORK", "1")],
+        special: Special::Network,
+    },
+];
+
+/// Tests that af_xdp cannot pass, and why.
+const NOT_FOR_NETWORK: &[(&str, &str)] = &[
+    ("async_io_notify-associated", "polls the kernel's socket, which does not see the data"),
+    ("ec_add_socket-datagram_error", "opens the other end once more, in this namespace"),
+    ("ec_add_socket-message_size", "fragments come by the kernel, in another order"),
+    ("sio_detach-purges", "blocks of more than a frame"),
+    ("sio_info-counters", "polls the kernel's socket, which does not see the data"),
+    ("sio_send-message_too_long", "blocks of more than a frame"),
 ];
 
 /// Not a test but the tool that refuses io_uring.
@@ -59,7 +81,11 @@ fn every_c_test_with_every_engine() {
     let runs: Vec<(&PathBuf, &Setting)> = settings
         .iter()
         .flat_map(|setting| programs.iter().map(move |program| (program, *setting)))
-        .filter(|(program, setting)| !setting.single || is_for_one_thread(program))
+        .filter(|(program, setting)| match setting.special {
+            Special::Single => is_for_one_thread(program),
+            Special::Network => is_for_network(&common::stem(program)),
+            _ => true,
+        })
         .collect();
     let results = in_parallel(&runs, |(program, setting)| run(program, setting));
     let skipped = results.iter().filter(|result| matches!(result, Ok(false))).count();
@@ -94,9 +120,24 @@ fn tool() -> PathBuf {
     common::scratch("c-tests").join(TOOL)
 }
 
+/// Whether a test sends datagrams of the Internet protocols, and can do so over interfaces.
+fn is_for_network(name: &str) -> bool {
+    const WORDS: [&str; 6] =
+        ["UDP4", "UDP6", "UDP_PAIRS", "DATAGRAM_PAIRS", "MESSAGE_PAIRS", "ALL_PAIRS"];
+    let text = common::read(&common::root().join("c-tests").join(format!("{name}.c")));
+    let has_word = WORDS.iter().any(|word| text.contains(word));
+    has_word && !NOT_FOR_NETWORK.iter().any(|(test, _)| *test == name)
+}
+
 /// Seccomp filters may be forbidden: then io_uring cannot be refused to a program here.
 fn possible(setting: &Setting) -> bool {
-    if !setting.denied {
+    if setting.special == Special::Network
+        && let Err(reason) = common::network::Network::new(1)
+    {
+        common::skip("the runs with af_xdp", &reason);
+        return false;
+    }
+    if setting.special != Special::Denied {
         return true;
     }
     match common::finish(Command::new(tool()).arg("true")) {
@@ -112,7 +153,7 @@ fn possible(setting: &Setting) -> bool {
 fn run(program: &Path, setting: &Setting) -> Result<bool, String> {
     let name = common::stem(program);
     let log = common::scratch("c-tests-output").join(format!("{name}.{}", setting.name));
-    let mut command = if setting.denied {
+    let mut command = if setting.special == Special::Denied {
         let mut command = common::with_library(&tool());
         command.args(["--errno", "EPERM"]).arg(program);
         command
