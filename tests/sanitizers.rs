@@ -12,6 +12,8 @@ use common::{Compile, Outcome, in_parallel, say, skip};
 
 /// Programs of `c-tests/` that several threads take part in.
 const PROGRAMS: &[&str] = &[
+    "aio_cancel-list",
+    "aio_suspend-pipe",
     "ec_add_sem-hands_over",
     "ec_destroy-waiters",
     "ec_post-hands_over",
@@ -22,8 +24,14 @@ const PROGRAMS: &[&str] = &[
 ];
 
 /// More of them, for which valgrind is too slow.
-const LONG_PROGRAMS: &[&str] =
-    &["sio_complete-threads", "sio_recv-threads", "sio_reserve-threads", "sio_send-threads"];
+const LONG_PROGRAMS: &[&str] = &[
+    "aio-many_threads",
+    "aio_suspend-threads",
+    "sio_complete-threads",
+    "sio_recv-threads",
+    "sio_reserve-threads",
+    "sio_send-threads",
+];
 
 /// What a program's own mistake looks like: memory is changed after it was handed over.
 const RACE: &str = r#"

@@ -219,7 +219,7 @@ impl Queue {
         if state.devices.has_errands() {
             device::ring();
         }
-        self.lanes.store(state.lanes.len(), Ordering::Release);
+        self.lanes.swap(state.lanes.len(), Ordering::Release);
         let me = thread_mark();
         let has_news = std::mem::take(&mut state.has_news);
         let Sleepers { leader, followers } = state.sleepers;

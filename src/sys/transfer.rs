@@ -109,6 +109,10 @@ pub fn write(fd: RawFd, memory: Memory) -> Result<usize> {
     check(unsafe { libc::syscall(libc::SYS_write, fd, memory.address, memory.length) })
 }
 
+/// As wide as a register: the last argument of a call stands in memory, and who watches sees the
+/// other half of an `i32` there, which nobody has written.
+const NOWAIT: i64 = libc::RWF_NOWAIT as i64;
+
 /// Reads what is there: `EAGAIN` if nothing is, `EOPNOTSUPP` if this file cannot say so.
 pub fn read_now(fd: RawFd, memory: Memory, offset: i64) -> Result<usize> {
     let piece = memory.piece();
@@ -121,7 +125,7 @@ pub fn read_now(fd: RawFd, memory: Memory, offset: i64) -> Result<usize> {
             1usize,
             offset,
             if offset < 0 { -1i64 } else { 0 },
-            libc::RWF_NOWAIT,
+            NOWAIT,
         )
     })
 }
@@ -138,7 +142,7 @@ pub fn write_now(fd: RawFd, memory: Memory, offset: i64) -> Result<usize> {
             1usize,
             offset,
             if offset < 0 { -1i64 } else { 0 },
-            libc::RWF_NOWAIT,
+            NOWAIT,
         )
     })
 }

@@ -184,7 +184,7 @@ impl Backend for Threads {
     fn reap(&mut self, ended: &mut Vec<(u32, Result<usize>)>) -> bool {
         let count = self.ended.len().min(ENDED_MAX);
         ended.extend(self.ended.drain(..count));
-        self.has_ended.store(!self.ended.is_empty(), Ordering::Release);
+        self.has_ended.swap(!self.ended.is_empty(), Ordering::Release);
         false
     }
 
@@ -213,7 +213,7 @@ impl Backend for Threads {
 
     fn put(&mut self, index: u32, outcome: Result<usize>) {
         self.ended.push((index, outcome));
-        self.has_ended.store(true, Ordering::Release);
+        self.has_ended.swap(true, Ordering::Release);
     }
 
     fn ready(&mut self, serial: u64) -> Option<u32> {
