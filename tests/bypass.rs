@@ -130,11 +130,7 @@ fn runs_reach_each_other() {
         &mut sio_run(&["--explain", "--local-bypass", python, "-c", CLIENT, &port]),
     );
     assert_eq!(inside.code(), Some(0), "{}", inside.output);
-    assert!(
-        inside.output.contains("TCP: 1 ends of connections bypassed it\n"),
-        "{}",
-        inside.output
-    );
+    assert!(inside.output.contains("TCP: 1 end of connections bypassed it\n"), "{}", inside.output);
     // A child that is switched off, and one that is not run this way, are served as ever.
     let outside = outcome("outside", Command::new(python).args(["-c", CLIENT, &port]));
     assert_eq!(outside.code(), Some(0), "{}", outside.output);

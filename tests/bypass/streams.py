@@ -17,7 +17,7 @@ import termios
 import threading
 import time
 
-LATER = 0.05
+LATER = 0.1
 SIOCATMARK = 0x8905
 CASES = []
 

@@ -75,7 +75,8 @@ impl Bypass {
     pub fn tell(&self) -> String {
         let counts = self.kernel.tally(self.group.number());
         let joined = counts.joined.saturating_sub(self.of_trial);
-        let mut text = format!("TCP: {joined} ends of connections bypassed it");
+        let ends = if joined == 1 { "end" } else { "ends" };
+        let mut text = format!("TCP: {joined} {ends} of connections bypassed it");
         if counts.by_tcp > 0 {
             text += &format!(
                 "; {} did not: the other end is not run this way, or the connection began with data",
