@@ -1,0 +1,234 @@
+//! sio-bench-udp: programs that receive small datagrams, one after the other on the same pair of
+//! interfaces and from the same sender, and what each datagram costs them and the kernel.
+//!
+//!     sio-bench-udp [--quick] [--rounds N] [--programs DIRECTORY]
+//!
+//! Needs root: it makes two network namespaces, which it removes again. The processor time of
+//! softirqs is what the kernel counts in its ticks, for the whole machine: nothing else should run.
+
+#[path = "../runner/system.rs"]
+#[allow(dead_code)] // the runner of the other cases needs more
+mod system;
+
+mod network;
+mod sender;
+mod table;
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use network::Network;
+use sender::Sender;
+use table::{Sample, Series};
+
+/// The first one; a program that was ended may keep its own for a moment.
+const PORT: u16 = 5300;
+/// As many as every program can take, so that what one costs is compared and not what is lost.
+const PACED_PER_SECOND: u64 = 200_000;
+
+struct Variant {
+    name: &'static str,
+    program: &'static str,
+    environment: &'static [(&'static str, &'static str)],
+}
+
+const VARIANTS: &[Variant] = &[
+    Variant { name: "recvmmsg", program: "receive_mmsg", environment: &[] },
+    Variant { name: "io_uring multishot", program: "sio-bench-udp-uring", environment: &[] },
+    Variant {
+        name: "libsio, io_uring",
+        program: "receive_udp_sio",
+        environment: &[("SIO_ENGINE", "io_uring"), ("SIO_REQUIRE", "1")],
+    },
+    Variant {
+        name: "libsio, AF_XDP",
+        program: "receive_udp_sio",
+        environment: &[("SIO_ENGINE", "af_xdp"), ("SIO_REQUIRE", "1")],
+    },
+    Variant { name: "AF_XDP rings", program: "sio-bench-udp-rings", environment: &[] },
+];
+
+struct Arguments {
+    window: Duration,
+    rounds: usize,
+    programs: PathBuf,
+}
+
+fn arguments() -> Result<Arguments, String> {
+    let own = std::env::current_exe().map_err(|error| error.to_string())?;
+    let programs = own.parent().map(PathBuf::from).unwrap_or_default();
+    let mut found = Arguments { window: Duration::from_secs(2), rounds: 0, programs };
+    let mut words = std::env::args().skip(1);
+    let mut quick = false;
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        match word.as_str() {
+            "--quick" => quick = true,
+            "--rounds" => found.rounds = value()?.parse().map_err(|_| "--rounds N")?,
+            "--programs" => found.programs = value()?.into(),
+            _ => return Err(format!("unknown option {word}")),
+        }
+    }
+    if quick {
+        found.window = Duration::from_millis(700);
+    }
+    if found.rounds == 0 {
+        found.rounds = if quick { 1 } else { 5 };
+    }
+    Ok(found)
+}
+
+/// A program that receives; it ends with the value.
+struct Receiver {
+    child: Child,
+    counter: File,
+}
+
+impl Receiver {
+    fn start(
+        variant: &Variant,
+        arguments: &Arguments,
+        network: &Network,
+        port: u16,
+        processor: Option<usize>,
+    ) -> Result<Self, String> {
+        let counter = network.counter().map_err(|error| format!("the counter: {error}"))?;
+        let path = arguments.programs.join(variant.program);
+        let space = network.open_near().map_err(|error| error.to_string())?;
+        let mut command = Command::new(&path);
+        command.args([network::NEAR, &port.to_string()]).arg(network.counter_path());
+        command.envs(variant.environment.iter().copied()).stdout(Stdio::null());
+        // SAFETY: three system calls, no memory is allocated.
+        unsafe {
+            command.pre_exec(move || {
+                system::end_with_parent()?;
+                network::enter(&space)?;
+                processor.map_or(Ok(()), |one| system::stay_on(&[one]))
+            });
+        }
+        let child = command.spawn().map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(Self { child, counter })
+    }
+
+    fn received(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.counter.read_exact_at(&mut bytes, 0).map_or(0, |()| u64::from_ne_bytes(bytes))
+    }
+
+    /// Waits until it receives, or says why it does not.
+    fn await_first(&mut self) -> Result<(), String> {
+        let end = Instant::now() + Duration::from_secs(5);
+        while self.received() == 0 {
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(format!("ended: {status}"));
+            }
+            if Instant::now() > end {
+                return Err("receives nothing".to_owned());
+            }
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn measure(
+    variant: &Variant,
+    arguments: &Arguments,
+    network: &Network,
+    sender: &Sender,
+    per_second: u64,
+    port: u16,
+    processor: Option<usize>,
+) -> Result<Sample, String> {
+    sender.aim(port);
+    sender.pace(1000);
+    let mut receiver = Receiver::start(variant, arguments, network, port, processor)?;
+    receiver.await_first()?;
+    sender.pace(per_second);
+    // The first salvo takes a while to begin.
+    sleep(arguments.window / 4);
+    let cpu_time = || system::cpu_time(receiver.child.id()).map_err(|error| error.to_string());
+    let begin = Instant::now();
+    let before = (receiver.received(), cpu_time()?, softirq_time());
+    sleep(arguments.window);
+    let after = (receiver.received(), cpu_time()?, softirq_time());
+    let seconds = begin.elapsed().as_secs_f64();
+    sender.pace(0);
+    Ok(Sample {
+        received: (after.0 - before.0) as f64 / seconds,
+        own: (after.1 - before.1).as_secs_f64() / seconds,
+        softirq: (after.2 - before.2).as_secs_f64() / seconds,
+    })
+}
+
+/// What all processors have spent on packets outside of any process, as proc_stat(5) has it.
+fn softirq_time() -> Duration {
+    const SOFTIRQ: usize = 7;
+    // SAFETY: no pointers.
+    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1) as f64;
+    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let field = text.lines().next().and_then(|line| line.split_whitespace().nth(SOFTIRQ));
+    let count: f64 = field.and_then(|field| field.parse().ok()).unwrap_or(0.0);
+    Duration::from_secs_f64(count / ticks)
+}
+
+fn run(arguments: &Arguments) -> Result<String, String> {
+    let processors = system::processors();
+    let (first, second) = match processors.as_slice() {
+        [first, second, ..] => (Some(*first), Some(*second)),
+        _ => (None, None),
+    };
+    let network = Network::new()?;
+    let sender = Sender::start(&network, first)?;
+    let mut tables = String::new();
+    let mut ports = PORT..;
+    for (title, per_second) in [("as fast as it goes", u64::MAX), ("paced", PACED_PER_SECOND)] {
+        let mut series: Vec<Series> =
+            VARIANTS.iter().map(|variant| Series::new(variant.name)).collect();
+        for round in 0..arguments.rounds {
+            for turn in 0..VARIANTS.len() {
+                let index = (turn + round) % VARIANTS.len();
+                let variant = &VARIANTS[index];
+                let port = ports.next().unwrap_or(PORT);
+                match measure(variant, arguments, &network, &sender, per_second, port, second) {
+                    Ok(sample) => series[index].samples.push(sample),
+                    Err(reason) => series[index].failure = Some(reason),
+                }
+            }
+        }
+        tables += &table::render(title, &series);
+    }
+    Ok(tables)
+}
+
+fn main() -> ExitCode {
+    let arguments = match arguments() {
+        Ok(arguments) => arguments,
+        Err(message) => {
+            eprintln!("sio-bench-udp: {message}");
+            return ExitCode::from(2);
+        }
+    };
+    match run(&arguments) {
+        Ok(tables) => {
+            println!("{tables}");
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            eprintln!("sio-bench-udp: {reason}");
+            ExitCode::from(77)
+        }
+    }
+}
