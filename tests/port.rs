@@ -334,6 +334,32 @@ fn refusals_tell_their_causes() {
     });
 }
 
+#[test]
+fn sio_probe_tells_of_interfaces() {
+    let Some(network) = network("what sio-probe tells of interfaces", 2) else { return };
+    let mut command = Network::command(&network.near, env!("CARGO_BIN_EXE_sio-probe"));
+    let text = common::output(&mut command).expect("sio-probe");
+    if text.contains("af_xdp: does not work") {
+        return skip("what sio-probe tells of interfaces", "AF_XDP is refused");
+    }
+    let line = |name: &str| {
+        let begin = format!("  interface {name} ");
+        text.lines().find(|line| line.starts_with(&begin)).unwrap_or_default()
+    };
+    assert!(line("near0").ends_with("2 queues"), "{text}");
+    assert!(line("lo").contains("loopback"), "{text}");
+    let mut command = Network::command(&network.near, env!("CARGO_BIN_EXE_sio-probe"));
+    let json = common::output(command.arg("--json")).expect("sio-probe");
+    let found: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let interfaces = found["engines"]
+        .as_array()
+        .and_then(|engines| engines.iter().find(|engine| engine["name"] == "af_xdp"))
+        .map(|engine| engine["interfaces"].clone())
+        .expect("the engine");
+    let near0 = interfaces.as_array().and_then(|all| all.iter().find(|one| one["name"] == "near0"));
+    assert_eq!(near0.expect("the interface")["queues"], 2);
+}
+
 /// The part of the next test that is killed: it holds the flow and does nothing.
 #[test]
 fn child_that_holds_a_flow() {

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 use sio::api::engines::{Capability, KINDS, Kind, Support};
+use sio::port::af_xdp::{Verdict, survey};
 
 const HELP: &str = "\
 usage: sio-probe [--json]
@@ -65,6 +66,12 @@ fn capabilities(kind: Kind) -> Vec<Capability> {
     if kind.check().is_ok() { kind.capabilities() } else { Vec::new() }
 }
 
+/// The network interfaces, for an engine that works on one.
+fn interfaces(kind: Kind) -> Vec<Verdict> {
+    let works = kind == Kind::AfXdp && kind.check().is_ok();
+    if works { survey().unwrap_or_default() } else { Vec::new() }
+}
+
 fn as_text() -> String {
     let mut text = String::new();
     for kind in KINDS {
@@ -76,6 +83,14 @@ fn as_text() -> String {
         for Capability { name, support, note } in capabilities(kind) {
             let note = if note.is_empty() { String::new() } else { format!(" ({note})") };
             text += &format!("  {name:<24} {}{note}\n", level(support));
+        }
+        for Verdict { interface, queues } in interfaces(kind) {
+            let verdict = match queues {
+                Ok(1) => "1 queue".to_string(),
+                Ok(count) => format!("{count} queues"),
+                Err(refusal) => format!("no ({})", refusal.cause),
+            };
+            text += &format!("  interface {interface:<14} {verdict}\n");
         }
     }
     text
@@ -105,5 +120,16 @@ fn engine(kind: Kind) -> Value {
         "error": refusal.as_ref().map(|refusal| format!("{:?}", refusal.errno)),
         "cause": refusal.as_ref().map(|refusal| &refusal.cause),
         "capabilities": capabilities,
+        "interfaces": interfaces(kind).into_iter().map(interface).collect::<Vec<Value>>(),
+    })
+}
+
+fn interface(verdict: Verdict) -> Value {
+    let refusal = verdict.queues.as_ref().err();
+    json!({
+        "name": verdict.interface,
+        "queues": verdict.queues.as_ref().ok(),
+        "errno": refusal.map(|refusal| refusal.errno as i32),
+        "cause": refusal.map(|refusal| &refusal.cause),
     })
 }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 pub use self::classifier::{Classifier, Frames, MAPS};
 pub use self::instructions::{COMPILER, INSTRUCTIONS};
-pub use self::refusal::check;
+pub use self::refusal::{Verdict, check, survey};
 
 use self::refusal::{area_too_small, attach_refused, bind_refused, interface_refused, refused};
 use super::link::{self, Interface};

@@ -1,7 +1,8 @@
 //! Why AF_XDP does not serve, in words.
 
 use crate::error::{Errno, Refusal, Result};
-use crate::port::link::Interface;
+use crate::port::link::{self, Interface};
+use crate::sys::interface::receive_queues;
 use crate::sys::xdp;
 
 fn refusal(errno: Errno, name: &str, cause: &str) -> Refusal {
@@ -37,6 +38,29 @@ pub fn interface_refused(interface: &Interface) -> std::result::Result<(), Refus
         return Err(program_there(name));
     }
     Ok(())
+}
+
+/// What can be said about an interface without touching it.
+pub struct Verdict {
+    pub interface: String,
+    /// Its receive queues, or why it is of no use now.
+    pub queues: std::result::Result<u32, Refusal>,
+}
+
+/// The interfaces that this process sees. What the driver thinks of it shows when it is tried.
+pub fn survey() -> Result<Vec<Verdict>> {
+    Ok(link::interfaces()?.iter().map(verdict).collect())
+}
+
+fn verdict(interface: &Interface) -> Verdict {
+    let name = interface.name.as_str();
+    let queues = interface_refused(interface).and_then(|()| {
+        if !interface.is_up {
+            return Err(refusal(Errno::ENETDOWN, name, "the interface is down"));
+        }
+        receive_queues(name).map_err(|errno| refused(errno, name))
+    });
+    Verdict { interface: interface.name.clone(), queues }
 }
 
 fn program_there(name: &str) -> Refusal {
