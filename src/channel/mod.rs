@@ -7,6 +7,7 @@
 pub mod bell;
 pub mod event;
 mod fetch;
+mod parting;
 mod queue;
 mod requests;
 mod sockets;
@@ -174,7 +175,15 @@ impl Channel {
             is_anew = true;
             state.settle()?;
         }
+        self.watch_thread(state);
         Ok(is_anew)
+    }
+
+    /// If the ring was asked to watch the poll set just now, that ends with this thread.
+    fn watch_thread(&self, state: &mut State) {
+        if state.poll.has_begun_watch() {
+            parting::remember(&self.me);
+        }
     }
 
     /// The channel as something that an area can call.

@@ -225,7 +225,9 @@ impl<'a> Waiting<'a> {
                 if is_anew {
                     continue;
                 }
-                return self.prepare(&mut state);
+                let step = self.prepare(&mut state);
+                channel.watch_thread(&mut state);
+                return step;
             }
             state.sleepers.appoint();
             // What was fetched is not lost because something else went wrong.

@@ -176,6 +176,10 @@ impl Engine for Checked {
         self.inner.leave(is_readable);
     }
 
+    fn give_up_poll_set(&mut self) -> Result<()> {
+        self.inner.give_up_poll_set()
+    }
+
     fn rest(&mut self, give_up: bool, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         let before = notices.len();
         let answer = self.inner.rest(give_up, poll, notices);

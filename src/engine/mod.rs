@@ -217,6 +217,11 @@ pub trait Engine: Send {
     /// comes then. `is_readable`: it is already.
     fn leave(&mut self, _is_readable: bool) {}
 
+    /// The poll set need not be watched any more. What tells that it is not comes to whoever looks.
+    fn give_up_poll_set(&mut self) -> Result<()> {
+        Ok(())
+    }
+
     /// Nobody waits any more: what is on its way and would make the descriptor readable with
     /// nothing to fetch is taken in. With `give_up` the poll set is not watched any more either.
     fn rest(

@@ -59,6 +59,7 @@ pub struct PollSet {
     /// to since.
     watcher: Option<u64>,
     is_ring_due: bool,
+    has_begun_watch: bool,
     /// Somebody is about to wait: it pays to have the ring watch.
     pub is_awaited: bool,
 }
@@ -85,6 +86,7 @@ impl PollSet {
             is_hot: true,
             watcher: None,
             is_ring_due: false,
+            has_begun_watch: false,
             is_awaited: false,
         })
     }
@@ -151,7 +153,13 @@ impl PollSet {
     /// A ring says from now on when something is ready: once.
     pub fn begin_watch(&mut self) {
         self.watcher = Some(thread_mark());
+        self.has_begun_watch = true;
         self.is_ring_due = false;
+    }
+
+    /// Whether a watch has begun since this was asked last.
+    pub fn has_begun_watch(&mut self) -> bool {
+        std::mem::take(&mut self.has_begun_watch)
     }
 
     /// Whether a ring should watch it, for a thread that may go to sleep soon.

@@ -442,10 +442,14 @@ impl Engine for Uring {
         self.go_out(is_readable);
     }
 
+    fn give_up_poll_set(&mut self) -> Result<()> {
+        self.cancel(POLL)?;
+        self.ring.submit().map(drop)
+    }
+
     fn rest(&mut self, give_up: bool, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         if give_up && poll.is_watched() {
-            self.cancel(POLL)?;
-            self.ring.submit()?;
+            self.give_up_poll_set()?;
         }
         for _ in 0..REST_STEPS_MAX {
             self.look(poll, notices)?;
