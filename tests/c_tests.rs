@@ -52,6 +52,7 @@ const NOT_FOR_NETWORK: &[(&str, &str)] = &[
     ("async_io_notify-associated", "polls the kernel's socket, which does not see the data"),
     ("ec_add_socket-datagram_error", "opens the other end once more, in this namespace"),
     ("ec_add_socket-message_size", "fragments come by the kernel, in another order"),
+    ("ec_create-single_threaded", "the network of the tests has a child keep it"),
     ("sio_detach-purges", "blocks of more than a frame"),
     ("sio_info-counters", "polls the kernel's socket, which does not see the data"),
     ("sio_send-message_too_long", "blocks of more than a frame"),
