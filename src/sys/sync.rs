@@ -43,8 +43,12 @@ impl<T> Mutex<T> {
         Self(imp::Mutex::new(value))
     }
 
+    fn place(&self) -> usize {
+        std::ptr::from_ref(self).cast::<()>() as usize
+    }
+
     fn section(&self) -> Section {
-        Section::begin(std::ptr::from_ref(self).cast::<()>() as usize)
+        Section::begin(self.place())
     }
 
     /// For what a panic leaves whole, because every change is made in one step.
@@ -59,6 +63,15 @@ impl<T> Mutex<T> {
     pub fn lock_sound(&self) -> Option<MutexGuard<'_, T>> {
         let inner = self.0.lock().ok()?;
         Some(MutexGuard { section: self.section(), inner })
+    }
+}
+
+/// Whoever lets go of it last, of something with a count of references, comes after all who have
+/// held it.
+impl<T> Drop for Mutex<T> {
+    #[inline]
+    fn drop(&mut self) {
+        annotate::acquired(self.place());
     }
 }
 
