@@ -146,7 +146,7 @@ impl State {
         }
         // Level-triggered: they stand in the queue until they have been emptied.
         for key in again {
-            self.stand_again(key)?;
+            self.stand_again(key);
         }
         if room.has_timers {
             for event in room.events[..room.count].iter().filter(|event| event.kind == event::TIMER)
@@ -215,7 +215,7 @@ impl State {
             }
             SourceKind::Word(word) => Some(word.event(id, cookie)),
             SourceKind::Semaphore(semaphore) => {
-                if !semaphore.oneshot {
+                if !semaphore.oneshot && semaphore.failure.is_none() {
                     again.push(id);
                 }
                 Some(semaphore.event(id, cookie))

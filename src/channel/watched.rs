@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::source::{Kind as SourceKind, Source};
+use super::source::{Kind as SourceKind, Semaphore, Source};
 use super::state::State;
 use super::words::{self, Listener};
 use crate::engine::{Key, Watch};
@@ -29,13 +29,12 @@ impl State {
     }
 
     /// A source that repeats has been told: what more does it have?
-    pub(super) fn stand_again(&mut self, id: Key) -> Result<()> {
+    pub(super) fn stand_again(&mut self, id: Key) {
         match self.sources.get(id).map(|source| &source.kind) {
             Some(SourceKind::Socket(_)) => self.receivable(id),
-            Some(SourceKind::Semaphore(_)) => self.claim(id)?,
+            Some(SourceKind::Semaphore(_)) => self.claim_again(id),
             _ => {}
         }
-        Ok(())
     }
 
     /// Adds a descriptor, in the ring if the engine can watch it, or else in the poll set.
@@ -140,7 +139,8 @@ impl State {
         let SourceKind::Semaphore(semaphore) = &mut source.kind else {
             return Err(Errno::EINVAL);
         };
-        if source.is_live || semaphore.is_waiting {
+        let failure = semaphore.failure.take();
+        if (source.is_live && failure.is_none()) || semaphore.is_waiting {
             return Ok(());
         }
         if semaphore.claim() {
@@ -148,7 +148,35 @@ impl State {
             return Ok(());
         }
         semaphore.is_waiting = true;
-        self.watch_word(id)
+        let watched = self.watch_word(id);
+        if watched.is_ok() {
+            // It goes on: a failure that nobody has fetched is none any more.
+            self.quiet(id);
+        } else if let Some(semaphore) = self.semaphore(id) {
+            semaphore.is_waiting = false;
+            semaphore.failure = failure;
+            semaphore.give_up();
+        }
+        watched
+    }
+
+    /// The same while events are fetched: those are not lost because a source cannot go on. It
+    /// tells that itself, and waits for nothing until it is armed again.
+    fn claim_again(&mut self, id: Key) {
+        if let Err(errno) = self.claim(id)
+            && let Some(semaphore) = self.semaphore(id)
+        {
+            semaphore.failure = Some(errno);
+            self.stand(id);
+        }
+    }
+
+    /// The semaphore that a source is, if it is one.
+    fn semaphore(&mut self, id: Key) -> Option<&mut Semaphore> {
+        match &mut self.sources.get(id)?.kind {
+            SourceKind::Semaphore(semaphore) => Some(semaphore),
+            _ => None,
+        }
     }
 
     /// Somebody waits on the source's word from now on: the engine, or else a thread of ours.
@@ -238,9 +266,7 @@ impl State {
             (SourceKind::Semaphore(semaphore), _) => {
                 semaphore.is_waiting = false;
                 semaphore.ticket = None;
-                // An error here is the next caller's to see: it claims again.
-                let _ = self.claim(id);
-                return;
+                return self.claim_again(id);
             }
             _ => return,
         }

@@ -4,6 +4,7 @@
 use super::super::event::{self, Event};
 use super::super::words::Ticket;
 use crate::engine::Key;
+use crate::error::Errno;
 use crate::sys::semaphore::Semaphore as System;
 use crate::sys::word::Word;
 
@@ -17,11 +18,20 @@ pub struct Semaphore {
     pub is_waiting: bool,
     /// Where no engine waits for it, a thread of the library does.
     pub ticket: Option<Ticket>,
+    /// Nobody can wait on its word: what stands in the queue is this, and not a unit.
+    pub failure: Option<Errno>,
 }
 
 impl Semaphore {
     pub fn new(semaphore: System, oneshot: bool) -> Self {
-        Self { semaphore, oneshot, is_enlisted: false, is_waiting: false, ticket: None }
+        Self {
+            semaphore,
+            oneshot,
+            is_enlisted: false,
+            is_waiting: false,
+            ticket: None,
+            failure: None,
+        }
     }
 
     /// The word that changes when there is a unit.
@@ -49,9 +59,11 @@ impl Semaphore {
         }
     }
 
-    /// Gives a unit back that nobody has fetched.
+    /// Gives a unit back that nobody has fetched, if there is one.
     pub fn hand_back(&self) {
-        self.semaphore.post();
+        if self.failure.is_none() {
+            self.semaphore.post();
+        }
     }
 
     /// A unit may have come for which we were woken and nobody else was.
@@ -61,9 +73,12 @@ impl Semaphore {
         }
     }
 
-    pub fn event(&self, id: Key, cookie: u64) -> Event {
+    pub fn event(&mut self, id: Key, cookie: u64) -> Event {
         let mut event = Event::new(event::SEM, -1, id, cookie);
         event.pointer = self.semaphore.address();
+        if let Some(errno) = self.failure.take() {
+            event.fail(errno);
+        }
         event
     }
 }
