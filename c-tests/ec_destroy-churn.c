@@ -57,6 +57,9 @@ static void *churn(void *argument)
     for (unsigned i = 0;; i++) {
         uint64_t one = 1;
         int source = source_new(i);
+        /* Before Linux 5.16, and under valgrind, nothing may be able to wait on words. */
+        if (source == -1 && errno == ENOSYS)
+            continue;
         if (source == -1) {
             CHECK(errno == EBADF);
             return argument;

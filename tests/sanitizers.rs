@@ -15,6 +15,7 @@ const PROGRAMS: &[&str] = &[
     "aio_cancel-list",
     "aio_suspend-pipe",
     "ec_add_sem-hands_over",
+    "ec_destroy-churn",
     "ec_destroy-waiters",
     "ec_post-hands_over",
     "ec_wake-waiters",
