@@ -81,11 +81,23 @@ functions! {
     fn timer_delete(id: timer_t) -> c_int;
     fn mq_notify(queue: mqd_t, event: *const sigevent) -> c_int;
     fn pause() -> c_int;
+    fn clone(
+        entry: extern "C" fn(*mut c_void) -> c_int,
+        stack: *mut c_void,
+        flags: c_int,
+        argument: *mut c_void
+    ) -> c_int;
 }
 
 /// Whether there is one: not in a program that was linked without the dynamic loader.
 pub fn has_pause() -> bool {
     !known::pause.address().is_null()
+}
+
+/// The same of clone(2), which the library does not export, but the thread sanitizer: its own takes
+/// a helper that shares our memory for a child with memory of its own.
+pub fn has_clone() -> bool {
+    !known::clone.address().is_null()
 }
 
 /// Run by the loader, before the program and before whatever depends on the library.

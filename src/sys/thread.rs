@@ -6,6 +6,8 @@ use std::mem::MaybeUninit;
 use std::ptr;
 
 use super::annotate;
+#[cfg(not(feature = "model"))]
+use super::next;
 use crate::error::{Errno, Result};
 
 /// While it lives, signals do not reach this thread. A thread inherits the mask of the one that
@@ -106,7 +108,12 @@ pub fn aside<T>(body: impl FnOnce() -> T) -> Result<T> {
     // it uses, goes on when it has gone. Descriptors that it opens are its own.
     let number = unsafe {
         let flags = libc::CLONE_VM | libc::CLONE_VFORK;
-        libc::clone(entry(&argument), stack.top(), flags, argument.cast())
+        let (entry, top, argument) = (entry(&argument), stack.top(), argument.cast());
+        if next::has_clone() {
+            next::clone(entry, top, flags, argument)
+        } else {
+            libc::clone(entry, top, flags, argument)
+        }
     };
     if number < 0 {
         return Err(Errno::last());
