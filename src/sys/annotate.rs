@@ -119,6 +119,31 @@ fn record(is_wanted: bool) {
     ask_valgrind(request::RECORD_STORES, usize::from(is_wanted), 0);
 }
 
+/// What this thread does in between is not what it seems to the thread sanitizer: descriptors of a
+/// helper's own have numbers that are something else here.
+pub fn look_away(is_begin: bool) {
+    type Ignore = unsafe extern "C" fn(file: *const libc::c_char, line: libc::c_int);
+    if !is_watched() || watcher() != SANITIZER {
+        return;
+    }
+    let names = if is_begin {
+        [c"AnnotateIgnoreReadsBegin", c"AnnotateIgnoreWritesBegin"]
+    } else {
+        [c"AnnotateIgnoreWritesEnd", c"AnnotateIgnoreReadsEnd"]
+    };
+    for name in names {
+        // SAFETY: a name that lives for ever.
+        let function = unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) };
+        if !function.is_null() {
+            // SAFETY: the sanitizer's function, which takes the place of the call in a source.
+            unsafe {
+                let ignore = std::mem::transmute::<*mut libc::c_void, Ignore>(function);
+                ignore(c"libsio".as_ptr(), 0);
+            }
+        }
+    }
+}
+
 /// A unit of the program's semaphore was taken without sem_wait(3).
 pub fn semaphore_acquired(semaphore: usize) {
     if is_watched() {

@@ -104,6 +104,7 @@ pub fn aside<T>(body: impl FnOnce() -> T) -> Result<T> {
     let stack = Stack::new()?;
     let mut errand = Errand { body: Some(body), answer: None };
     let argument: *mut Errand<_, _> = &mut errand;
+    annotate::look_away(true);
     // SAFETY: the helper runs on a stack of its own, and this thread, whose thread-local storage
     // it uses, goes on when it has gone. Descriptors that it opens are its own.
     let number = unsafe {
@@ -115,8 +116,10 @@ pub fn aside<T>(body: impl FnOnce() -> T) -> Result<T> {
             libc::clone(entry, top, flags, argument)
         }
     };
+    let refused = Errno::last();
+    annotate::look_away(false);
     if number < 0 {
-        return Err(Errno::last());
+        return Err(refused);
     }
     // Without SIGCHLD at its end it is no child that the program's wait(2) would find.
     // SAFETY: no status is asked for.
