@@ -146,7 +146,7 @@ fn insisting_on_af_xdp<F: Face>() {
     let plain = Area::<F>::new(4096);
     let answer = F::assoc(fd, plain.handle, 0, DMA_ENGINE_AF_XDP);
     match Kind::AfXdp.check() {
-        Ok(()) => assert_eq!(answer, Err(Errno::EOPNOTSUPP)),
+        Ok(()) => assert_eq!(answer, Err(Errno::EPROTONOSUPPORT)),
         Err(refusal) => assert_eq!(answer, Err(refusal.errno)),
     }
     assert_eq!(F::assoc(fd, plain.handle, 0, 0), Ok(()));
