@@ -92,9 +92,10 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> u16 {
-    let listening = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    listening.local_addr().expect("its number").port()
+/// Ports that nobody has: all different, because they are held together.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let listening = [(); N].map(|()| TcpListener::bind(("127.0.0.1", 0)).expect("a port"));
+    listening.each_ref().map(|one| one.local_addr().expect("its number").port())
 }
 
 fn directory(name: &str) -> PathBuf {
@@ -135,7 +136,7 @@ fn redis_serves_its_benchmark() {
     fs::write(&value, content(3 << 20)).expect("a value");
     let stored = value.to_string_lossy().into_owned();
     for mode in modes("redis") {
-        let port = free_port();
+        let [port] = free_ports();
         let port_text = port.to_string();
         let arguments = ["redis-server", "--port", &port_text, "--save", "", "--io-threads", "2"];
         let server = Server::start(mode, &arguments, port, &directory);
@@ -200,7 +201,7 @@ fn memcached_keeps_what_it_is_given() {
     }
     let directory = directory("memcached");
     for mode in modes("memcached") {
-        let port = free_port();
+        let [port] = free_ports();
         let port_text = port.to_string();
         let arguments =
             ["memcached", "-u", "nobody", "-l", "127.0.0.1", "-p", &port_text, "-m", "256"];
@@ -272,7 +273,7 @@ fn nginx_serves_and_proxies_files() {
         skip("nginx with TLS", "openssl makes no certificate");
     }
     for mode in modes("nginx") {
-        let (port, tls, behind) = (free_port(), free_port(), free_port());
+        let [port, tls, behind] = free_ports();
         let text = nginx_configuration(&directory, port, has_tls.then_some(tls), behind);
         let configuration = directory.join("nginx.conf");
         fs::write(&configuration, text).expect("a configuration");
@@ -318,7 +319,7 @@ fn stress_ng_finds_nothing() {
             ("clone", "100"),
         ] {
             let (kind, count) = (format!("--{stressor}"), format!("--{stressor}-ops"));
-            let port = free_port().to_string();
+            let [port] = free_ports().map(|port| port.to_string());
             let port_option = format!("--{stressor}-port");
             let mut arguments =
                 vec!["stress-ng", &kind, "1", &count, operations, "--verify", "-t", "60"];
@@ -341,7 +342,7 @@ fn requests_cost_no_more_system_calls() {
     let directory = directory("calls");
     const REQUESTS: u64 = 3000;
     let count = |prefix: &[&str], name: &str| -> u64 {
-        let port = free_port();
+        let [port] = free_ports();
         let port_text = port.to_string();
         let table = directory.join(name);
         let table_text = table.to_string_lossy().into_owned();
