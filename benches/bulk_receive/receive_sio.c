@@ -3,7 +3,7 @@
  *     receive_sio CONNECTIONS BYTES
  */
 #include "../bench.h"
-#include <sio.h>
+#include "../copies.h"
 
 int main(int argc, char **argv)
 {
@@ -37,11 +37,13 @@ int main(int argc, char **argv)
                 left -= got > 0 ? got : left;
             }
             if (events[i].ev_flags & EC_F_EOF) {
+                count_copies(sock);
                 check(sio_detach(sock), "sio_detach");
                 close(sock);
                 connections--;
             }
         }
     }
+    tell_copies();
     done(requests, bytes);
 }

@@ -4,7 +4,7 @@
  *     send_sio tcp|udp HOST PORT BYTES SECONDS
  */
 #include "../bench.h"
-#include <sio.h>
+#include "../copies.h"
 
 enum { BLOCKS = SEND_AREA_BYTES / SEND_BLOCK_BYTES };
 
@@ -52,5 +52,7 @@ int main(int argc, char **argv)
             bytes += (unsigned long long)events[i].ev_result;
         }
     }
+    count_copies(sock);
+    tell_copies();
     done(sent, bytes);
 }

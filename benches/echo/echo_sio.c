@@ -1,11 +1,15 @@
 /* echo_sio: a TCP echo server with libsio. The block that arrived is the block that is sent back.
+ * A line on stdin asks what was copied.
  *
  *     echo_sio single|shared
  */
 #include "../bench.h"
-#include <sio.h>
+#include "../copies.h"
+#include <poll.h>
 
-enum { AREA_BYTES = 64 << 20 };
+enum { AREA_BYTES = 64 << 20, DESCRIPTORS = 65536 };
+
+static bool open_sockets[DESCRIPTORS];
 
 static void echo(const event_data_t *e)
 {
@@ -21,9 +25,23 @@ static void echo(const event_data_t *e)
         left -= size;
     }
     if (e->ev_errno || (e->ev_flags & EC_F_EOF)) {
+        count_copies(sock);
+        open_sockets[sock] = false;
         sio_detach(sock);
         close(sock);
     }
+}
+
+static void asked(void)
+{
+    char line[16];
+
+    if (read(STDIN_FILENO, line, sizeof line) <= 0)
+        exit(0); /* the runner has gone */
+    for (int sock = 0; sock < DESCRIPTORS; sock++)
+        if (open_sockets[sock])
+            count_copies(sock);
+    tell_copies();
 }
 
 int main(int argc, char **argv)
@@ -37,13 +55,19 @@ int main(int argc, char **argv)
     int listener = listen_and_tell(0);
     check(dma_assoc(listener, area, 0, 0), "dma_assoc");
     check(ec_add_accept(ec, listener, EC_ATTACH | EC_NONBLOCK, 0), "ec_add_accept");
+    check(ec_add_fd(ec, STDIN_FILENO, POLLIN, 0, 0), "ec_add_fd");
     for (;;) {
         int n = check(ec_wait_events(ec, events, BATCH, NULL, NULL), "ec_wait_events");
         for (int i = 0; i < n; i++) {
-            if (events[i].ev_type == EC_EV_RECV)
-                echo(&events[i]);
-            else if (events[i].ev_errno)
-                errx(1, "event %d: %s", events[i].ev_type, strerror(events[i].ev_errno));
+            const event_data_t *e = &events[i];
+            if (e->ev_type == EC_EV_RECV)
+                echo(e);
+            else if (e->ev_type == EC_EV_FD)
+                asked();
+            else if (e->ev_errno)
+                errx(1, "event %d: %s", e->ev_type, strerror(e->ev_errno));
+            else if (e->ev_type == EC_EV_ACCEPT && e->ev_result < DESCRIPTORS)
+                open_sockets[e->ev_result] = true;
         }
     }
 }

@@ -17,7 +17,8 @@ const RECEIVE: u64 = 2;
 const SEND: u64 = 3;
 const BUFFER_BYTES: usize = 16 * 1024;
 const BUFFERS: u16 = 4096;
-const FILES: u32 = 4096;
+/// Connections at a time.
+const FILES: u32 = 16384;
 
 /// Bytes of a buffer that are to go back.
 struct Piece {
@@ -53,9 +54,10 @@ fn send(ring: &mut IoUring, buffers: &Buffers, connection: u32, piece: &Piece) {
 
 fn main() {
     let mut ring = ring::new(4096, 16384);
-    ring.submitter().register_files_sparse(FILES).expect("register_files_sparse");
+    let files = FILES.min(ring::descriptors_allowed());
+    ring.submitter().register_files_sparse(files).expect("register_files_sparse");
     let mut buffers = Buffers::new(&ring, BUFFERS, BUFFER_BYTES);
-    let mut lines: Vec<VecDeque<Piece>> = (0..FILES).map(|_| VecDeque::new()).collect();
+    let mut lines: Vec<VecDeque<Piece>> = (0..files).map(|_| VecDeque::new()).collect();
     let listener = listen_and_tell();
     let accept = opcode::AcceptMulti::new(types::Fd(listener))
         .allocate_file_index(true)

@@ -110,6 +110,15 @@ impl Buffers {
     }
 }
 
+/// How many descriptors the process may have; the table of fixed files cannot be larger.
+pub fn descriptors_allowed() -> u32 {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes to a local.
+    let result = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    check(result, "getrlimit");
+    limit.rlim_cur.min(1 << 20) as u32
+}
+
 fn check(result: i32, call: &str) -> i32 {
     assert!(result >= 0, "{call}: {}", std::io::Error::last_os_error());
     result
