@@ -2,6 +2,7 @@
 //! preloaded, beside fio's own engines; and a program of ours that does the same with less of its
 //! own.
 
+use std::any::Any;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::process::CommandExt;
@@ -9,20 +10,23 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use crate::case::{Sample, Times, variant};
-use crate::events::Cost;
-use crate::program::{Counter, CounterKind, Place, Program, Variant};
-use crate::system;
+use sio_benches::record::{Family, Glance};
+use sio_benches::series::{Layout, Measure, Of, Sample, Wanted};
+use sio_benches::system;
+
+use crate::case::{Case, Times};
+use crate::counter::{Counter, CounterKind};
+use crate::program::{Place, Program, Variant, variant};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Maker {
+enum Maker {
     Fio,
     /// benches/aio.
     Own,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Store {
+enum Store {
     /// On the disk, past the page cache.
     Direct,
     /// In the page cache.
@@ -32,8 +36,8 @@ pub enum Store {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Aio {
-    pub maker: Maker,
+struct Aio {
+    maker: Maker,
     store: Store,
     is_write: bool,
     depth: usize,
@@ -41,11 +45,11 @@ pub struct Aio {
 
 /// What the ratios to the C library are to be.
 #[derive(Clone, Copy)]
-pub struct Goal {
+struct Goal {
     /// Operations per second, at least.
-    pub rate: f64,
+    rate: f64,
     /// Processor time for each, at most.
-    pub cpu: Option<f64>,
+    cpu: Option<f64>,
 }
 
 const BLOCK_BYTES: usize = 4096;
@@ -55,13 +59,13 @@ const MEMORY: &str = "/dev/shm";
 /// What fio does before and after its job is measured with so few operations, and subtracted.
 const FEW: usize = 32;
 
-pub fn cases() -> Vec<Aio> {
-    let mut cases = Vec::new();
+pub fn cases() -> Vec<Box<dyn Case>> {
+    let mut cases: Vec<Box<dyn Case>> = Vec::new();
     for maker in [Maker::Fio, Maker::Own] {
         for store in [Store::Direct, Store::Cached, Store::Memory] {
             for is_write in [false, true] {
                 for depth in [1, 32] {
-                    cases.push(Aio { maker, store, is_write, depth });
+                    cases.push(Box::new(Aio { maker, store, is_write, depth }));
                 }
             }
         }
@@ -70,7 +74,7 @@ pub fn cases() -> Vec<Aio> {
 }
 
 /// The file that a case reads or writes; gone with it.
-pub struct TestFile(PathBuf);
+struct TestFile(PathBuf);
 
 impl Drop for TestFile {
     fn drop(&mut self) {
@@ -79,31 +83,7 @@ impl Drop for TestFile {
 }
 
 impl Aio {
-    pub fn id(self) -> String {
-        let family = if self.maker == Maker::Fio { "aio" } else { "aio-own" };
-        let store = match self.store {
-            Store::Direct => "direct",
-            Store::Cached => "cached",
-            Store::Memory => "tmpfs",
-        };
-        let operation = if self.is_write { "write" } else { "read" };
-        format!("{family}-{store}-{operation}-{}", self.depth)
-    }
-
-    pub fn is_quick(self) -> bool {
-        self.maker == Maker::Fio
-            && !self.is_write
-            && (self.store, self.depth) != (Store::Cached, 32)
-    }
-
-    pub fn family(self) -> &'static str {
-        match self.maker {
-            Maker::Fio => "POSIX AIO: fio",
-            Maker::Own => "POSIX AIO: a bare loop",
-        }
-    }
-
-    pub fn explanation(self) -> &'static str {
+    fn explanation(self) -> &'static str {
         match self.maker {
             Maker::Fio => {
                 "fio with ioengine=posixaio, 4 KiB at random places of a file of 64 MiB, over the C \
@@ -120,18 +100,8 @@ impl Aio {
         }
     }
 
-    pub fn title(self) -> String {
-        let store = match self.store {
-            Store::Direct => "O_DIRECT",
-            Store::Cached => "page cache",
-            Store::Memory => "tmpfs",
-        };
-        let operation = if self.is_write { "write" } else { "read" };
-        format!("{store}, {operation}, depth {}", self.depth)
-    }
-
     /// The goals are fio's.
-    pub fn goal(self, name: &str) -> Option<Goal> {
+    fn bounds(self, name: &str) -> Option<Goal> {
         if name != "libsio" {
             return None;
         }
@@ -145,18 +115,79 @@ impl Aio {
         })
     }
 
-    /// The first is what the others are compared with.
-    pub fn variants(self) -> Vec<Variant> {
-        let by_epoll = |base: Variant| Variant {
-            environment: Some(("SIO_ENGINE", "epoll")),
-            name: "libsio, epoll engine".into(),
-            ..base
+    fn path(self, place: &Place) -> PathBuf {
+        let directory =
+            if self.store == Store::Memory { MEMORY.into() } else { place.directory.clone() };
+        directory.join(format!("sio-bench-file-{}", std::process::id()))
+    }
+}
+
+impl Case for Aio {
+    fn id(&self) -> String {
+        let family = if self.maker == Maker::Fio { "aio" } else { "aio-own" };
+        let store = match self.store {
+            Store::Direct => "direct",
+            Store::Cached => "cached",
+            Store::Memory => "tmpfs",
         };
+        let operation = if self.is_write { "write" } else { "read" };
+        format!("{family}-{store}-{operation}-{}", self.depth)
+    }
+
+    fn family(&self) -> Family {
+        let (id, title, glance) = match self.maker {
+            Maker::Fio => ("aio", "POSIX AIO: fio", Some("A program that uses POSIX AIO")),
+            Maker::Own => ("aio-own", "POSIX AIO: a bare loop", None),
+        };
+        let glance =
+            glance.map(|what| Glance { what: what.to_string(), program: "libsio".to_string() });
+        Family {
+            id: id.to_string(),
+            title: title.to_string(),
+            about: self.explanation().to_string(),
+            plotted: "operations per second ÷ glibc".to_string(),
+            is_less_better: false,
+            glance: glance.into_iter().collect(),
+            cases: Vec::new(),
+        }
+    }
+
+    fn title(&self) -> String {
+        let store = match self.store {
+            Store::Direct => "O_DIRECT",
+            Store::Cached => "page cache",
+            Store::Memory => "tmpfs",
+        };
+        let operation = if self.is_write { "write" } else { "read" };
+        format!("{store}, {operation}, depth {}", self.depth)
+    }
+
+    fn is_quick(&self) -> bool {
+        self.maker == Maker::Fio
+            && !self.is_write
+            && (self.store, self.depth) != (Store::Cached, 32)
+    }
+
+    fn layout(&self) -> Layout {
+        Layout {
+            ratios: vec![(Measure::Rate, "operations per second"), (Measure::Cpu, "CPU")],
+            base: "glibc".to_string(),
+            other_base: None,
+            values: vec![
+                (Measure::Rate, "operations per second".to_string()),
+                (Measure::Cpu, "CPU µs per operation".to_string()),
+                (Measure::Calls, "system calls per operation".to_string()),
+            ],
+        }
+    }
+
+    /// The first is what the others are compared with.
+    fn variants(&self) -> Vec<Variant> {
         match self.maker {
             Maker::Fio => vec![
                 variant("glibc", "fio", "posixaio"),
                 variant("libsio", "fio", "posixaio libsio.so"),
-                by_epoll(variant("", "fio", "posixaio libsio.so")),
+                variant("", "fio", "posixaio libsio.so").by_epoll_engine(),
                 variant("fio's io_uring", "fio", "io_uring"),
                 variant("fio's libaio", "fio", "libaio"),
                 variant("fio's psync", "fio", "psync"),
@@ -164,20 +195,34 @@ impl Aio {
             Maker::Own => vec![
                 variant("glibc", "aio_plain", "aio"),
                 variant("libsio", "aio_sio", "aio"),
-                by_epoll(variant("", "aio_sio", "aio")),
+                variant("", "aio_sio", "aio").by_epoll_engine(),
                 variant("pread, pwrite", "aio_plain", "sync"),
             ],
         }
     }
 
-    fn path(self, place: &Place) -> PathBuf {
-        let directory =
-            if self.store == Store::Memory { MEMORY.into() } else { place.directory.clone() };
-        directory.join(format!("sio-bench-file-{}", std::process::id()))
+    fn goals(&self, name: &str) -> Vec<Wanted> {
+        let Some(goal) = self.bounds(name) else { return Vec::new() };
+        let topic = match goal.rate {
+            ..=1.0 => "POSIX AIO, any other way, operations per second of glibc's",
+            ..=4.0 => "POSIX AIO, O_DIRECT, read, depth 32, operations per second of glibc's",
+            _ => "POSIX AIO, in memory, read, depth 1, operations per second of glibc's",
+        };
+        let mut goals = vec![Wanted::at_least(topic, Of::Base(Measure::Rate), goal.rate)];
+        if let Some(cpu) = goal.cpu {
+            let topic = "POSIX AIO, O_DIRECT, read, depth 32, CPU of glibc's";
+            goals.push(Wanted::at_most(topic, Of::Base(Measure::Cpu), cpu));
+        }
+        goals
+    }
+
+    fn obstacle(&self) -> Option<String> {
+        let is_missing = self.maker == Maker::Fio && !system::has_program("fio");
+        is_missing.then(|| "fio is not here".to_string())
     }
 
     /// Makes the file, on the disk and in the page cache.
-    pub fn prepare(self, place: &Place) -> io::Result<TestFile> {
+    fn prepare(&self, place: &Place) -> io::Result<Box<dyn Any>> {
         let path = self.path(place);
         let explain = |error: io::Error| io::Error::other(format!("{}: {error}", path.display()));
         let mut file = File::create(&path).map_err(explain)?;
@@ -189,19 +234,18 @@ impl Aio {
             file.write_all(&chunk).map_err(explain)?;
         }
         file.sync_all().map_err(explain)?;
-        Ok(made)
+        Ok(Box::new(made))
     }
 
-    /// One run of one program; system calls for each operation if they are counted.
-    pub fn run(
-        self,
+    fn run(
+        &self,
         variant: &Variant,
         place: &Place,
         times: Times,
         counter: Option<CounterKind>,
-    ) -> io::Result<(Sample, f64)> {
-        let window = if counter.is_some() { times.count } else { times.window };
-        let run = Run { aio: self, variant, place, counter };
+    ) -> io::Result<Sample> {
+        let window = times.window(counter);
+        let run = Run { aio: *self, variant, place, counter };
         match self.maker {
             Maker::Fio => {
                 let aside = run.fio(None)?;
@@ -211,8 +255,13 @@ impl Aio {
                     return Err(io::Error::other("nothing was done in the time"));
                 }
                 let cpu = whole.cpu.saturating_sub(aside.cpu).as_secs_f64() * 1e6 / operations;
-                let calls = (whole.calls - aside.calls) / operations;
-                Ok((Sample { cpu, rate: whole.rate, cost: Cost::default() }, calls))
+                let mut sample = Sample::default();
+                sample.set(Measure::Cpu, cpu);
+                sample.set(Measure::Rate, whole.rate);
+                if counter.is_some() {
+                    sample.set(Measure::Calls, (whole.calls - aside.calls) / operations);
+                }
+                Ok(sample)
             }
             Maker::Own => run.own(window),
         }
@@ -298,7 +347,7 @@ impl Run<'_> {
         }
     }
 
-    fn own(&self, window: Duration) -> io::Result<(Sample, f64)> {
+    fn own(&self, window: Duration) -> io::Result<Sample> {
         let Aio { store, is_write, depth, .. } = self.aio;
         let path = self.aio.path(self.place);
         let mut variant = self.variant.clone();
@@ -318,15 +367,15 @@ impl Run<'_> {
         let done = program.done()?;
         let cpu = program.cpu_time()? - before;
         let operations = done.requests as f64;
-        let calls = counter.map_or(Ok(0.0), Counter::stop)? / operations;
         if done.bytes != done.requests * BLOCK_BYTES as u64 || done.requests == 0 {
             return Err(io::Error::other("operations that were not done"));
         }
-        let sample = Sample {
-            cpu: cpu.as_secs_f64() * 1e6 / operations,
-            rate: operations / window.as_secs_f64(),
-            cost: Cost::default(),
-        };
-        Ok((sample, calls))
+        let mut sample = Sample::default();
+        sample.set(Measure::Cpu, cpu.as_secs_f64() * 1e6 / operations);
+        sample.set(Measure::Rate, operations / window.as_secs_f64());
+        if let Some(counter) = counter {
+            sample.set(Measure::Calls, counter.stop()? / operations);
+        }
+        Ok(sample)
     }
 }

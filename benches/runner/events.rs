@@ -3,11 +3,16 @@
 
 use std::io;
 
-use crate::case::{Sample, Times, grouped, variant};
-use crate::program::{Counter, CounterKind, Place, Program, Variant};
+use sio_benches::record::{Family, Glance};
+use sio_benches::series::{Layout, Measure, Of, Sample, Wanted, ratio_title};
+use sio_benches::spread;
+
+use crate::case::{Case, Times};
+use crate::counter::{Counter, CounterKind};
+use crate::program::{Place, Program, Variant, variant};
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Row {
+enum Row {
     /// Edge-triggered readiness; nothing is read.
     Edge,
     /// Every event with the value that was read.
@@ -23,7 +28,7 @@ pub enum Row {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Grower {
+enum Grower {
     Epoll,
     Uring,
     Sio,
@@ -32,27 +37,17 @@ pub enum Grower {
 
 /// Who writes to the descriptors: see events.h.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Writer {
+enum Writer {
     Own,
     Apart,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub struct Events {
-    pub row: Row,
-    pub writer: Writer,
+struct Events {
+    row: Row,
+    writer: Writer,
     /// How many different descriptors a program can watch here.
     descriptors: usize,
-}
-
-/// What a run has told besides time.
-#[derive(Clone, Copy, Default)]
-pub struct Cost {
-    /// Microseconds that writing costs whoever writes for each event, beyond bare writing.
-    pub writer: f64,
-    /// Bytes for each source, of the program and of the kernel.
-    pub own_bytes: f64,
-    pub kernel_bytes: f64,
 }
 
 const ACTIVE: usize = 100;
@@ -61,14 +56,13 @@ const SOURCES_MAX: usize = 100_000;
 /// Descriptors that a program needs beside its sources, those included that are written to for
 /// nothing.
 const DESCRIPTORS_BESIDE: usize = 300;
-/// Runs are short and many: what else the machine does comes and goes.
 const ROUNDS_FACTOR: usize = 3;
 const WINDOW_DIVISOR: u32 = 3;
 /// System calls of the load itself for each event, where the program writes: two writes, and looks
 /// at the clock.
 const LOAD_CALLS: f64 = 2.03;
 
-pub fn cases(limit: usize) -> Vec<Events> {
+pub fn cases(limit: usize) -> Vec<Box<dyn Case>> {
     let descriptors = limit.saturating_sub(DESCRIPTORS_BESIDE);
     let case = |row, writer| Events { row, writer, descriptors };
     let mut cases = Vec::new();
@@ -80,41 +74,20 @@ pub fn cases(limit: usize) -> Vec<Events> {
         cases.push(case(Row::Growth(grower), Writer::Own));
     }
     cases.push(case(Row::Memory, Writer::Own));
-    cases
+    cases.into_iter().map(|events| Box::new(events) as Box<dyn Case>).collect()
 }
 
-pub fn rounds(asked: usize) -> usize {
-    asked * ROUNDS_FACTOR
+fn grouped(number: usize) -> String {
+    spread::grouped(number as i64)
 }
 
 /// The program with so many sources.
 fn sized(base: &Variant, sources: usize) -> Variant {
-    let name = format!("{}, {} sources", base.name, grouped(sources));
-    Variant { name: name.into(), sources: Some(sources), ..base.clone() }
+    base.sized(sources, &format!(", {} sources", grouped(sources)))
 }
 
 impl Events {
-    pub fn id(self) -> String {
-        let row = match self.row {
-            Row::Edge => "edge",
-            Row::Data => "data",
-            Row::Level => "level",
-            Row::Kinds => return "events-kinds".to_string(),
-            Row::Growth(Grower::Epoll) => return "events-growth-epoll".to_string(),
-            Row::Growth(Grower::Uring) => return "events-growth-uring".to_string(),
-            Row::Growth(Grower::Sio) => return "events-growth-sio".to_string(),
-            Row::Growth(Grower::SioEpoll) => return "events-growth-engine".to_string(),
-            Row::Memory => return "events-memory".to_string(),
-        };
-        let writer = if self.writer == Writer::Own { "own" } else { "apart" };
-        format!("events-{row}-{writer}")
-    }
-
-    pub fn is_quick(self) -> bool {
-        matches!(self.row, Row::Edge | Row::Data) && self.writer == Writer::Own
-    }
-
-    pub fn family(self) -> &'static str {
+    fn family_title(self) -> &'static str {
         match self.row {
             Row::Edge => "Events: edge-triggered readiness",
             Row::Data => "Events: data",
@@ -135,7 +108,7 @@ impl Events {
     }
 
     /// What the family is about, in a sentence or two.
-    pub fn explanation(self) -> String {
+    fn explanation(self) -> String {
         let mut text = self.about().to_string();
         if matches!(self.row, Row::Growth(_) | Row::Memory) && self.descriptors < SOURCES_MAX {
             text += &format!(
@@ -187,21 +160,8 @@ impl Events {
         }
     }
 
-    pub fn title(self) -> String {
-        match (self.row, self.writer) {
-            (Row::Growth(_), _) => "100 active".to_string(),
-            (Row::Memory, _) => "idle sources".to_string(),
-            (_, Writer::Own) => {
-                format!("100 active of {}, the program writes", grouped(self.sources()))
-            }
-            (_, Writer::Apart) => {
-                format!("100 active of {}, another process writes", grouped(self.sources()))
-            }
-        }
-    }
-
     /// What the ratio of a program is to be at most; of memory, the bytes.
-    pub fn goal(self, name: &str) -> Option<f64> {
+    fn bound(self, name: &str) -> Option<f64> {
         let is_engine = name.ends_with("epoll engine");
         match self.row {
             _ if !name.starts_with("libsio") => None,
@@ -214,8 +174,104 @@ impl Events {
         }
     }
 
+    /// What ratios are to.
+    fn base(self) -> &'static str {
+        match self.row {
+            Row::Kinds => "descriptors only",
+            Row::Growth(_) => "the same with 100",
+            _ => "epoll",
+        }
+    }
+}
+
+impl Case for Events {
+    fn id(&self) -> String {
+        let row = match self.row {
+            Row::Edge => "edge",
+            Row::Data => "data",
+            Row::Level => "level",
+            Row::Kinds => return "events-kinds".to_string(),
+            Row::Growth(Grower::Epoll) => return "events-growth-epoll".to_string(),
+            Row::Growth(Grower::Uring) => return "events-growth-uring".to_string(),
+            Row::Growth(Grower::Sio) => return "events-growth-sio".to_string(),
+            Row::Growth(Grower::SioEpoll) => return "events-growth-engine".to_string(),
+            Row::Memory => return "events-memory".to_string(),
+        };
+        let writer = if self.writer == Writer::Own { "own" } else { "apart" };
+        format!("events-{row}-{writer}")
+    }
+
+    fn family(&self) -> Family {
+        let (id, glance) = match self.row {
+            Row::Edge => ("events-edge", Some("Readiness of many descriptors, edge-triggered")),
+            Row::Data => ("events-data", Some("Values of many eventfds")),
+            Row::Level => ("events-level", Some("Readiness of many descriptors, level-triggered")),
+            Row::Kinds => ("events-kinds", None),
+            Row::Growth(_) => ("events-growth", None),
+            Row::Memory => ("events-memory", None),
+        };
+        let glance = glance.map(|what| Glance {
+            what: what.to_string(),
+            program: "libsio, EC_SINGLE".to_string(),
+        });
+        Family {
+            id: id.to_string(),
+            title: self.family_title().to_string(),
+            about: self.explanation(),
+            plotted: match self.row {
+                Row::Memory => "bytes of the process per source".to_string(),
+                _ => ratio_title("CPU", self.base()),
+            },
+            is_less_better: true,
+            glance: glance.into_iter().collect(),
+            cases: Vec::new(),
+        }
+    }
+
+    fn title(&self) -> String {
+        match (self.row, self.writer) {
+            (Row::Growth(_), _) => "100 active".to_string(),
+            (Row::Memory, _) => "idle sources".to_string(),
+            (_, Writer::Own) => {
+                format!("100 active of {}, the program writes", grouped(self.sources()))
+            }
+            (_, Writer::Apart) => {
+                format!("100 active of {}, another process writes", grouped(self.sources()))
+            }
+        }
+    }
+
+    fn is_quick(&self) -> bool {
+        matches!(self.row, Row::Edge | Row::Data) && self.writer == Writer::Own
+    }
+
+    fn layout(&self) -> Layout {
+        if self.row == Row::Memory {
+            return Layout {
+                ratios: Vec::new(),
+                base: String::new(),
+                other_base: None,
+                values: vec![
+                    (Measure::OwnBytes, "bytes of the process per source".to_string()),
+                    (Measure::KernelBytes, "bytes of the kernel per source".to_string()),
+                ],
+            };
+        }
+        Layout {
+            ratios: vec![(Measure::Cpu, "CPU"), (Measure::Together, "with what the writer pays")],
+            base: self.base().to_string(),
+            other_base: Some("io_uring"),
+            values: vec![
+                (Measure::Cpu, "CPU ns per event".to_string()),
+                (Measure::Writer, "CPU ns of the writer per event".to_string()),
+                (Measure::Rate, "events per second".to_string()),
+                (Measure::Calls, "system calls per event".to_string()),
+            ],
+        }
+    }
+
     /// The first is what the others are compared with.
-    pub fn variants(self) -> Vec<Variant> {
+    fn variants(&self) -> Vec<Variant> {
         let engine = |arguments: &str| Variant {
             environment: Some(("SIO_ENGINE", "epoll")),
             ..variant("libsio, epoll engine", "events_sio", arguments)
@@ -274,19 +330,48 @@ impl Events {
         }
     }
 
-    /// One run of one program.
-    pub fn run(
-        self,
+    fn goals(&self, name: &str) -> Vec<Wanted> {
+        let Some(bound) = self.bound(name) else { return Vec::new() };
+        let of = match self.row {
+            Row::Memory => Of::Value(Measure::OwnBytes),
+            // The first is what the others are compared with.
+            Row::Growth(_) if name.ends_with(", 100 sources") => return Vec::new(),
+            _ => Of::Base(Measure::Cpu),
+        };
+        let topic = match (self.row, self.writer) {
+            (Row::Edge, Writer::Own) => "Events, edge-triggered, 100 of 10 000",
+            (Row::Data, Writer::Own) => "Events with their data, 100 of 10 000",
+            (Row::Edge | Row::Data | Row::Level, _) => "Events, any other way, beside epoll",
+            (Row::Kinds, _) => "Events, every kind of source in one channel",
+            (Row::Growth(_), _) => "Events, with up to 100 000 sources, of 100",
+            (Row::Memory, _) => "Memory of an idle source, bytes",
+        };
+        let topic = if name.ends_with("epoll engine") && self.row != Row::Memory {
+            "Events, the epoll engine beside epoll"
+        } else {
+            topic
+        };
+        vec![Wanted::at_most(topic, of, bound)]
+    }
+
+    /// Runs are short and many: what else the machine does comes and goes.
+    fn rounds(&self, asked: usize) -> usize {
+        asked * ROUNDS_FACTOR
+    }
+
+    fn has_calls(&self) -> bool {
+        self.row != Row::Memory
+    }
+
+    fn run(
+        &self,
         base: &Variant,
         place: &Place,
         times: Times,
         counter: Option<CounterKind>,
-    ) -> io::Result<(Sample, f64)> {
-        if base.program == "events_libevent" && !place.directory.join(base.program).exists() {
-            return Err(io::Error::other("libevent is not here"));
-        }
+    ) -> io::Result<Sample> {
         let mut variant = base.clone();
-        let sources = base.sources.unwrap_or(self.sources());
+        let sources = base.size.unwrap_or(self.sources());
         let window = if counter.is_some() { times.count } else { times.window / WINDOW_DIVISOR };
         let writer = if self.writer == Writer::Own { "own" } else { "apart" };
         let processor = place.other.map_or("-1".to_string(), |number| number.to_string());
@@ -299,20 +384,23 @@ impl Events {
         program.ready()?;
         let counter = counter.map(|kind| Counter::start(kind, program.pid())).transpose()?;
         program.go()?;
-        let [cpu, bare, paid] = program.numbers("cost")?.map(|ns: f64| ns / 1e3);
+        let [cpu, bare, paid] = program.numbers("cost")?;
         let events = program.done()?.requests as f64;
-        let calls = counter.map_or(Ok(0.0), Counter::stop)? / events;
+        let mut sample = Sample::default()
+            .with(Measure::Cpu, cpu)
+            .with(Measure::Together, cpu + paid - bare)
+            .with(Measure::Rate, events / window.as_secs_f64())
+            .with(Measure::OwnBytes, own_bytes / sources as f64)
+            .with(Measure::KernelBytes, kernel_bytes / sources as f64);
         let is_own = self.writer == Writer::Own;
-        let sample = Sample {
-            cpu,
-            rate: events / window.as_secs_f64(),
-            cost: Cost {
-                writer: paid - bare,
-                own_bytes: own_bytes / sources as f64,
-                kernel_bytes: kernel_bytes / sources as f64,
-            },
-        };
-        // What the load itself calls is not the program's.
-        Ok((sample, if is_own { calls - LOAD_CALLS } else { calls }))
+        if !is_own {
+            sample.set(Measure::Writer, paid - bare);
+        }
+        if let Some(counter) = counter {
+            let calls = counter.stop()? / events;
+            // What the load itself calls is not the program's.
+            sample.set(Measure::Calls, if is_own { calls - LOAD_CALLS } else { calls });
+        }
+        Ok(sample)
     }
 }

@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 
-use crate::system::{self, Poll, READ, WRITE};
+use sio_benches::system::{self, Poll, READ, WRITE};
 
 struct Connection {
     stream: TcpStream,

@@ -4,11 +4,12 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
-use crate::system;
+use sio_benches::series::{Measure, Sample};
+use sio_benches::system;
 
 /// One of the programs that a case compares.
 #[derive(Clone)]
@@ -18,8 +19,43 @@ pub struct Variant {
     pub program: &'static str,
     pub arguments: Vec<String>,
     pub environment: Option<(&'static str, &'static str)>,
-    /// How many sources of events, where that differs between the programs of a case.
-    pub sources: Option<usize>,
+    /// How many connections, or sources of events, where that differs between the programs of a case.
+    pub size: Option<usize>,
+}
+
+/// A program and its arguments, separated by spaces.
+pub fn variant(name: &'static str, program: &'static str, arguments: &str) -> Variant {
+    Variant {
+        name: name.into(),
+        program,
+        arguments: arguments.split_whitespace().map(String::from).collect(),
+        environment: None,
+        size: None,
+    }
+}
+
+impl Variant {
+    /// The same with libsio's other engine.
+    pub fn by_epoll_engine(self) -> Self {
+        let name = "libsio, epoll engine".into();
+        Self { name, environment: Some(("SIO_ENGINE", "epoll")), ..self }
+    }
+
+    /// The program with so many connections, or sources.
+    pub fn sized(&self, size: usize, words: &str) -> Self {
+        let name = format!("{}{words}", self.name);
+        Self { name: name.into(), size: Some(size), ..self.clone() }
+    }
+
+    /// Libraries that are not installed have no program to be compared with.
+    pub fn is_here(&self, place: &Place) -> bool {
+        let is_optional = ["_libevent", "_libuv"].iter().any(|end| self.program.ends_with(end));
+        !is_optional || place.directory.join(self.program).exists()
+    }
+
+    pub fn is_ours(&self) -> bool {
+        self.name.starts_with("libsio")
+    }
 }
 
 /// Where programs are, and how they are run.
@@ -86,6 +122,16 @@ pub struct Program {
     child: Child,
     stdin: Option<ChildStdin>,
     stdout: BufReader<ChildStdout>,
+    copies: Option<Copies>,
+}
+
+/// Bytes, as programs that use libsio tell.
+#[derive(Clone, Copy)]
+struct Copies {
+    sent: f64,
+    sent_copied: f64,
+    received: f64,
+    received_copied: f64,
 }
 
 impl Program {
@@ -113,7 +159,7 @@ impl Program {
             .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        Ok(Self { child, stdin, stdout: BufReader::new(stdout) })
+        Ok(Self { child, stdin, stdout: BufReader::new(stdout), copies: None })
     }
 
     pub fn pid(&self) -> u32 {
@@ -128,6 +174,12 @@ impl Program {
     fn line(&mut self, word: &str) -> io::Result<String> {
         let mut line = String::new();
         self.stdout.read_line(&mut line)?;
+        if let Some(numbers) = line.trim_end().strip_prefix("copies ").filter(|_| word != "copies")
+        {
+            self.copies = Some(Copies::of(numbers)?);
+            line.clear();
+            self.stdout.read_line(&mut line)?;
+        }
         match line.trim_end().strip_prefix(word) {
             Some(rest) => Ok(rest.trim_start().to_string()),
             None => {
@@ -159,6 +211,26 @@ impl Program {
         self.stdin.as_mut().map_or(Ok(()), |stdin| stdin.write_all(b"go\n"))
     }
 
+    /// Asks a server what it has copied.
+    pub fn ask_copies(&mut self) -> io::Result<()> {
+        self.go()?;
+        self.copies = Some(Copies::of(&self.line("copies")?)?);
+        Ok(())
+    }
+
+    /// The shares of what was copied, if the program has told.
+    pub fn tell_copies(&self, sample: &mut Sample) {
+        let Some(copies) = self.copies else { return };
+        for (measure, copied, all) in [
+            (Measure::CopiedSent, copies.sent_copied, copies.sent),
+            (Measure::CopiedReceived, copies.received_copied, copies.received),
+        ] {
+            if all > 0.0 {
+                sample.set(measure, copied / all);
+            }
+        }
+    }
+
     /// Waits for its end; it stays to be looked at.
     pub fn done(&mut self) -> io::Result<Done> {
         let line = self.line("done")?;
@@ -170,112 +242,22 @@ impl Program {
     }
 }
 
+impl Copies {
+    fn of(line: &str) -> io::Result<Self> {
+        let numbers: Option<Vec<f64>> = line.split(' ').map(|word| word.parse().ok()).collect();
+        match numbers.as_deref() {
+            Some(&[sent, sent_copied, received, received_copied]) => {
+                Ok(Self { sent, sent_copied, received, received_copied })
+            }
+            _ => Err(io::Error::other(format!("expected four numbers, got {line:?}"))),
+        }
+    }
+}
+
 impl Drop for Program {
     fn drop(&mut self) {
         drop(self.stdin.take());
         let _ = self.child.kill();
         let _ = self.child.wait();
-    }
-}
-
-/// Counts the system calls of a process.
-pub struct Counter {
-    tool: Child,
-    kind: CounterKind,
-    output: PathBuf,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum CounterKind {
-    /// A tracepoint: costs little, so that what is counted is what happens otherwise too.
-    Perf,
-    /// Stops the process with every call: a server that is slower collects more in a batch.
-    Strace,
-}
-
-impl CounterKind {
-    /// What works here, or why nothing does.
-    pub fn find() -> Result<Self, String> {
-        let works = |command: &mut Command| {
-            command.stdin(Stdio::null()).output().is_ok_and(|output| output.status.success())
-        };
-        let perf = ["stat", "-x,", "-e", "raw_syscalls:sys_enter", "--", "true"];
-        if works(Command::new("perf").args(perf)) {
-            Ok(Self::Perf)
-        } else if works(Command::new("strace").args(["-f", "-c", "true"])) {
-            Ok(Self::Strace)
-        } else {
-            Err("neither perf nor strace can count system calls here".to_string())
-        }
-    }
-
-    /// Runs a program and counts from its first call to its last.
-    pub fn around(self, program: &str, output: &Path) -> Command {
-        let mut command = match self {
-            Self::Perf => Command::new("perf"),
-            Self::Strace => Command::new("strace"),
-        };
-        match self {
-            Self::Perf => command.args(["stat", "-x,", "-e", "raw_syscalls:sys_enter", "-o"]),
-            Self::Strace => command.args(["-f", "-c", "-o"]),
-        };
-        command.arg(output).args(["--", program]);
-        command
-    }
-
-    /// What a tool has counted.
-    pub fn count(self, output: &Path) -> io::Result<f64> {
-        let text = std::fs::read_to_string(output)?;
-        let _ = std::fs::remove_file(output);
-        let count = match self {
-            Self::Perf => text
-                .lines()
-                .find(|line| line.contains("raw_syscalls"))
-                .and_then(|line| line.split(',').next()?.parse().ok()),
-            // "100.00  0.001  1  1234  12 total", the errors may be missing.
-            Self::Strace => text
-                .lines()
-                .find(|line| line.ends_with("total"))
-                .and_then(|line| line.split_whitespace().nth(3)?.parse().ok()),
-        };
-        count.ok_or_else(|| io::Error::other(format!("no count in {text:?}")))
-    }
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Perf => "perf stat",
-            Self::Strace => "strace, which slows the programs down",
-        }
-    }
-}
-
-impl Counter {
-    /// Begins to count. The process must be quiet while the tool takes hold of it.
-    pub fn start(kind: CounterKind, pid: u32) -> io::Result<Self> {
-        let output = std::env::temp_dir().join(format!("sio-bench-{}", std::process::id()));
-        let pid = pid.to_string();
-        let mut command = match kind {
-            CounterKind::Perf => {
-                let mut command = Command::new("perf");
-                command.args(["stat", "-x,", "-e", "raw_syscalls:sys_enter", "-p", &pid, "-o"]);
-                command
-            }
-            CounterKind::Strace => {
-                let mut command = Command::new("strace");
-                command.args(["-f", "-c", "-p", &pid, "-o"]);
-                command
-            }
-        };
-        command.arg(&output).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let tool = command.spawn()?;
-        std::thread::sleep(Duration::from_millis(300));
-        Ok(Self { tool, kind, output })
-    }
-
-    /// Ends counting: the number of calls.
-    pub fn stop(mut self) -> io::Result<f64> {
-        system::interrupt(self.tool.id());
-        self.tool.wait()?;
-        self.kind.count(&self.output)
     }
 }

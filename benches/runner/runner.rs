@@ -1,5 +1,5 @@
-//! sio-bench: runs programs that do the same with libsio, with epoll or send(2), and with
-//! io_uring as it is, in turn, and prints how they compare, as Markdown.
+//! sio-bench: runs programs that do the same with libsio, with epoll or send(2), with io_uring as it
+//! is, and with other libraries, in turn, and prints what it has found, as JSON: see sio-bench-page.
 //!
 //!     sio-bench [--quick] [--rounds N] [--programs DIRECTORY] [CASE...]
 //!     sio-bench load PORT CONNECTIONS BYTES SECONDS
@@ -7,24 +7,28 @@
 //! A CASE is the beginning of an id: echo, echo-64, echo-64-100, send-udp, receive-16384-1 ...
 //! The second form is the load on an echo server alone, for a look at one with a profiler.
 
+mod accept;
 mod aio;
-mod aio_table;
 mod case;
-mod event_table;
+mod counter;
+mod echo;
 mod events;
 mod load;
 mod peer;
 mod program;
-mod system;
-mod table;
+mod transfer;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use case::{Case, Kind, Times};
-use program::{CounterKind, Hole, Place};
-use table::Series;
+use case::{Case, Times};
+use counter::CounterKind;
+use program::Place;
+use sio_benches::machine::Machine;
+use sio_benches::record::{self, Family};
+use sio_benches::series::{self, Series};
+use sio_benches::system;
 
 struct Arguments {
     quick: bool,
@@ -55,13 +59,13 @@ fn arguments() -> Result<Arguments, String> {
 }
 
 impl Arguments {
-    fn wants(&self, case: &Case) -> bool {
-        let id = case.kind.id();
+    fn wants(&self, case: &dyn Case) -> bool {
+        let id = case.id();
         let is_meant = |word: &String| {
             id == *word || id.strip_prefix(word.as_str()).is_some_and(|rest| rest.starts_with('-'))
         };
         if self.wanted.is_empty() {
-            case.is_quick || !self.quick
+            case.is_quick() || !self.quick
         } else {
             self.wanted.iter().any(is_meant)
         }
@@ -78,69 +82,72 @@ impl Arguments {
     }
 }
 
-/// Everything about one case: rounds in which every program has its turn, then system calls.
+/// Rounds in which every program has its turn, then system calls.
 fn run(
-    kind: Kind,
+    case: &dyn Case,
     arguments: &Arguments,
     place: &Place,
     counter: Option<CounterKind>,
-) -> table::Result {
-    let variants = kind.variants();
+) -> (Vec<Series>, Option<String>) {
+    let mut variants = case.variants();
+    variants.retain(|variant| variant.is_here(place));
+    let named = |variant: &program::Variant| Series::new(variant.name.clone(), variant.is_ours());
+    let mut series: Vec<Series> = variants.iter().map(named).collect();
+    if let Some(reason) = case.obstacle() {
+        return (Vec::new(), Some(reason));
+    }
+    let _prepared = match case.prepare(place) {
+        Ok(prepared) => prepared,
+        Err(error) => return (Vec::new(), Some(error.to_string())),
+    };
     let times = arguments.times();
-    let mut series: Vec<Series> = variants
-        .iter()
-        .map(|variant| Series {
-            name: variant.name.clone(),
-            samples: Vec::new(),
-            calls: None,
-            failure: None,
-        })
-        .collect();
-    if let (Kind::SendUdp { .. }, Err(reason)) = (kind, Hole::find()) {
-        for one in &mut series {
-            one.failure = Some(reason.clone());
-        }
-        return table::Result { kind, series };
-    }
-    let file = match kind {
-        Kind::Aio(aio) => aio.prepare(place).map(Some),
-        _ => Ok(None),
-    };
-    if let Err(error) = &file {
-        for one in &mut series {
-            one.failure = Some(error.to_string());
-        }
-        return table::Result { kind, series };
-    }
-    let rounds = match kind {
-        Kind::Events(_) => events::rounds(arguments.rounds),
-        _ => arguments.rounds,
-    };
-    for round in 0..rounds {
+    for round in 0..case.rounds(arguments.rounds) {
         for turn in 0..variants.len() {
             let index = (turn + round) % variants.len();
-            let sample = match kind.measure(&variants[index], place, times) {
-                Ok(sample) => Some(sample),
-                Err(error) => {
-                    series[index].failure = Some(error.to_string());
-                    None
-                }
-            };
-            series[index].samples.push(sample);
+            series[index].push(case.run(&variants[index], place, times, None));
         }
     }
     for (variant, series) in variants.iter().zip(&mut series) {
-        if let (Some(counter), None) = (counter, &series.failure) {
-            series.calls = kind.count_calls(variant, place, times, counter).ok();
+        if let (Some(counter), None, true) = (counter, &series.failure, case.has_calls()) {
+            match case.run(variant, place, times, Some(counter)) {
+                Ok(sample) => series.once = sample,
+                Err(error) => eprintln!("sio-bench: {}: not counted: {error}", series.name),
+            }
         }
     }
-    table::Result { kind, series }
+    (series, None)
 }
 
-fn kernel() -> String {
-    // The version alone: what a builder has appended to it tells nobody anything.
-    let release = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    release.trim().split('-').next().unwrap_or_default().to_string()
+/// The case, with what was found.
+fn record(
+    case: &dyn Case,
+    arguments: &Arguments,
+    place: &Place,
+    counter: &Result<CounterKind, String>,
+) -> Family {
+    let (series, skipped) = run(case, arguments, place, counter.as_ref().ok().copied());
+    for one in &series {
+        if let Some(failure) = &one.failure {
+            eprintln!("sio-bench: {}, {}: {failure}", case.id(), one.name);
+        }
+    }
+    if let Some(reason) = &skipped {
+        eprintln!("sio-bench: {} is skipped: {reason}", case.id());
+    }
+    let counted = match counter {
+        Ok(kind) => format!("counted by {}", kind.name()),
+        Err(reason) => format!("not counted: {reason}"),
+    };
+    let mut family = case.family();
+    family.cases.push(record::Case {
+        id: case.id(),
+        title: case.title(),
+        skipped,
+        rounds: case.rounds(arguments.rounds),
+        entries: series::entries(&series, &case.layout(), |name| case.goals(name)),
+        machine: Machine::here(counted),
+    });
+    family
 }
 
 /// The load alone; the server has been started by hand.
@@ -183,40 +190,25 @@ fn main() -> ExitCode {
         place.other = Some(own);
     }
     let counter = CounterKind::find();
-    let start = Instant::now();
-    let mut results = Vec::new();
-    for case in case::cases(descriptors).iter().filter(|case| arguments.wants(case)) {
-        eprintln!("sio-bench: {}", case.kind.id());
-        results.push(run(case.kind, &arguments, &place, counter.as_ref().ok().copied()));
+    let mut families = Vec::new();
+    let cases = case::cases(descriptors);
+    let wanted: Vec<_> = cases.iter().filter(|case| arguments.wants(case.as_ref())).collect();
+    for (index, case) in wanted.iter().enumerate() {
+        eprintln!("sio-bench: {} ({} of {})", case.id(), index + 1, wanted.len());
+        let family = record(case.as_ref(), &arguments, &place, &counter);
+        record::merge(&mut families, vec![family]);
     }
-    if results.is_empty() {
+    if families.is_empty() {
         eprintln!("sio-bench: there is no such case");
         return ExitCode::from(2);
     }
-    println!("# Benchmarks\n");
-    println!(
-        "libsio beside the same programs written with epoll, read and write, or send, and with \
-         io_uring as it is. In each of {} rounds every program has its turn, on one processor \
-         while its peer is on another{}; shown are medians (least..most). CPU is the time that \
-         the process under test spends, in user and kernel mode. A ratio is formed within each \
-         round; below 1 is better for CPU, above 1 for rates. **Bold**: libsio is worse by more \
-         than a tenth, or misses a goal. Events: {} rounds.\n",
-        arguments.rounds,
-        if place.processor.is_none() { " (here there is only one)" } else { "" },
-        events::rounds(arguments.rounds),
-    );
-    println!(
-        "Linux {}, {} processors. System calls: {}. Measured in {:.0} s.\n",
-        kernel(),
-        processors.len(),
-        counter.map_or_else(
-            |reason| format!("not counted: {reason}"),
-            |kind| format!("counted by {}", kind.name())
-        ),
-        start.elapsed().as_secs_f64(),
-    );
-    print!("{}", table::tables(&results, "scripts/bench"));
-    let is_complete =
-        results.iter().all(|result| result.series.iter().all(|series| series.failure.is_none()));
-    if is_complete { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    let is_complete = families.iter().all(Family::is_complete);
+    match serde_json::to_writer_pretty(std::io::stdout().lock(), &families) {
+        Ok(()) if is_complete => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("sio-bench: {error}");
+            ExitCode::from(1)
+        }
+    }
 }

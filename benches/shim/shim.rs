@@ -1,11 +1,7 @@
 //! sio-bench-shim: programs that know nothing of the library, with and without sio-run, in turn, as
-//! Markdown. A server and its load are run in the same way.
+//! JSON: see sio-bench-page. A server and its load are run in the same way.
 //!
 //!     sio-bench-shim [--quick] [--rounds N] [--programs DIRECTORY]
-
-#[allow(dead_code)] // The other runner uses the rest.
-#[path = "../runner/system.rs"]
-mod system;
 
 use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -13,14 +9,24 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use sio_benches::machine::Machine;
+use sio_benches::meter::Meter;
+use sio_benches::record::{self, Family, Glance};
+use sio_benches::series::{self, Layout, Measure, Of, Sample, Series, Wanted, ratio_title};
+use sio_benches::system;
+
 /// How both sides are run; the first is what the others are compared with.
 const WAYS: [(&str, &[&str]); 3] = [
     ("without", &[]),
     ("sio-run", &["--require", "--"]),
     ("sio-run --local-bypass", &["--require", "--local-bypass", "--"]),
 ];
-const CONNECTIONS: [(&str, usize); 2] =
-    [("echo, 64 B, 100 connections", 64), ("echo, 16 384 B, 100 connections", 16_384)];
+/// Id, title, bytes of a message.
+const ECHOES: [(&str, &str, usize); 2] = [
+    ("shim-echo-64", "echo, 64 B, 100 connections", 64),
+    ("shim-echo-16384", "echo, 16 384 B, 100 connections", 16_384),
+];
+const REDIS: (&str, &str) = ("shim-redis", "redis, 50 connections, GET");
 const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Place {
@@ -28,13 +34,6 @@ struct Place {
     programs: PathBuf,
     quick: bool,
     rounds: usize,
-}
-
-/// One run: microseconds of the server's processor time for a request, and requests in a second.
-#[derive(Clone, Copy)]
-struct Sample {
-    cpu: f64,
-    rate: f64,
 }
 
 fn arguments() -> Result<Place, String> {
@@ -52,7 +51,7 @@ fn arguments() -> Result<Place, String> {
         }
     }
     if place.rounds == 0 {
-        place.rounds = if place.quick { 3 } else { 7 };
+        place.rounds = if place.quick { 3 } else { 5 };
     }
     Ok(place)
 }
@@ -68,7 +67,7 @@ impl Place {
     }
 
     fn seconds(&self) -> f64 {
-        if self.quick { 0.5 } else { 1.5 }
+        if self.quick { 0.4 } else { 1.0 }
     }
 
     fn echo(&self, options: &[&str], bytes: usize) -> io::Result<Sample> {
@@ -101,7 +100,7 @@ impl Place {
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        let requests = if self.quick { 30_000 } else { 100_000 };
+        let requests = if self.quick { 20_000 } else { 80_000 };
         let mut load = self.command(options, Path::new("redis-benchmark"));
         load.args(["-p", &text, "-c", "50", "-n", &requests.to_string(), "-t", "get", "--csv"]);
         server.watch(|| {
@@ -119,10 +118,9 @@ struct Server(Child);
 impl Server {
     /// `work` returns the number of requests, and how many that are in a second.
     fn watch(&self, work: impl FnOnce() -> io::Result<(f64, f64)>) -> io::Result<Sample> {
-        let before = system::cpu_time(self.0.id())?;
+        let meter = Meter::start(self.0.id(), None)?;
         let (requests, rate) = work()?;
-        let cpu = system::cpu_time(self.0.id())? - before;
-        Ok(Sample { cpu: cpu.as_secs_f64() * 1e6 / requests, rate })
+        Ok(meter.read(requests)?.with(Measure::Rate, rate))
     }
 }
 
@@ -141,46 +139,67 @@ fn output(command: &mut Command) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&result.stdout).into_owned())
 }
 
-fn has_program(name: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
-    })
-}
-
-/// Median, least and most.
-fn spread(mut values: Vec<f64>) -> String {
-    values.sort_by(f64::total_cmp);
-    match (values.first(), values.get(values.len() / 2), values.last()) {
-        (Some(least), Some(median), Some(most)) => format!("{median:.2} ({least:.2}..{most:.2})"),
-        _ => "-".to_owned(),
-    }
-}
-
 /// Every way has its turn in each round; ratios are formed within a round.
-fn compare(place: &Place, name: &str, run: impl Fn(&[&str]) -> io::Result<Sample>) -> bool {
-    let mut ratios = vec![(Vec::new(), Vec::new()); WAYS.len()];
+fn compare(place: &Place, run: impl Fn(&[&str]) -> io::Result<Sample>) -> Vec<Series> {
+    let mut series: Vec<Series> =
+        WAYS.iter().map(|(name, options)| Series::new(*name, !options.is_empty())).collect();
     for round in 0..place.rounds {
-        let mut samples = vec![None; WAYS.len()];
         for turn in 0..WAYS.len() {
             let index = (turn + round) % WAYS.len();
-            match run(WAYS[index].1) {
-                Ok(sample) => samples[index] = Some(sample),
-                Err(error) => {
-                    println!("| {name} | {} | {error} | - |", WAYS[index].0);
-                    return false;
-                }
+            if series[index].failure.is_none() {
+                series[index].push(run(WAYS[index].1));
             }
         }
-        let base = samples[0].expect("every way had its turn");
-        for (sample, ratios) in samples.iter().flatten().zip(&mut ratios) {
-            ratios.0.push(sample.cpu / base.cpu);
-            ratios.1.push(sample.rate / base.rate);
+    }
+    series
+}
+
+fn family() -> Family {
+    let glance = |program: &str| Glance {
+        what: "A program that knows nothing of libsio".to_string(),
+        program: program.to_string(),
+    };
+    Family {
+        id: "shim".to_string(),
+        title: "Programs that know nothing of libsio".to_string(),
+        about: "Server and load are run the same way, in turn, without sio-run and with it. With \
+                --local-bypass connections between two such programs of one machine leave out the \
+                kernel's TCP. All processors may be used."
+            .to_string(),
+        plotted: ratio_title("CPU", WAYS[0].0),
+        is_less_better: true,
+        glance: WAYS[1..].iter().map(|(name, _)| glance(name)).collect(),
+        cases: Vec::new(),
+    }
+}
+
+fn goals(id: &str, name: &str) -> Vec<Wanted> {
+    const NO_HARM: f64 = 1.02;
+    let (cpu, rate) = (Of::Base(Measure::Cpu), Of::Base(Measure::Rate));
+    match (name, id) {
+        ("sio-run", _) => vec![Wanted::at_most("sio-run, no harm, CPU", cpu, NO_HARM)],
+        ("sio-run --local-bypass", "shim-echo-64") => vec![
+            Wanted::at_most("sio-run --local-bypass, echo, CPU", cpu, 0.46),
+            Wanted::at_least("sio-run --local-bypass, echo, rate", rate, 2.1),
+        ],
+        ("sio-run --local-bypass", "shim-redis") => {
+            vec![Wanted::at_least("sio-run --local-bypass, redis, rate", rate, 1.25)]
         }
+        _ => Vec::new(),
     }
-    for ((way, _), (cpu, rate)) in WAYS.iter().zip(ratios).skip(1) {
-        println!("| {name} | {way} | {} | {} |", spread(cpu), spread(rate));
+}
+
+fn layout() -> Layout {
+    Layout {
+        ratios: vec![(Measure::Cpu, "CPU"), (Measure::Rate, "rate")],
+        base: WAYS[0].0.to_string(),
+        other_base: None,
+        values: vec![
+            (Measure::Cpu, "CPU µs of the server per request".to_string()),
+            (Measure::SoftirqAll, "softirq µs, all".to_string()),
+            (Measure::Rate, "requests per second".to_string()),
+        ],
     }
-    true
 }
 
 fn main() -> ExitCode {
@@ -191,21 +210,34 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    println!("\n## Programs that know nothing of libsio\n");
-    println!(
-        "Server and load are run the same way, in turn; medians of {} rounds (least..most). CPU is the \
-         server's. Beside the same without sio-run: below 1 is better for CPU, above 1 for rates.\n",
-        place.rounds
-    );
-    println!("| case | run by | CPU per request | requests per second |\n|---|---|---|---|");
-    let mut is_complete = true;
-    for (name, bytes) in CONNECTIONS {
-        is_complete &= compare(&place, name, |options| place.echo(options, bytes));
+    let mut family = family();
+    let mut add = |(id, title): (&str, &str), series: Vec<Series>, skipped: Option<String>| {
+        for one in &series {
+            if let Some(failure) = &one.failure {
+                eprintln!("sio-bench-shim: {id}, {}: {failure}", one.name);
+            }
+        }
+        family.cases.push(record::Case {
+            id: id.to_string(),
+            title: title.to_string(),
+            skipped,
+            rounds: place.rounds,
+            entries: series::entries(&series, &layout(), |name| goals(id, name)),
+            machine: Machine::here("not counted"),
+        });
+    };
+    for (id, title, bytes) in ECHOES {
+        eprintln!("sio-bench-shim: {id}");
+        add((id, title), compare(&place, |options| place.echo(options, bytes)), None);
     }
-    if has_program("redis-server") && has_program("redis-benchmark") {
-        is_complete &=
-            compare(&place, "redis, 50 connections, GET", |options| place.redis(options));
+    if system::has_program("redis-server") && system::has_program("redis-benchmark") {
+        eprintln!("sio-bench-shim: {}", REDIS.0);
+        add(REDIS, compare(&place, |options| place.redis(options)), None);
+    } else {
+        add(REDIS, Vec::new(), Some("redis is not here".to_string()));
     }
-    println!();
-    if is_complete { ExitCode::SUCCESS } else { ExitCode::from(1) }
+    match serde_json::to_writer_pretty(io::stdout().lock(), &[&family]) {
+        Ok(()) if family.is_complete() => ExitCode::SUCCESS,
+        _ => ExitCode::from(1),
+    }
 }

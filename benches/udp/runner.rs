@@ -1,14 +1,11 @@
 //! sio-bench-udp: programs that receive small datagrams, one after the other on the same pair of
-//! interfaces and from the same sender, and what each datagram costs them and the kernel.
+//! interfaces and from the same sender, and what each datagram costs them and the kernel, as JSON:
+//! see sio-bench-page.
 //!
 //!     sio-bench-udp [--quick] [--rounds N] [--programs DIRECTORY]
 //!
 //! Needs root: it makes two network namespaces, which it removes again. The processor time of
 //! softirqs is what the kernel counts in its ticks, for the whole machine: nothing else should run.
-
-#[path = "../runner/system.rs"]
-#[allow(dead_code)] // the runner of the other cases needs more
-mod system;
 
 mod network;
 mod sender;
@@ -24,7 +21,10 @@ use std::time::{Duration, Instant};
 
 use network::Network;
 use sender::Sender;
-use table::{Sample, Series};
+use sio_benches::meter::softirq_time;
+use sio_benches::record::Family;
+use sio_benches::series::{Measure, Sample, Series};
+use sio_benches::system;
 
 /// The first one; a program that was ended may keep its own for a moment.
 const PORT: u16 = 5300;
@@ -161,30 +161,22 @@ fn measure(
     sleep(arguments.window / 4);
     let cpu_time = || system::cpu_time(receiver.child.id()).map_err(|error| error.to_string());
     let begin = Instant::now();
-    let before = (receiver.received(), cpu_time()?, softirq_time());
+    let before = (receiver.received(), cpu_time()?, softirq_time(None));
     sleep(arguments.window);
-    let after = (receiver.received(), cpu_time()?, softirq_time());
+    let after = (receiver.received(), cpu_time()?, softirq_time(None));
     let seconds = begin.elapsed().as_secs_f64();
     sender.pace(0);
-    Ok(Sample {
-        received: (after.0 - before.0) as f64 / seconds,
-        own: (after.1 - before.1).as_secs_f64() / seconds,
-        softirq: (after.2 - before.2).as_secs_f64() / seconds,
-    })
+    let received = (after.0 - before.0) as f64;
+    let each = |time: Duration| time.as_secs_f64() / received * 1e9;
+    let (own, softirq) = (each(after.1 - before.1), each(after.2 - before.2));
+    Ok(Sample::default()
+        .with(Measure::Rate, received / seconds)
+        .with(Measure::Cpu, own)
+        .with(Measure::SoftirqAll, softirq)
+        .with(Measure::Together, own + softirq))
 }
 
-/// What all processors have spent on packets outside of any process, as proc_stat(5) has it.
-fn softirq_time() -> Duration {
-    const SOFTIRQ: usize = 7;
-    // SAFETY: no pointers.
-    let ticks = unsafe { libc::sysconf(libc::_SC_CLK_TCK) }.max(1) as f64;
-    let text = std::fs::read_to_string("/proc/stat").unwrap_or_default();
-    let field = text.lines().next().and_then(|line| line.split_whitespace().nth(SOFTIRQ));
-    let count: f64 = field.and_then(|field| field.parse().ok()).unwrap_or(0.0);
-    Duration::from_secs_f64(count / ticks)
-}
-
-fn run(arguments: &Arguments) -> Result<String, String> {
+fn run(arguments: &Arguments) -> Result<Family, String> {
     let processors = system::processors();
     let (first, second) = match processors.as_slice() {
         [first, second, ..] => (Some(*first), Some(*second)),
@@ -192,25 +184,32 @@ fn run(arguments: &Arguments) -> Result<String, String> {
     };
     let network = Network::new()?;
     let sender = Sender::start(&network, first)?;
-    let mut tables = String::new();
+    let mut family = table::family();
     let mut ports = PORT..;
-    for (title, per_second) in [("as fast as it goes", u64::MAX), ("paced", PACED_PER_SECOND)] {
-        let mut series: Vec<Series> =
-            VARIANTS.iter().map(|variant| Series::new(variant.name)).collect();
+    for (id, title, per_second) in [
+        ("udp-flood", "as fast as it goes", u64::MAX),
+        ("udp-paced", "200 000 in a second", PACED_PER_SECOND),
+    ] {
+        let named =
+            |variant: &Variant| Series::new(variant.name, variant.name.starts_with("libsio"));
+        let mut series: Vec<Series> = VARIANTS.iter().map(named).collect();
+        eprintln!("sio-bench-udp: {id}");
         for round in 0..arguments.rounds {
             for turn in 0..VARIANTS.len() {
                 let index = (turn + round) % VARIANTS.len();
                 let variant = &VARIANTS[index];
                 let port = ports.next().unwrap_or(PORT);
-                match measure(variant, arguments, &network, &sender, per_second, port, second) {
-                    Ok(sample) => series[index].samples.push(sample),
-                    Err(reason) => series[index].failure = Some(reason),
+                let result =
+                    measure(variant, arguments, &network, &sender, per_second, port, second);
+                if let Err(reason) = &result {
+                    eprintln!("sio-bench-udp: {id}, {}: {reason}", variant.name);
                 }
+                series[index].push(result);
             }
         }
-        tables += &table::render(title, &series);
+        family.cases.push(table::case(id, title, arguments.rounds, &series));
     }
-    Ok(tables)
+    Ok(family)
 }
 
 fn main() -> ExitCode {
@@ -221,14 +220,15 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    match run(&arguments) {
-        Ok(tables) => {
-            println!("{tables}");
-            ExitCode::SUCCESS
-        }
+    let family = match run(&arguments) {
+        Ok(family) => family,
         Err(reason) => {
             eprintln!("sio-bench-udp: {reason}");
-            ExitCode::from(77)
+            return ExitCode::from(77);
         }
+    };
+    match serde_json::to_writer_pretty(std::io::stdout().lock(), &[&family]) {
+        Ok(()) if family.is_complete() => ExitCode::SUCCESS,
+        _ => ExitCode::from(1),
     }
 }

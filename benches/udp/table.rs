@@ -1,73 +1,75 @@
-//! The tables: medians, and ratios to the first program.
+//! What the table of datagrams shows.
 
-use std::fmt::Write;
+use sio_benches::machine::Machine;
+use sio_benches::record::{Case, Family, Glance};
+use sio_benches::series::{self, Layout, Measure, Of, Series, Wanted, ratio_title};
 
-/// What a program did in one window, by the second.
-#[derive(Clone, Copy)]
-pub struct Sample {
-    pub received: f64,
-    /// Processor time of the program, and of the kernel on behalf of nobody.
-    pub own: f64,
-    pub softirq: f64,
-}
+const BASE: &str = "recvmmsg";
+/// Over AF_XDP: datagrams in a second and what each costs in all, beside recvmmsg; and the latter
+/// beside a loop over the rings.
+const RATE_GOAL: f64 = 3.5;
+const COST_GOAL: f64 = 0.12;
+const RINGS_GOAL: f64 = 1.10;
 
-impl Sample {
-    fn own_nanoseconds(&self) -> f64 {
-        self.own / self.received * 1e9
-    }
-
-    fn softirq_nanoseconds(&self) -> f64 {
-        self.softirq / self.received * 1e9
-    }
-
-    fn total_nanoseconds(&self) -> f64 {
-        self.own_nanoseconds() + self.softirq_nanoseconds()
-    }
-}
-
-pub struct Series {
-    name: &'static str,
-    pub samples: Vec<Sample>,
-    pub failure: Option<String>,
-}
-
-impl Series {
-    pub fn new(name: &'static str) -> Self {
-        Self { name, samples: Vec::new(), failure: None }
-    }
-
-    fn median(&self, value: impl Fn(&Sample) -> f64) -> f64 {
-        let mut values: Vec<f64> = self.samples.iter().map(value).collect();
-        values.sort_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+pub fn family() -> Family {
+    Family {
+        id: "udp".to_string(),
+        title: "Small datagrams over a pair of interfaces".to_string(),
+        about: format!(
+            "Datagrams of {} B from another network namespace, to a program on one processor. The \
+             processor time of softirqs is that of the whole machine, the sender's included. As fast \
+             as it goes, the receiver has all the load that its processor stands, and what one \
+             program loses another may take; paced, every program takes all. Together: the program \
+             and the softirqs.",
+            crate::sender::PAYLOAD_BYTES
+        ),
+        plotted: ratio_title("together", BASE),
+        is_less_better: true,
+        glance: ["libsio, AF_XDP", "libsio, io_uring"]
+            .map(|program| Glance {
+                what: "Receiving many small datagrams".to_string(),
+                program: program.to_string(),
+            })
+            .to_vec(),
+        cases: Vec::new(),
     }
 }
 
-pub fn render(title: &str, series: &[Series]) -> String {
-    let mut text = format!(
-        "\n## UDP over a pair of interfaces, {} B, {title}\n\n\
-         | program | received per second | ÷ {first} | CPU of the program, ns | of softirqs, ns \
-         | together ÷ {first} |\n|---|---|---|---|---|---|\n",
-        crate::sender::PAYLOAD_BYTES,
-        first = series[0].name,
-    );
-    for one in series {
-        if one.samples.is_empty() {
-            let reason = one.failure.as_deref().unwrap_or("not run");
-            let _ = writeln!(text, "| {} | {reason} | | | | |", one.name);
-            continue;
-        }
-        let ratio = |value: fn(&Sample) -> f64| one.median(value) / series[0].median(value);
-        let _ = writeln!(
-            text,
-            "| {} | {:.0} | {:.2} | {:.0} | {:.0} | {:.2} |",
-            one.name,
-            one.median(|sample| sample.received),
-            ratio(|sample| sample.received),
-            one.median(Sample::own_nanoseconds),
-            one.median(Sample::softirq_nanoseconds),
-            ratio(Sample::total_nanoseconds),
-        );
+fn goals(id: &str, name: &str) -> Vec<Wanted> {
+    if id != "udp-flood" || name != "libsio, AF_XDP" {
+        return Vec::new();
     }
-    text
+    let cost = "Small datagrams by AF_XDP, CPU beside recvmmsg";
+    let rate = "Small datagrams by AF_XDP, rate beside recvmmsg";
+    let rings = "Small datagrams by AF_XDP, CPU beside a loop over the rings";
+    vec![
+        Wanted::at_most(cost, Of::Base(Measure::Together), COST_GOAL),
+        Wanted::at_least(rate, Of::Base(Measure::Rate), RATE_GOAL),
+        Wanted::at_most(rings, Of::Other(Measure::Together), RINGS_GOAL),
+    ]
+}
+
+pub fn case(id: &str, title: &str, rounds: usize, series: &[Series]) -> Case {
+    let layout = Layout {
+        ratios: vec![
+            (Measure::Together, "together"),
+            (Measure::Cpu, "CPU"),
+            (Measure::Rate, "rate"),
+        ],
+        base: BASE.to_string(),
+        other_base: Some("AF_XDP rings"),
+        values: vec![
+            (Measure::Rate, "received per second".to_string()),
+            (Measure::Cpu, "CPU of the program, ns".to_string()),
+            (Measure::SoftirqAll, "of softirqs, ns".to_string()),
+        ],
+    };
+    Case {
+        id: id.to_string(),
+        title: title.to_string(),
+        skipped: None,
+        rounds,
+        entries: series::entries(series, &layout, |name| goals(id, name)),
+        machine: Machine::here("not counted"),
+    }
 }

@@ -63,6 +63,12 @@ pub fn processors() -> Vec<usize> {
     }
 }
 
+/// How many there are, whether this process may run on them or not.
+pub fn processors_online() -> usize {
+    // SAFETY: no pointers.
+    unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1) as usize
+}
+
 /// The calling process ends when the one that started it does.
 pub fn end_with_parent() -> io::Result<()> {
     // SAFETY: no pointers.
@@ -112,6 +118,17 @@ pub fn pin_tcp(sock: RawFd) {
         set(libc::TCP_CONGESTION, b"reno");
     }
     set(libc::TCP_NODELAY, &1i32.to_ne_bytes());
+}
+
+/// When it is closed, nothing is left of the connection: no port is kept for late packets.
+pub fn close_with_reset(sock: RawFd) -> io::Result<()> {
+    let linger = libc::linger { l_onoff: 1, l_linger: 0 };
+    let size = size_of::<libc::linger>() as libc::socklen_t;
+    // SAFETY: reads a local of that size.
+    check(unsafe {
+        libc::setsockopt(sock, libc::SOL_SOCKET, libc::SO_LINGER, (&raw const linger).cast(), size)
+    })
+    .map(drop)
 }
 
 /// Takes up to `bytes` from a TCP socket without copying them anywhere. tcp(7), `MSG_TRUNC`.
@@ -168,4 +185,23 @@ impl Drop for Poll {
         // SAFETY: our own descriptor.
         unsafe { libc::close(self.0) };
     }
+}
+
+/// The date, as 2026-01-31, of UTC.
+pub fn today() -> String {
+    // SAFETY: reads and writes locals, which are all numbers.
+    let date = unsafe {
+        let now = libc::time(std::ptr::null_mut());
+        let mut date: libc::tm = std::mem::zeroed();
+        libc::gmtime_r(&raw const now, &raw mut date);
+        date
+    };
+    format!("{:04}-{:02}-{:02}", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday)
+}
+
+/// Whether a program is found without a path.
+pub fn has_program(name: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|directory| directory.join(name).is_file())
+    })
 }
