@@ -196,6 +196,7 @@ fn features() -> Result<Features> {
         sendmsg_zero_copy: found.sendmsg_zero_copy && send_zero_copy && may("sendmsg_zero_copy"),
         sparse_buffers: found.sparse_buffers && may("sparse_buffers"),
         defer_taskrun: found.defer_taskrun && may("defer_taskrun"),
+        runs_first: found.runs_first && may("runs_first"),
         poll_multishot: found.poll_multishot && may("poll_multishot"),
         read_multishot: found.read_multishot && may("read_multishot"),
         futex: found.futex && may("futex"),

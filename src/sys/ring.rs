@@ -30,6 +30,8 @@ pub struct Features {
     pub sparse_buffers: bool,
     /// Deferred task work for rings of one thread (6.1).
     pub defer_taskrun: bool,
+    /// A call runs all that was put off before it looks at the set of signals.
+    pub runs_first: bool,
     /// One poll that tells of every change (5.13).
     pub poll_multishot: bool,
     /// One read for everything that comes (6.7).
@@ -42,11 +44,15 @@ pub struct Features {
 const PUSH_TRIES_MAX: usize = 16;
 /// What one call has the kernel bring forth of what it has put off.
 const DEFERRED_MAX: u32 = 1024;
+/// The same in calls, for a kernel that brings forth twenty at a time.
+const DEFERRED_TRIES_MAX: usize = 8;
 
 /// One submission and one completion queue shared with the kernel.
 pub struct Ring {
     inner: IoUring,
     held: bool,
+    /// See [`Features::runs_first`].
+    runs_first: bool,
 }
 
 fn errno(error: &std::io::Error) -> Errno {
@@ -78,7 +84,7 @@ impl Ring {
                     if !inner.params().is_feature_ext_arg() || !inner.params().is_feature_nodrop() {
                         return Err(Errno::ENOSYS);
                     }
-                    return Ok(Self { inner, held: false });
+                    return Ok(Self { inner, held: false, runs_first: false });
                 }
                 Err(error) => last = errno(&error),
             }
@@ -87,6 +93,11 @@ impl Ring {
             }
         }
         Err(last)
+    }
+
+    /// What is known of the kernel, where it matters here.
+    pub fn rely_on(&mut self, features: &Features) {
+        self.runs_first = features.runs_first;
     }
 
     pub fn fd(&self) -> RawFd {
@@ -128,25 +139,30 @@ impl Ring {
         }
     }
 
-    /// As [`Ring::submit`], but has a ring of one thread run a chain of up to `steps` linked
-    /// operations to its end: there each one begins in deferred work, which one call does only
-    /// until it has what it waits for. The call waits for no time.
-    pub fn submit_chain(&mut self, steps: usize) -> Result<()> {
-        if !self.inner.params().is_setup_single_issuer() {
+    /// As [`Ring::submit`], but has a ring of one thread run what that leads to in the same call:
+    /// there each link of a chain begins in deferred work, and zero-copy sends end in it.
+    pub fn submit_and_settle(&mut self) -> Result<()> {
+        let queue = self.inner.submission();
+        let count = queue.len();
+        drop(queue);
+        if count == 0 || !self.inner.params().is_setup_single_issuer() {
             return self.submit().map(drop);
         }
-        let time = types::Timespec::new();
-        let arguments = types::SubmitArgs::new().timespec(&time);
-        match self.inner.submitter().submit_with_args(steps, &arguments) {
-            Ok(_) => Ok(()),
-            Err(error) => match errno(&error) {
-                Errno::ETIME | Errno::EINTR | Errno::EBUSY | Errno::EAGAIN => Ok(()),
-                errno => Err(errno),
-            },
+        self.bring_forth(count as u32, DEFERRED_MAX, Some(&GetEventsArgument::REFUSED))?;
+        if !self.runs_first {
+            for _ in 0..DEFERRED_TRIES_MAX {
+                let before = self.inner.completion().len();
+                self.run_deferred()?;
+                if self.inner.completion().len() == before {
+                    break;
+                }
+            }
         }
+        Ok(())
     }
 
-    /// Whether the kernel has put something off.
+    /// Whether the kernel may have put something off: what it has put off and then run in the same
+    /// call it still tells of afterwards.
     pub fn has_deferred(&mut self) -> bool {
         self.inner.submission().taskrun()
     }
@@ -161,20 +177,22 @@ impl Ring {
             return Ok(());
         }
         drop(queue);
-        let before = self.inner.completion().len();
-        self.bring_forth(DEFERRED_MAX, Some(&GetEventsArgument::REFUSED))?;
-        if self.has_deferred() && self.inner.completion().len() == before {
-            // A kernel that looks at the signals first.
-            self.bring_forth(0, None)?;
+        self.bring_forth(0, DEFERRED_MAX, Some(&GetEventsArgument::REFUSED))?;
+        if !self.runs_first && self.has_deferred() {
+            self.bring_forth(0, 0, None)?;
         }
         Ok(())
     }
 
-    fn bring_forth(&mut self, count: u32, argument: Option<&GetEventsArgument>) -> Result<()> {
-        let extended = if argument.is_some() { ENTER_EXT_ARG } else { 0 };
-        // SAFETY: the argument is valid during the call.
-        let answer =
-            unsafe { self.inner.submitter().enter(0, count, ENTER_GETEVENTS | extended, argument) };
+    fn bring_forth(
+        &mut self,
+        submissions: u32,
+        count: u32,
+        argument: Option<&GetEventsArgument>,
+    ) -> Result<()> {
+        let flags = ENTER_GETEVENTS | if argument.is_some() { ENTER_EXT_ARG } else { 0 };
+        // SAFETY: the argument is valid during the call; what entries name outlives them.
+        let answer = unsafe { self.inner.submitter().enter(submissions, count, flags, argument) };
         match answer.map_err(|error| errno(&error)) {
             Ok(_) | Err(Errno::EINVAL | Errno::EBUSY | Errno::EAGAIN | Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno),
@@ -241,9 +259,14 @@ impl Ring {
         fence(Ordering::SeqCst);
     }
 
-    /// Whether there are completions that nobody has reaped, or some that only an entry brings.
+    /// Whether there are completions that nobody has reaped.
+    pub fn has_completions(&mut self) -> bool {
+        self.inner.completion().len() > usize::from(self.held)
+    }
+
+    /// Whether there are such, or may be some that only an entry brings.
     pub fn has_news(&mut self) -> bool {
-        self.inner.completion().len() > usize::from(self.held) || self.has_deferred()
+        self.has_completions() || self.has_deferred()
     }
 
     /// Whether a completion that was dealt with still makes the descriptor readable.
@@ -452,18 +475,30 @@ fn probe() -> Result<Features> {
     // Multishot receive came in 6.0 together with the send that does not copy.
     let receive_multishot =
         probe.is_supported(opcode::SendZc::CODE) && ring.buffer_ring(0, 1).is_ok();
+    let mut own =
+        Ring::new(4, 8, true).ok().filter(|ring| ring.inner.params().is_setup_single_issuer());
     Ok(Features {
         receive_multishot,
         send_zero_copy,
         sendmsg_zero_copy: send_zero_copy && probe.is_supported(opcode::SendMsgZc::CODE),
         sparse_buffers: ring.register_buffer_table(1).is_ok(),
-        defer_taskrun: Ring::new(4, 8, true)
-            .is_ok_and(|ring| ring.inner.params().is_setup_single_issuer()),
+        defer_taskrun: own.is_some(),
+        runs_first: own.as_mut().is_some_and(runs_first),
         // Both came in 5.13.
         poll_multishot: ring.inner.params().is_feature_resource_tagging(),
         read_multishot: probe.is_supported(opcode::ReadMulti::CODE),
         futex: probe.is_supported(opcode::FutexWaitV::CODE),
     })
+}
+
+/// The second link of a chain begins in work that is put off.
+fn runs_first(ring: &mut Ring) -> bool {
+    let entry = opcode::Nop::new().build();
+    let pushed = ring
+        .push(&entry.clone().flags(squeue::Flags::IO_LINK))
+        .and_then(|()| ring.push(&entry))
+        .and_then(|()| ring.bring_forth(2, DEFERRED_MAX, Some(&GetEventsArgument::REFUSED)));
+    pushed.is_ok() && ring.inner.completion().len() == 2
 }
 
 /// Report the kernel's copying of a zero-copy send in its notification (6.2).

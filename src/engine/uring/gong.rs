@@ -75,7 +75,9 @@ impl Uring {
             return;
         }
         self.ring.mute(false);
-        if self.ring.has_news() {
+        // What it tells of may have been run already: that is no news.
+        let _ = self.ring.run_deferred();
+        if self.ring.has_completions() {
             gong.counter.raise();
             gong.may_be_up = true;
         }

@@ -71,8 +71,6 @@ pub struct Uring {
     to_send: Vec<Key>,
     to_arm: Vec<Key>,
     starved: Vec<Key>,
-    /// Operations that go out next as links of chains.
-    chained: usize,
     completions: Vec<(u64, i32, u32)>,
     /// What receives of messages point to.
     incoming: Box<Incoming>,
@@ -106,7 +104,8 @@ impl Uring {
     /// A ring for a channel of `capacity` events; `single`: one thread only will use it.
     pub fn new(features: Features, capacity: u32, single: bool) -> Result<Self> {
         let single = single && features.defer_taskrun;
-        let ring = Ring::new(SUBMISSIONS, capacity.max(SUBMISSIONS) * 2, single)?;
+        let mut ring = Ring::new(SUBMISSIONS, capacity.max(SUBMISSIONS) * 2, single)?;
+        ring.rely_on(&features);
         Ok(Self {
             gong: if single { Some(Gong::new(&ring)?) } else { None },
             ring,
@@ -123,7 +122,6 @@ impl Uring {
             to_send: Vec::new(),
             to_arm: Vec::new(),
             starved: Vec::new(),
-            chained: 0,
             completions: Vec::new(),
             incoming: Incoming::new(),
         })
@@ -151,16 +149,7 @@ impl Uring {
         if poll.is_worth_watching() {
             self.watch_poll_set(poll)?;
         }
-        match std::mem::take(&mut self.chained) {
-            0 => drop(self.ring.submit()?),
-            steps => self.ring.submit_chain(steps)?,
-        }
-        for _ in 0..ROUNDS_MAX {
-            if !self.ring.has_deferred() {
-                break;
-            }
-            self.ring.run_deferred()?;
-        }
+        self.ring.submit_and_settle()?;
         let count = self.reap(poll, notices);
         self.feed();
         Ok(count > 0)

@@ -29,7 +29,7 @@ use crate::sys::span::Span;
 const PAGE_BYTES: usize = 4096;
 /// Requests that one operation of a stream carries, and operations in one chain.
 const GATHERED_MAX: usize = 64;
-const CHAIN_MAX: usize = 32;
+const CHAIN_MAX: usize = 64;
 /// From so many messages of one socket on, a system call of their own is cheaper than operations.
 const TOGETHER_MIN: usize = 4;
 /// Slots for registered buffers in one ring.
@@ -186,9 +186,6 @@ impl Uring {
             _ => connection.sure_messages(),
         };
         let last = plans.len().saturating_sub(1);
-        if plans.len() > free + 1 {
-            self.chained += plans.len();
-        }
         for (index, plan) in plans.into_iter().enumerate() {
             let is_linked = index >= free && index < last;
             let link = if is_linked { squeue::Flags::IO_LINK } else { squeue::Flags::empty() };
@@ -276,7 +273,8 @@ impl Uring {
                     }
                 }
                 connection.tell(notices);
-                if connection.outbox.has_unsent()
+                if connection.outbox.started == 0
+                    && connection.outbox.has_unsent()
                     && !std::mem::replace(&mut connection.is_to_send, true)
                 {
                     self.to_send.push(key);
