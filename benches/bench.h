@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,6 +57,16 @@ static inline int listen_and_tell(int flags)
     return listener;
 }
 
+/* The environment may ask for datagrams that the kernel cuts to that size: udp(7), UDP_SEGMENT. */
+static inline void segment_as_asked(int sock)
+{
+    const char *bytes = getenv("BENCH_SEGMENT");
+
+    if (bytes)
+        check(setsockopt(sock, SOL_UDP, UDP_SEGMENT, &(int){atoi(bytes)}, sizeof(int)),
+              "UDP_SEGMENT");
+}
+
 /* A connected socket. */
 static inline int connect_to(const char *protocol, const char *host, const char *port)
 {
@@ -68,6 +79,8 @@ static inline int connect_to(const char *protocol, const char *host, const char 
         errx(2, "no address: %s", host);
     if (tcp)
         pin_tcp(sock);
+    else
+        segment_as_asked(sock);
     check(connect(sock, (struct sockaddr *)&address, sizeof address), "connect");
     return sock;
 }

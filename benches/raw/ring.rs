@@ -124,17 +124,26 @@ fn check(result: i32, call: &str) -> i32 {
     result
 }
 
-fn set_option(sock: RawFd, name: i32, value: &[u8]) -> bool {
+fn set_option(sock: RawFd, level: i32, name: i32, value: &[u8]) -> bool {
     // SAFETY: pointer and length are those of a slice.
     let length = value.len() as libc::socklen_t;
-    unsafe { libc::setsockopt(sock, libc::IPPROTO_TCP, name, value.as_ptr().cast(), length) == 0 }
+    unsafe { libc::setsockopt(sock, level, name, value.as_ptr().cast(), length) == 0 }
+}
+
+/// As in bench.h.
+fn segment_as_asked(sock: RawFd) {
+    let Ok(bytes) = std::env::var("BENCH_SEGMENT") else { return };
+    let bytes: i32 = bytes.parse().expect("BENCH_SEGMENT");
+    let is_set = set_option(sock, libc::SOL_UDP, libc::UDP_SEGMENT, &bytes.to_ne_bytes());
+    assert!(is_set, "UDP_SEGMENT");
 }
 
 fn pin_tcp(sock: RawFd) {
-    if !set_option(sock, libc::TCP_CONGESTION, b"cubic") {
-        set_option(sock, libc::TCP_CONGESTION, b"reno");
+    let set = |name, value: &[u8]| set_option(sock, libc::IPPROTO_TCP, name, value);
+    if !set(libc::TCP_CONGESTION, b"cubic") {
+        set(libc::TCP_CONGESTION, b"reno");
     }
-    assert!(set_option(sock, libc::TCP_NODELAY, &1i32.to_ne_bytes()), "TCP_NODELAY");
+    assert!(set(libc::TCP_NODELAY, &1i32.to_ne_bytes()), "TCP_NODELAY");
 }
 
 fn address(host: Ipv4Addr, port: u16) -> libc::sockaddr_in {
@@ -177,6 +186,8 @@ pub fn connect_to(protocol: &str, host: &str, port: &str) -> RawFd {
         let sock = check(libc::socket(libc::AF_INET, kind | libc::SOCK_CLOEXEC, 0), "socket");
         if is_tcp {
             pin_tcp(sock);
+        } else {
+            segment_as_asked(sock);
         }
         check(libc::connect(sock, (&raw const peer).cast(), ADDRESS_BYTES), "connect");
         sock

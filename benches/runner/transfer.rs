@@ -17,6 +17,8 @@ use crate::program::{HOLE_PEER, Hole, Place, Program, Variant, variant};
 enum Transfer {
     SendTcp,
     SendUdp,
+    /// Small datagrams, many of which are handed to the kernel at a time, which cuts them.
+    SendSegments,
     /// From so many connections.
     Receive(usize),
 }
@@ -30,6 +32,10 @@ struct Bulk {
 const MEGABYTE: f64 = 1e6;
 /// What a large datagram costs without a copy, at most; the talk's promise.
 const UDP_GOALS: [(usize, f64); 3] = [(1_472, 0.80), (16_384, 0.33), (60_000, 0.11)];
+const SEGMENT_BYTES: usize = 1_472;
+/// As many as a datagram holds.
+const SEGMENTS: usize = 40;
+const SEGMENTS_GOAL: f64 = 0.17;
 const TCP_GOAL: f64 = 1.03;
 /// Receiving: at buffers up to that size, and at any.
 const SMALL_BYTES: usize = 16_384;
@@ -42,6 +48,7 @@ pub fn cases() -> Vec<Box<dyn Case>> {
     for transfer in [Transfer::SendTcp, Transfer::SendUdp] {
         cases.extend(UDP_GOALS.map(|(bytes, _)| Bulk { transfer, bytes }));
     }
+    cases.push(Bulk { transfer: Transfer::SendSegments, bytes: SEGMENT_BYTES });
     for bytes in [1_472, 4_096, 16_384, 262_144] {
         cases.push(Bulk { transfer: Transfer::Receive(1), bytes });
     }
@@ -54,6 +61,7 @@ impl Case for Bulk {
         match self.transfer {
             Transfer::SendTcp => format!("send-tcp-{}", self.bytes),
             Transfer::SendUdp => format!("send-udp-{}", self.bytes),
+            Transfer::SendSegments => "send-udp-segments".to_string(),
             Transfer::Receive(count) => format!("receive-{}-{count}", self.bytes),
         }
     }
@@ -68,12 +76,13 @@ impl Case for Bulk {
                  copy. Loopback copies whatever is sent without one: what can be saved are system \
                  calls.",
             ),
-            Transfer::SendUdp => (
+            Transfer::SendUdp | Transfer::SendSegments => (
                 "send-udp",
                 "Bulk send, UDP out of a device",
                 "Sending large datagrams out of a device",
                 "As much as goes, from 256 MiB that no cache holds, out of a device (ifb) whose \
-                 driver takes the pages as they are, and drops them.",
+                 driver takes the pages as they are, and drops them. With UDP_SEGMENT the kernel is \
+                 given 40 small datagrams at a time, and cuts them; send is given them one by one.",
             ),
             Transfer::Receive(_) => (
                 "receive",
@@ -98,6 +107,7 @@ impl Case for Bulk {
     fn title(&self) -> String {
         let bytes = grouped(self.bytes as i64);
         match self.transfer {
+            Transfer::SendSegments => format!("{bytes} B, UDP_SEGMENT"),
             Transfer::Receive(count) => format!("{bytes} B at a time, {}", connections(count)),
             _ => format!("{bytes} B"),
         }
@@ -107,6 +117,7 @@ impl Case for Bulk {
         match self.transfer {
             Transfer::SendTcp => self.bytes == 16_384,
             Transfer::SendUdp => self.bytes == 60_000,
+            Transfer::SendSegments => false,
             Transfer::Receive(count) => count == 1 && self.bytes == 16_384,
         }
     }
@@ -115,7 +126,7 @@ impl Case for Bulk {
         // The best of those that are written by hand.
         let (unit, raw) = match self.transfer {
             Transfer::SendTcp => ("send", "io_uring, copying"),
-            Transfer::SendUdp => ("send", "io_uring, SEND_ZC"),
+            Transfer::SendUdp | Transfer::SendSegments => ("datagram", "io_uring, SEND_ZC"),
             Transfer::Receive(_) => ("MB", "io_uring, bundles"),
         };
         usual_layout(self.base(), unit, Some(raw))
@@ -136,6 +147,12 @@ impl Case for Bulk {
                 variant("libsio", "send_sio", "udp"),
                 variant("MSG_ZEROCOPY", "send_zerocopy", "udp"),
                 variant("io_uring, SEND_ZC", "sio-bench-send-uring", "udp"),
+            ],
+            Transfer::SendSegments => vec![
+                variant("send", "send_plain", "udp"),
+                variant("libsio", "send_sio", "udp").segmenting(),
+                variant("send, UDP_SEGMENT", "send_plain", "udp").segmenting(),
+                variant("io_uring, SEND_ZC", "sio-bench-send-uring", "udp").segmenting(),
             ],
             Transfer::Receive(count) => {
                 let arguments = format!("{count} {}", self.bytes);
@@ -172,6 +189,9 @@ impl Case for Bulk {
                     Wanted::at_most(topic, cpu, *goal)
                 })
                 .collect(),
+            Transfer::SendSegments => {
+                vec![Wanted::at_most("Bulk send, UDP, UDP_SEGMENT", cpu, SEGMENTS_GOAL)]
+            }
             Transfer::Receive(_) => {
                 let mut goals = vec![
                     Wanted::at_most("Bulk receive, any size", cpu, ANY_GOAL),
@@ -188,7 +208,7 @@ impl Case for Bulk {
 
     fn obstacle(&self) -> Option<String> {
         match self.transfer {
-            Transfer::SendUdp => Hole::find().err(),
+            Transfer::SendUdp | Transfer::SendSegments => Hole::find().err(),
             _ => None,
         }
     }
@@ -212,6 +232,11 @@ impl Case for Bulk {
                 let hole = Hole::find().map_err(io::Error::other)?;
                 run.send(HOLE_PEER, 9, self.bytes, Some(hole))
             }
+            Transfer::SendSegments => {
+                let hole = Hole::find().map_err(io::Error::other)?;
+                let count = if variant.is_segmenting() { SEGMENTS } else { 1 };
+                run.send(HOLE_PEER, 9, SEGMENT_BYTES * count, Some(hole))
+            }
             Transfer::Receive(count) => run.receive(count),
         }
     }
@@ -220,6 +245,18 @@ impl Case for Bulk {
 impl Bulk {
     fn base(self) -> &'static str {
         if matches!(self.transfer, Transfer::Receive(_)) { "epoll" } else { "send" }
+    }
+}
+
+const SEGMENT: (&str, &str) = ("BENCH_SEGMENT", "1472");
+
+impl Variant {
+    fn segmenting(self) -> Self {
+        Self { environment: Some(SEGMENT), ..self }
+    }
+
+    fn is_segmenting(&self) -> bool {
+        self.environment == Some(SEGMENT)
     }
 }
 
@@ -263,7 +300,9 @@ impl Run<'_> {
         program.ready()?;
         self.watch(&mut program, |program| {
             program.go()?;
-            program.done().map(|done| done.requests as f64)
+            let done = program.done()?;
+            let is_cut = variant.is_segmenting();
+            Ok(if is_cut { done.bytes as f64 / SEGMENT_BYTES as f64 } else { done.requests as f64 })
         })
     }
 
