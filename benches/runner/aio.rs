@@ -56,6 +56,7 @@ const BLOCK_BYTES: usize = 4096;
 const FILE_BYTES: usize = 64 << 20;
 const CHUNK_BYTES: usize = 1 << 20;
 const MEMORY: &str = "/dev/shm";
+const ROUNDS_MAX: usize = 2;
 /// What fio does before and after its job is measured with so few operations, and subtracted.
 const FEW: usize = 32;
 
@@ -216,6 +217,11 @@ impl Case for Aio {
         goals
     }
 
+    /// There are many of them, and they differ much.
+    fn rounds(&self, asked: usize) -> usize {
+        usize::min(asked, ROUNDS_MAX)
+    }
+
     fn obstacle(&self) -> Option<String> {
         let is_missing = self.maker == Maker::Fio && !system::has_program("fio");
         is_missing.then(|| "fio is not here".to_string())
@@ -244,7 +250,7 @@ impl Case for Aio {
         times: Times,
         counter: Option<CounterKind>,
     ) -> io::Result<Sample> {
-        let window = times.window(counter);
+        let window = times.window(counter) * 2 / 3;
         let run = Run { aio: *self, variant, place, counter };
         match self.maker {
             Maker::Fio => {

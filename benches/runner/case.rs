@@ -10,7 +10,7 @@ use sio_benches::series::{Layout, Measure, Sample, Wanted};
 
 use crate::counter::CounterKind;
 use crate::program::{Place, Variant};
-use crate::{accept, aio, echo, events, transfer};
+use crate::{accept, aio, echo, events, http, transfer};
 
 pub trait Case {
     /// The word by which the command line knows it.
@@ -76,6 +76,7 @@ pub fn cases(descriptors: usize) -> Vec<Box<dyn Case>> {
     cases.extend(echo::cases(descriptors));
     cases.extend(accept::cases());
     cases.extend(transfer::cases());
+    cases.extend(http::cases());
     cases.extend(events::cases(descriptors));
     cases.extend(aio::cases());
     cases

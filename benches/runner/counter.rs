@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use sio_benches::system;
 
+/// How long a tool may take to take hold of a process.
+const HOLD: Duration = Duration::from_millis(200);
+
 /// Counts the system calls of a process.
 pub struct Counter {
     tool: Child,
@@ -97,7 +100,7 @@ impl Counter {
         };
         command.arg(&output).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let tool = command.spawn()?;
-        std::thread::sleep(Duration::from_millis(300));
+        std::thread::sleep(HOLD);
         Ok(Self { tool, kind, output })
     }
 

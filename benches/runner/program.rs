@@ -2,7 +2,7 @@
 //! did, and ended. How they talk: see bench.h.
 
 use std::borrow::Cow;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -142,6 +142,11 @@ impl Program {
             None => Command::new(&path),
         };
         command.args(&variant.arguments);
+        Self::launch(command, variant, place)
+    }
+
+    /// By a command of the caller's.
+    pub fn launch(mut command: Command, variant: &Variant, place: &Place) -> io::Result<Self> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
         if let Some((name, value)) = variant.environment {
             command.env(name, value);
@@ -156,7 +161,7 @@ impl Program {
         }
         let mut child = command
             .spawn()
-            .map_err(|error| io::Error::other(format!("{}: {error}", path.display())))?;
+            .map_err(|error| io::Error::other(format!("{}: {error}", variant.program)))?;
         let stdin = child.stdin.take();
         let stdout = child.stdout.take().ok_or(io::ErrorKind::BrokenPipe)?;
         Ok(Self { child, stdin, stdout: BufReader::new(stdout), copies: None })
@@ -188,6 +193,13 @@ impl Program {
                 Err(io::Error::other(text))
             }
         }
+    }
+
+    /// All that it says until its end.
+    pub fn rest(&mut self) -> io::Result<String> {
+        let mut text = String::new();
+        self.stdout.read_to_string(&mut text)?;
+        Ok(text)
     }
 
     /// The port that it listens on.

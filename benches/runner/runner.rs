@@ -13,6 +13,7 @@ mod case;
 mod counter;
 mod echo;
 mod events;
+mod http;
 mod load;
 mod peer;
 mod program;
@@ -75,8 +76,8 @@ impl Arguments {
         let milliseconds =
             |quick, full| Duration::from_millis(if self.quick { quick } else { full });
         Times {
-            warm_up: milliseconds(50, 150),
-            window: milliseconds(250, 700),
+            warm_up: milliseconds(50, 100),
+            window: milliseconds(250, 600),
             count: milliseconds(100, 200),
         }
     }

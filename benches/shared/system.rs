@@ -85,6 +85,11 @@ pub fn interrupt(pid: u32) {
     unsafe { libc::kill(pid as libc::pid_t, libc::SIGINT) };
 }
 
+pub fn terminate(pid: u32) {
+    // SAFETY: no pointers; the process is a child of ours that was not waited for.
+    unsafe { libc::kill(pid as libc::pid_t, libc::SIGTERM) };
+}
+
 /// As many descriptors as are allowed, which root may change; how many that are.
 pub fn raise_descriptor_limit() -> usize {
     const WANTED: libc::rlim_t = 1 << 17;

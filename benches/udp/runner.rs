@@ -78,7 +78,7 @@ fn arguments() -> Result<Arguments, String> {
         found.window = Duration::from_millis(700);
     }
     if found.rounds == 0 {
-        found.rounds = if quick { 1 } else { 5 };
+        found.rounds = if quick { 1 } else { 3 };
     }
     Ok(found)
 }
