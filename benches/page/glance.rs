@@ -72,7 +72,7 @@ pub fn when_to_use(families: &[Family]) -> String {
             );
         }
     }
-    text + "\nCPU and cost: below 1 libsio takes less. Rates: above 1 it does more.\n\n"
+    text + "\nOf processor time, less than 1 is a gain; of rates and operations, more than 1.\n\n"
 }
 
 /// As those who show Markdown make links to headings.

@@ -83,7 +83,8 @@ impl Scale {
                 most = f64::max(most, value);
             }
         }
-        let room = if is_ratio { 1.1 } else { 2.0 };
+        // To the left of the longest bar there is room for its number.
+        let room = if is_ratio { (most / least).powf(0.09) } else { 2.0 };
         Self { least: least / room, most: most * 1.1 }
     }
 

@@ -50,7 +50,12 @@ impl Machine {
             processor: processor(),
             processors: system::processors_online(),
             kernel: release.split('-').next().unwrap_or_default().to_string(),
-            congestion_control: pinned.to_string(),
+            congestion_control: match first_line("/proc/sys/net/ipv4/tcp_congestion_control") {
+                Some(own) if own != pinned => {
+                    format!("{pinned}, set by the programs; of others' programs (redis) {own}")
+                }
+                _ => pinned.to_string(),
+            },
             counter: counter.into(),
         }
     }
