@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::context::{Association, context};
 use crate::channel::{Event, Interest, Step, Waiting};
-use crate::engine::frame::{DirectlySent, Flow, Sleeper};
+use crate::engine::frame::{Brief, DirectlySent, Flow, Sleeper};
 use crate::engine::{Ask, Form, Received, Request, Socket, receive_directly, send_directly};
 use crate::error::{Errno, Result};
 use crate::limits::IOVECS_MAX;
@@ -92,6 +92,22 @@ pub struct Receive {
     space: Option<SpaceTicket>,
     /// While this thread waits for the socket's flow.
     sleeper: Option<Sleeper>,
+}
+
+/// `sio_recv` and `sio_recvfrom` where an interface serves the socket and several datagrams wait:
+/// nobody but the caller need know. `None`: it has to go the whole way.
+#[inline]
+pub fn receive_in_passing(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Brief> {
+    const KNOWN: i32 = system::DONTWAIT | system::TRUNC | system::CMSG_CLOEXEC | system::NOSIGNAL;
+    if flags & !KNOWN != 0 || size == 0 || form == Form::Message {
+        return None;
+    }
+    let ask = Ask { size, flags, form };
+    let look = |association: &Association| {
+        let socket = &association.socket;
+        socket.flow()?.receive_in_passing(&ask, socket)
+    };
+    context().glance_at_socket(fd, look).flatten()
 }
 
 impl Receive {

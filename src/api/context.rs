@@ -9,7 +9,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use super::mqueue::Registration;
-use super::table::{Register, Table};
+use super::table::{Glances, Register, Table};
 use super::tail::Tail;
 use super::timer;
 use crate::channel::Channel;
@@ -54,6 +54,9 @@ pub struct Context {
     channels: Table<Channel>,
     sockets: Table<Association>,
     regions: Table<Region>,
+    /// Sockets that interfaces serve, and areas that are made of frames, once more.
+    quick_sockets: Glances<Association>,
+    quick_regions: Glances<Region>,
     /// What timer_create has made, by id; what mq_notify has registered, by queue.
     pub timers: Register<timer::Handle>,
     pub queues: Register<Registration>,
@@ -90,6 +93,8 @@ pub fn context() -> &'static Context {
             channels: Table::new(DESCRIPTOR_MAX),
             sockets: Table::new(DESCRIPTOR_MAX),
             regions: Table::new(REGION_MAX),
+            quick_sockets: Glances::new(DESCRIPTOR_MAX),
+            quick_regions: Glances::new(REGION_MAX),
             timers: Register::new(),
             queues: Register::new(),
             handles: Mutex::new(Handles::default()),
@@ -144,6 +149,25 @@ impl Context {
         Err(self.why_no_socket(fd, index))
     }
 
+    /// Looks at the association of a descriptor, if an interface serves it. `None`: not now, or not
+    /// like this.
+    #[inline]
+    pub fn glance_at_socket<R>(
+        &self,
+        fd: RawFd,
+        body: impl FnOnce(&Association) -> R,
+    ) -> Option<R> {
+        self.quick_sockets.look(usize::try_from(fd).ok()?, body)
+    }
+
+    /// Looks at the area behind a handle, if it is made of frames. `None`: not now, or not like this.
+    #[inline]
+    pub fn glance_at_region<R>(&self, handle: u64, body: impl FnOnce(&Region) -> R) -> Option<R> {
+        let slot = (handle & ((1 << SLOT_BITS) - 1)) as usize;
+        let body = |region: &Region| (region.handle() == handle).then(|| body(region));
+        self.quick_regions.look(slot, body)?
+    }
+
     #[cold]
     fn why_no_socket(&self, fd: RawFd, index: usize) -> Errno {
         let is_inherited = |context: &Context| {
@@ -178,6 +202,9 @@ impl Context {
             return Err(old);
         }
         self.sockets.set(index, Some(association.clone()));
+        if association.socket.flow().is_some() {
+            self.quick_sockets.set(index, association.clone());
+        }
         association.socket.region.associate();
         Ok(())
     }
@@ -188,6 +215,9 @@ impl Context {
         let Ok(index) = index(association.socket.fd) else { return false };
         if !self.sockets.get(index).is_some_and(|found| Arc::ptr_eq(&found, association)) {
             return false;
+        }
+        if association.socket.flow().is_some() {
+            self.quick_sockets.clear(index);
         }
         self.sockets.set(index, None);
         association.socket.region.disassociate();
@@ -226,7 +256,12 @@ impl Context {
         };
         let made = make(handle);
         match &made {
-            Ok(region) => drop(self.regions.set(slot, Some(region.clone()))),
+            Ok(region) => {
+                self.regions.set(slot, Some(region.clone()));
+                if region.frame_bytes().is_some() {
+                    self.quick_regions.set(slot, region.clone());
+                }
+            }
             Err(_) => self.lock().free_slots.push(slot),
         }
         made
@@ -234,6 +269,7 @@ impl Context {
 
     pub fn remove_region(&self, region: &Region) {
         let slot = (region.handle() & ((1 << SLOT_BITS) - 1)) as usize;
+        self.quick_regions.clear(slot);
         self.regions.set(slot, None);
         self.lock().free_slots.push(slot);
     }

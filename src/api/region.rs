@@ -49,10 +49,12 @@ pub fn base(handle: u64) -> Result<(*mut u8, usize)> {
 
 /// `sio_reserve`: the address of a fresh block.
 pub fn reserve(handle: u64, size: usize) -> Result<usize> {
-    context().region(handle)?.reserve(size)
+    let quickly = context().glance_at_region(handle, |region| region.reserve_quickly(size));
+    quickly.flatten().map_or_else(|| context().region(handle)?.reserve(size), Ok)
 }
 
 /// `sio_release`: a block comes back.
 pub fn release(handle: u64, address: usize, size: usize) -> Result<()> {
-    context().region(handle)?.release(address, size)
+    let quickly = context().glance_at_region(handle, |region| region.release(address, size));
+    quickly.unwrap_or_else(|| context().region(handle)?.release(address, size))
 }

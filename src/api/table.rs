@@ -6,32 +6,72 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::sys::cell::Current;
+use crate::sys::glance::Glance;
 use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
 
 const PAGE: usize = 1024;
 
-type Page<T> = Box<[Current<T>]>;
+/// Places by number.
+struct Pages<P>(Box<[OnceLock<Box<[P]>>]>);
 
-pub struct Table<T> {
-    pages: Box<[OnceLock<Page<T>>]>,
+impl<P> Pages<P> {
+    fn new(size: usize) -> Self {
+        Self((0..size.div_ceil(PAGE)).map(|_| OnceLock::new()).collect())
+    }
+
+    fn get(&self, number: usize) -> Option<&P> {
+        self.0.get(number / PAGE)?.get()?.get(number % PAGE)
+    }
+
+    fn get_or_make(&self, number: usize, make: fn() -> P) -> Option<&P> {
+        let page = self.0.get(number / PAGE)?;
+        page.get_or_init(|| (0..PAGE).map(|_| make()).collect()).get(number % PAGE)
+    }
 }
+
+pub struct Table<T>(Pages<Current<T>>);
 
 impl<T> Table<T> {
     /// Room for the numbers below `size`.
     pub fn new(size: usize) -> Self {
-        Self { pages: (0..size.div_ceil(PAGE)).map(|_| OnceLock::new()).collect() }
+        Self(Pages::new(size))
     }
 
     pub fn get(&self, number: usize) -> Option<Arc<T>> {
-        self.pages.get(number / PAGE)?.get()?[number % PAGE].get()
+        self.0.get(number)?.get()
     }
 
     /// Puts something in a place, or nothing; returns what was there. `None` for numbers that
     /// the table has no place for.
     pub fn set(&self, number: usize, value: Option<Arc<T>>) -> Option<Option<Arc<T>>> {
-        let page = self.pages.get(number / PAGE)?;
-        let page = page.get_or_init(|| (0..PAGE).map(|_| Current::empty()).collect());
-        Some(page[number % PAGE].set(value))
+        self.0.get_or_make(number, Current::empty).map(|place| place.set(value))
+    }
+}
+
+/// The same for what is looked at with each datagram.
+pub struct Glances<T>(Pages<Glance<T>>);
+
+impl<T: Send + Sync> Glances<T> {
+    pub fn new(size: usize) -> Self {
+        Self(Pages::new(size))
+    }
+
+    /// See [`Glance::look`].
+    #[inline]
+    pub fn look<R>(&self, number: usize, body: impl FnOnce(&T) -> R) -> Option<R> {
+        self.0.get(number)?.look(body)
+    }
+
+    pub fn set(&self, number: usize, value: Arc<T>) {
+        if let Some(place) = self.0.get_or_make(number, Glance::empty) {
+            place.set(Some(value));
+        }
+    }
+
+    pub fn clear(&self, number: usize) {
+        if let Some(place) = self.0.get(number) {
+            place.set(None);
+        }
     }
 }
 

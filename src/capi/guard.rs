@@ -3,7 +3,7 @@
 
 use crate::api::blocking::{Blocking, Progress};
 use crate::api::fault::protect;
-use crate::error::Result;
+use crate::error::{Errno, Result};
 use crate::sys::wait;
 
 fn errno() -> i32 {
@@ -28,6 +28,19 @@ fn finish(answer: Result<i32>, before: i32) -> i32 {
             -1
         }
     }
+}
+
+/// For what may end a call before it has properly begun: a few dozen instructions that call nothing
+/// of the C library.
+#[inline]
+pub fn in_passing<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
+    protect(body)
+}
+
+/// Ends an exported function without having done anything.
+pub fn fail(reason: Errno) -> i32 {
+    set_errno(reason as i32);
+    -1
 }
 
 /// For functions that return a number that is not negative.

@@ -8,8 +8,9 @@ use super::types::{
     SIO_RELEASE, dma_mem_t, sio_info as InfoRecord,
 };
 use super::{convert, guard};
-use crate::api::blocking::{Outgoing, Receive, Send};
+use crate::api::blocking::{self, Outgoing, Receive, Send};
 use crate::api::socket;
+use crate::engine::frame::Brief;
 use crate::engine::{Form, Received};
 use crate::error::{Errno, Result};
 use crate::sys::message::Address;
@@ -109,10 +110,24 @@ unsafe fn receive(
     form: Form,
     name: impl FnOnce(&Address),
 ) -> c_int {
-    let make = || {
+    let in_passing = || {
         convert::not_null(buf)?;
-        Receive::new(sock, size, flags, form)
+        Ok(blocking::receive_in_passing(sock, size, flags, form))
     };
+    match guard::in_passing(in_passing) {
+        Ok(Some(Brief { address, count, source })) => {
+            if let Some(source) = source {
+                name(&source.name());
+            }
+            // SAFETY: not null, by the check above.
+            unsafe { buf.write(address as *mut c_void) };
+            // At most what one datagram has.
+            return count as c_int;
+        }
+        Ok(None) => {}
+        Err(reason) => return guard::fail(reason),
+    }
+    let make = || Receive::new(sock, size, flags, form);
     guard::blocking(make, |received| {
         let (address, bytes) = match received {
             Received::End => (0, 0),

@@ -30,7 +30,7 @@ use crate::engine::{Key, PollSet, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::{CAPACITY_LOG2_DEFAULT, CAPACITY_LOG2_MAX};
 use crate::region::Patron;
-use crate::sys::cell::{Entered, Guarded};
+use crate::sys::cell::{Entered, Guarded, thread_mark};
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
 use crate::sys::wait::Uncancellable;
 use crate::sys::{fork, poll};
@@ -94,7 +94,9 @@ impl Channel {
         let poll = PollSet::new(outer_fd)?;
         let fd = outer_fd.unwrap_or(poll.fd());
         let bell = Arc::new(Bell::new(poll.token()));
-        let state = State::new(capacity as usize, choice.kind, built.engine, poll, bell.clone());
+        let mut state =
+            State::new(capacity as usize, choice.kind, built.engine, poll, bell.clone());
+        state.owner = single.then(thread_mark);
         Ok(Arc::new_cyclic(|me| Self {
             fd,
             _outer: outer,

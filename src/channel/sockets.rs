@@ -52,7 +52,7 @@ impl State {
         }
         let added = self.engines.len();
         if make {
-            self.engines.push(table::build_frames());
+            self.engines.push(table::build_frames(self.owner));
             self.frames = Some(added);
         } else {
             let choice = Choice { kind: Kind::Epoll, reason: String::new() };

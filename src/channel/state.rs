@@ -30,6 +30,8 @@ pub struct State {
     pub(super) epoll: Option<usize>,
     pub(super) frames: Option<usize>,
     pub(super) kind: Kind,
+    /// The mark of the only thread that uses the channel, if it is for one.
+    pub(super) owner: Option<u64>,
     pub(super) poll: PollSet,
     pub(super) notices: Vec<Notice>,
     /// What watches of the engine have told; kept for its memory.
@@ -58,6 +60,7 @@ impl State {
             epoll: (kind == Kind::Epoll).then_some(0),
             frames: None,
             kind,
+            owner: None,
             poll,
             notices: Vec::new(),
             told: Vec::new(),

@@ -156,6 +156,12 @@ impl Counters {
         self.received_copied.fetch_add(bytes as u64, Ordering::Relaxed);
     }
 
+    /// The same where nothing was copied, and nobody else receives on the socket meanwhile.
+    pub fn count_received_alone(&self, bytes: usize) {
+        let received = self.received.load(Ordering::Relaxed);
+        self.received.store(received + bytes as u64, Ordering::Relaxed);
+    }
+
     pub fn count_sent(&self, bytes: usize, copied: bool) {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
         if copied {

@@ -320,9 +320,10 @@ pub fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Built> {
     }
 }
 
-/// The engine of a channel's sockets that ports serve.
-pub fn build_frames() -> Box<dyn Engine> {
-    watched(Box::new(super::frame::Frames::default()))
+/// The engine of a channel's sockets that ports serve. `owner` is the mark of the only thread that
+/// uses the channel, if it is for one.
+pub fn build_frames(owner: Option<u64>) -> Box<dyn Engine> {
+    watched(Box::new(super::frame::Frames::new(owner)))
 }
 
 /// In debug builds somebody looks over the engine's shoulder.

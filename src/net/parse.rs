@@ -8,12 +8,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::checksum::Sum;
 use super::flow::Endpoint;
 use super::{
-    ETHERNET_BYTES, HEADER_BYTES_MAX, HardwareAddress, IPV4_BYTES, IPV6_BYTES, PROTOCOL_UDP,
-    TYPE_IPV4, TYPE_IPV6, TYPE_VLAN, UDP_BYTES, VLAN_BYTES,
+    ETHERNET_BYTES, HardwareAddress, IPV4_BYTES, IPV6_BYTES, PROTOCOL_UDP, TYPE_IPV4, TYPE_IPV6,
+    TYPE_VLAN, UDP_BYTES, VLAN_BYTES,
 };
 
-/// As many bytes of a packet are looked at, if it has them.
-pub const HEAD_BYTES: usize = HEADER_BYTES_MAX;
+/// The start of a packet, or any stretch of one: as much as comes into the cache at once.
+pub type Head = [u8; HEAD_BYTES];
+pub const HEAD_BYTES: usize = 64;
 
 /// A datagram, and where its payload lies in the packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -51,149 +52,218 @@ pub enum Refused {
     Options,
 }
 
+/// What a socket may want to know of a datagram that it has, besides the payload.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heading {
+    pub source: Endpoint,
+    pub destination: IpAddr,
+    pub traffic_class: u8,
+    pub hop_limit: u8,
+}
+
+/// Reads the headers of the network and of UDP once more, which [`parse`] has understood: the
+/// [`heading_bytes`] in front of the payload.
+pub fn heading(header: &[u8], is_ipv4: bool) -> Heading {
+    let network_bytes = if is_ipv4 { IPV4_BYTES } else { IPV6_BYTES };
+    let port = word(header, network_bytes);
+    let (source, destination): (IpAddr, IpAddr) = if is_ipv4 {
+        let [source, destination] = [12, 16].map(|at| Ipv4Addr::from(array::<4>(header, at)));
+        (source.into(), destination.into())
+    } else {
+        let [source, destination] = [8, 24].map(|at| Ipv6Addr::from(array::<16>(header, at)));
+        (source.into(), destination.into())
+    };
+    let (traffic_class, hop_limit) =
+        if is_ipv4 { (header[1], header[8]) } else { ((word(header, 0) >> 4) as u8, header[7]) };
+    Heading { source: Endpoint { address: source, port }, destination, traffic_class, hop_limit }
+}
+
+/// Bytes of the headers that [`heading`] reads.
+pub fn heading_bytes(is_ipv4: bool) -> usize {
+    UDP_BYTES + if is_ipv4 { IPV4_BYTES } else { IPV6_BYTES }
+}
+
 /// Big-endian fields of what is known to be long enough.
+#[inline(always)]
 fn word(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 
+#[inline(always)]
 fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut found = [0; N];
     found.copy_from_slice(&bytes[at..at + N]);
     found
 }
 
-/// The network layer, as far as both protocols have it.
-struct Network {
-    source: IpAddr,
-    destination: IpAddr,
-    header_bytes: usize,
-    /// What follows the header.
-    transport_bytes: usize,
-    traffic_class: u8,
-    hop_limit: u8,
-}
-
-/// Reads the headers at the start of a packet. `head` has the first [`HEAD_BYTES`] of its
-/// `packet_bytes`, or all of them.
-pub fn parse(head: &[u8], packet_bytes: usize) -> Result<Datagram, Refused> {
-    debug_assert!(head.len() == packet_bytes.min(HEAD_BYTES) || head.len() > HEAD_BYTES);
-    if head.len() < ETHERNET_BYTES {
-        return Err(Refused::Truncated);
-    }
-    let mut from = ETHERNET_BYTES;
-    let mut kind = word(head, 12);
-    let mut vlan = None;
-    if kind == TYPE_VLAN {
-        if head.len() < ETHERNET_BYTES + VLAN_BYTES {
-            return Err(Refused::Truncated);
-        }
-        vlan = Some(word(head, 14) & 0x0fff);
-        kind = word(head, 16);
-        from += VLAN_BYTES;
-    }
-    let left = packet_bytes - from;
-    let network = match kind {
-        TYPE_IPV4 => ipv4(&head[from..], left)?,
-        TYPE_IPV6 => ipv6(&head[from..], left)?,
-        _ => return Err(Refused::NotInternet),
+/// Reads the headers at the start of a packet.
+pub fn parse(packet: &[u8]) -> Result<Datagram, Refused> {
+    let head_at = |from: usize| {
+        let mut head = [0; HEAD_BYTES];
+        let rest = packet.get(from..).unwrap_or_default();
+        let count = rest.len().min(HEAD_BYTES);
+        head[..count].copy_from_slice(&rest[..count]);
+        head
     };
-    from += network.header_bytes;
-    if network.transport_bytes < UDP_BYTES {
-        return Err(Refused::Truncated);
-    }
-    let udp = &head[from..];
-    let udp_bytes = usize::from(word(udp, 4));
-    if udp_bytes < UDP_BYTES || udp_bytes > network.transport_bytes {
-        return Err(Refused::Malformed);
-    }
-    let checksum = word(udp, 6);
-    if checksum == 0 && network.source.is_ipv6() {
-        return Err(Refused::Checksum);
-    }
-    Ok(Datagram {
-        source: Endpoint { address: network.source, port: word(udp, 0) },
-        destination: Endpoint { address: network.destination, port: word(udp, 2) },
-        payload_from: from + UDP_BYTES,
-        payload_bytes: udp_bytes - UDP_BYTES,
-        checksum,
-        station: array(head, 6),
-        vlan,
-        traffic_class: network.traffic_class,
-        hop_limit: network.hop_limit,
-    })
+    parse_head(&head_at(0), packet.len(), || head_at(VLAN_BYTES))
 }
 
-fn ipv4(header: &[u8], left: usize) -> Result<Network, Refused> {
-    if header.len() < IPV4_BYTES {
+/// The same for a packet of `packet_bytes` that begins like `head`; what is in there behind its end
+/// can be anything. `behind_tag` is the same stretch, but from the fourth byte of the packet on.
+#[inline(always)]
+pub fn parse_head(
+    head: &Head,
+    packet_bytes: usize,
+    behind_tag: impl FnOnce() -> Head,
+) -> Result<Datagram, Refused> {
+    if packet_bytes < ETHERNET_BYTES {
         return Err(Refused::Truncated);
     }
-    match header[0] {
+    let station = array(head, 6);
+    let kind = word(head, 12);
+    if kind != TYPE_VLAN {
+        let found = network(head, kind, packet_bytes - ETHERNET_BYTES)?;
+        return Ok(Datagram { station, ..found });
+    }
+    if packet_bytes < ETHERNET_BYTES + VLAN_BYTES {
+        return Err(Refused::Truncated);
+    }
+    let vlan = Some(word(head, 14) & 0x0fff);
+    let kind = word(head, 16);
+    let found = network(&behind_tag(), kind, packet_bytes - ETHERNET_BYTES - VLAN_BYTES)?;
+    let payload_from = found.payload_from + VLAN_BYTES;
+    Ok(Datagram { station, vlan, payload_from, ..found })
+}
+
+/// What follows the header of Ethernet, in `left` bytes.
+#[inline(always)]
+fn network(head: &Head, kind: u16, left: usize) -> Result<Datagram, Refused> {
+    match kind {
+        TYPE_IPV4 => ipv4(head, left),
+        TYPE_IPV6 => ipv6(head, left),
+        _ => Err(Refused::NotInternet),
+    }
+}
+
+#[inline(always)]
+fn ipv4(head: &Head, left: usize) -> Result<Datagram, Refused> {
+    const AT: usize = ETHERNET_BYTES;
+    if left < IPV4_BYTES {
+        return Err(Refused::Truncated);
+    }
+    match head[AT] {
         0x45 => {}
         first if first >> 4 == 4 && first & 0x0f > 5 => return Err(Refused::Options),
         _ => return Err(Refused::Malformed),
     }
-    let total_bytes = usize::from(word(header, 2));
+    let total_bytes = usize::from(word(head, AT + 2));
     if total_bytes > left {
         return Err(Refused::Truncated);
     }
     if total_bytes < IPV4_BYTES {
         return Err(Refused::Malformed);
     }
-    let mut sum = Sum::default();
-    sum.add(&header[..IPV4_BYTES]);
-    if !sum.is_right() {
+    if !Sum::of_words(&array::<IPV4_BYTES>(head, AT)).is_right() {
         return Err(Refused::Checksum);
     }
     // More fragments follow, or some came before.
-    if word(header, 6) & 0x3fff != 0 {
+    if word(head, AT + 6) & 0x3fff != 0 {
         return Err(Refused::Fragment);
     }
-    if header[9] != PROTOCOL_UDP {
+    if head[AT + 9] != PROTOCOL_UDP {
         return Err(Refused::NotUdp);
     }
-    Ok(Network {
-        source: Ipv4Addr::from(array::<4>(header, 12)).into(),
-        destination: Ipv4Addr::from(array::<4>(header, 16)).into(),
-        header_bytes: IPV4_BYTES,
-        transport_bytes: total_bytes - IPV4_BYTES,
-        traffic_class: header[1],
-        hop_limit: header[8],
+    let udp = udp(head, AT + IPV4_BYTES, total_bytes - IPV4_BYTES)?;
+    let [source, destination] = [12, 16].map(|at| Ipv4Addr::from(array::<4>(head, AT + at)));
+    Ok(Datagram {
+        source: Endpoint { address: source.into(), port: udp.source },
+        destination: Endpoint { address: destination.into(), port: udp.destination },
+        payload_from: AT + IPV4_BYTES + UDP_BYTES,
+        payload_bytes: udp.payload_bytes,
+        checksum: udp.checksum,
+        station: [0; 6],
+        vlan: None,
+        traffic_class: head[AT + 1],
+        hop_limit: head[AT + 8],
     })
 }
 
-fn ipv6(header: &[u8], left: usize) -> Result<Network, Refused> {
-    if header.len() < IPV6_BYTES {
+#[inline(always)]
+fn ipv6(head: &Head, left: usize) -> Result<Datagram, Refused> {
+    const AT: usize = ETHERNET_BYTES;
+    if left < IPV6_BYTES {
         return Err(Refused::Truncated);
     }
-    if header[0] >> 4 != 6 {
+    if head[AT] >> 4 != 6 {
         return Err(Refused::Malformed);
     }
-    let transport_bytes = usize::from(word(header, 4));
+    let transport_bytes = usize::from(word(head, AT + 4));
     if IPV6_BYTES + transport_bytes > left {
         return Err(Refused::Truncated);
     }
-    if header[6] != PROTOCOL_UDP {
+    if head[AT + 6] != PROTOCOL_UDP {
         return Err(Refused::NotUdp);
     }
-    Ok(Network {
-        source: Ipv6Addr::from(array::<16>(header, 8)).into(),
-        destination: Ipv6Addr::from(array::<16>(header, 24)).into(),
-        header_bytes: IPV6_BYTES,
-        transport_bytes,
-        traffic_class: (word(header, 0) >> 4) as u8,
-        hop_limit: header[7],
+    let udp = udp(head, AT + IPV6_BYTES, transport_bytes)?;
+    if udp.checksum == 0 {
+        return Err(Refused::Checksum);
+    }
+    let [source, destination] = [8, 24].map(|at| Ipv6Addr::from(array::<16>(head, AT + at)));
+    Ok(Datagram {
+        source: Endpoint { address: source.into(), port: udp.source },
+        destination: Endpoint { address: destination.into(), port: udp.destination },
+        payload_from: AT + IPV6_BYTES + UDP_BYTES,
+        payload_bytes: udp.payload_bytes,
+        checksum: udp.checksum,
+        station: [0; 6],
+        vlan: None,
+        traffic_class: (word(head, AT) >> 4) as u8,
+        hop_limit: head[AT + 7],
+    })
+}
+
+struct Udp {
+    source: u16,
+    destination: u16,
+    payload_bytes: usize,
+    checksum: u16,
+}
+
+/// The header at `at`, in what the network calls so many bytes.
+#[inline(always)]
+fn udp(head: &Head, at: usize, transport_bytes: usize) -> Result<Udp, Refused> {
+    if transport_bytes < UDP_BYTES {
+        return Err(Refused::Truncated);
+    }
+    let udp_bytes = usize::from(word(head, at + 4));
+    if udp_bytes < UDP_BYTES || udp_bytes > transport_bytes {
+        return Err(Refused::Malformed);
+    }
+    Ok(Udp {
+        source: word(head, at),
+        destination: word(head, at + 2),
+        payload_bytes: udp_bytes - UDP_BYTES,
+        checksum: word(head, at + 6),
     })
 }
 
 impl Datagram {
+    pub fn heading(&self) -> Heading {
+        Heading {
+            source: self.source,
+            destination: self.destination.address,
+            traffic_class: self.traffic_class,
+            hop_limit: self.hop_limit,
+        }
+    }
+
     /// The sum of everything that the datagram's checksum is over, but for the payload.
     pub fn sum(&self) -> Sum {
         let bytes = UDP_BYTES + self.payload_bytes;
         let mut sum = Sum::of_pseudo_header(self.source.address, self.destination.address, bytes);
-        sum.add(&self.source.port.to_be_bytes());
-        sum.add(&self.destination.port.to_be_bytes());
-        sum.add(&(bytes as u16).to_be_bytes());
-        sum.add(&self.checksum.to_be_bytes());
+        for number in [self.source.port, self.destination.port, bytes as u16, self.checksum] {
+            sum.add_number(number);
+        }
         sum
     }
 }

@@ -17,13 +17,17 @@ struct Packed([u64; 5]);
 impl Packed {
     fn new(key: &FlowKey) -> Self {
         let (family, local) = words(key.local.address);
-        let (remote, remote_port) = match key.remote {
-            Some(remote) => (words(remote.address).1, u64::from(remote.port) << 16 | 1 << 40),
+        let (remote, port) = match key.remote {
+            Some(remote) => (words(remote.address).1, remote_port(remote)),
             None => ([0, 0], 0),
         };
-        let ports = u64::from(key.local.port) | remote_port | family;
+        let ports = u64::from(key.local.port) | port | family;
         Self([local[0], local[1], remote[0], remote[1], ports])
     }
+}
+
+fn remote_port(remote: Endpoint) -> u64 {
+    u64::from(remote.port) << 16 | 1 << 40
 }
 
 fn words(address: IpAddr) -> (u64, [u64; 2]) {
@@ -79,13 +83,20 @@ impl<T: Copy> FlowTable<T> {
         self.flows.get(&Packed::new(key)).copied()
     }
 
-    /// The flow of a datagram from `remote` to `local`.
+    /// The flow of a datagram from `remote` to `local`: what [`FlowKey::candidates`] lists, without
+    /// making the keys.
     pub fn find(&self, local: Endpoint, remote: Endpoint) -> Option<T> {
-        FlowKey::candidates(local, remote)
-            .iter()
-            .zip(self.forms)
-            .filter(|(_, count)| *count > 0)
-            .find_map(|(key, _)| self.get(key))
+        let ((family, here), (_, there)) = (words(local.address), words(remote.address));
+        let own_port = u64::from(local.port) | family;
+        for (form, _) in self.forms.iter().enumerate().filter(|(_, count)| **count > 0) {
+            let here = if form & 1 == 0 { here } else { [0, 0] };
+            let (there, port) = if form < 2 { (there, remote_port(remote)) } else { ([0, 0], 0) };
+            let key = Packed([here[0], here[1], there[0], there[1], own_port | port]);
+            if let Some(found) = self.flows.get(&key) {
+                return Some(*found);
+            }
+        }
+        None
     }
 
     pub fn len(&self) -> usize {

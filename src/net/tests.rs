@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::build::{Path, Template, Transport};
 use super::checksum::Sum;
 use super::flow::{Endpoint, FlowKey};
-use super::parse::{Datagram, HEAD_BYTES, Refused, parse};
+use super::parse::{Datagram, Refused, parse};
 use super::table::FlowTable;
 
 const OWN: [u8; 6] = [2, 0, 0, 0, 0, 1];
@@ -63,7 +63,7 @@ fn built(path: &Path, payload: &[u8]) -> Vec<u8> {
 }
 
 fn parsed(packet: &[u8]) -> Result<Datagram, Refused> {
-    parse(&packet[..packet.len().min(HEAD_BYTES)], packet.len())
+    parse(packet)
 }
 
 /// The same datagram as the other implementation builds it.

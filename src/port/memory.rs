@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::{Facts, Port, Segment};
 use crate::error::{Errno, Result};
 use crate::net::flow::FlowKey;
-use crate::net::parse::{HEAD_BYTES, parse};
+use crate::net::parse::parse;
 use crate::net::table::FlowTable;
 use crate::region::Region;
 use crate::sys::descriptor::Counter;
@@ -41,7 +41,7 @@ pub struct Wire {
 
 impl Lane {
     fn is_claimed(&self, packet: &[u8]) -> bool {
-        parse(&packet[..packet.len().min(HEAD_BYTES)], packet.len())
+        parse(packet)
             .is_ok_and(|datagram| self.claims.find(datagram.destination, datagram.source).is_some())
     }
 }

@@ -100,7 +100,7 @@ impl Region {
 
     /// The frame that an offset lies in.
     pub fn frame_at(&self, offset: usize) -> Frame {
-        (offset / self.framed().frames.chunk_bytes()) as Frame
+        self.framed().frames.at(offset)
     }
 
     /// How many frames the area has at most.
@@ -144,6 +144,23 @@ impl Region {
         frames.take()
     }
 
+    /// Up to `count` frames that nobody has: how many. The caller has the only reference to each.
+    pub fn take_frames(&self, count: usize, mut sink: impl FnMut(Frame)) -> usize {
+        let Some(framed) = &self.framed else { return 0 };
+        let mut taken = 0;
+        while taken < count {
+            let got = framed.frames.take_many(count - taken, &mut sink);
+            taken += got;
+            if got == 0 {
+                // More of the allocator's chunks become frames, if it has some.
+                let Some(frame) = self.take_frame() else { break };
+                sink(frame);
+                taken += 1;
+            }
+        }
+        taken
+    }
+
     pub fn add_frame_reference(&self, frame: Frame) {
         self.framed().frames.add_reference(frame);
     }
@@ -175,6 +192,18 @@ impl Region {
         let given = Given { frame, from: FRAME_HEADROOM_BYTES, bytes };
         framed.hold(given, false, None);
         Some(Ok(self.given_span(given).address() as usize))
+    }
+
+    /// The same where that takes a few instructions: one frame that is free.
+    pub fn reserve_quickly(&self, bytes: usize) -> Option<usize> {
+        let framed = self.framed.as_ref()?;
+        if bytes == 0 || bytes > framed.block_bytes_max() {
+            return None;
+        }
+        let frame = framed.frames.take()?;
+        let given = Given { frame, from: FRAME_HEADROOM_BYTES, bytes };
+        framed.hold(given, false, None);
+        Some(self.given_span(given).address() as usize)
     }
 
     fn given_span(&self, given: Given) -> Span {

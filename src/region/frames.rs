@@ -4,10 +4,13 @@
 //! A frame is in one place at a time: on the stack of free ones, or with whoever has a reference
 //! to it. The word of a frame says how many references there are, and which part of it the program
 //! holds. Invariants: the program's hold is one of the references; who drops the last one puts the
-//! frame on the stack. The state lies outside of the memory, as everywhere in this module.
+//! frame on the stack, with a reference for whoever takes it from there. Whoever has the only
+//! reference changes the word without regard to others. The state lies outside of the memory, as
+//! everywhere in this module.
 #![forbid(unsafe_code)]
 
 use crate::error::{Errno, Result};
+use crate::sys::annotate;
 use crate::sys::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A frame by its number: its place in the area divided by its size.
@@ -29,6 +32,9 @@ const IS_LED: u64 = 1 << 20;
 const FROM_SHIFT: u32 = 24;
 const LENGTH_SHIFT: u32 = 40;
 const FIELD: u64 = 0x3fff;
+
+/// What a frame on the stack has as its word.
+const FREE: u64 = IS_FRAME | REFERENCE;
 
 /// The end of a list of frames.
 const NONE: u32 = u32::MAX;
@@ -60,7 +66,8 @@ struct Slot {
 }
 
 pub struct Frames {
-    chunk_bytes: usize,
+    /// The size of a frame, as a power of two: dividing by it is shifting.
+    chunk_shift: u32,
     slots: Box<[Slot]>,
     /// The topmost free frame, and a number that every change moves on: the same frame may be on
     /// top again, above others, when somebody who has looked comes to take it.
@@ -76,12 +83,13 @@ impl Frames {
             below: AtomicU32::new(NONE),
             chunk: AtomicU32::new(NONE),
         };
-        let slots = (0..area_bytes / chunk_bytes).map(|_| slot()).collect();
-        Self { chunk_bytes, slots, top: AtomicU64::new(u64::from(NONE)) }
+        let slots: Box<[Slot]> = (0..area_bytes / chunk_bytes).map(|_| slot()).collect();
+        slots.iter().for_each(annotate::disregard);
+        Self { chunk_shift: chunk_bytes.ilog2(), slots, top: AtomicU64::new(u64::from(NONE)) }
     }
 
     pub fn chunk_bytes(&self) -> usize {
-        self.chunk_bytes
+        1 << self.chunk_shift
     }
 
     /// How many there can be.
@@ -91,11 +99,16 @@ impl Frames {
 
     /// Where a frame begins in the area.
     pub fn offset(&self, frame: Frame) -> usize {
-        frame as usize * self.chunk_bytes
+        (frame as usize) << self.chunk_shift
+    }
+
+    /// The number of the chunk that an offset lies in.
+    pub fn at(&self, offset: usize) -> Frame {
+        (offset >> self.chunk_shift) as Frame
     }
 
     fn split(&self, offset: usize) -> (Frame, usize) {
-        ((offset / self.chunk_bytes) as Frame, offset % self.chunk_bytes)
+        (self.at(offset), offset & (self.chunk_bytes() - 1))
     }
 
     /// The frame that an offset lies in, if the chunk there is one.
@@ -116,7 +129,7 @@ impl Frames {
         debug_assert_eq!(within, 0);
         let slot = self.slot(frame);
         slot.chunk.swap(chunk, Ordering::Relaxed);
-        slot.word.swap(IS_FRAME, Ordering::AcqRel);
+        slot.word.swap(FREE, Ordering::AcqRel);
         self.push(frame);
     }
 
@@ -130,7 +143,7 @@ impl Frames {
     fn push(&self, frame: Frame) {
         let mut top = self.top.load(Ordering::Relaxed);
         loop {
-            self.slot(frame).below.swap(top as u32, Ordering::Relaxed);
+            self.slot(frame).below.store(top as u32, Ordering::Relaxed);
             let new = (top >> 32).wrapping_add(1) << 32 | u64::from(frame);
             match self.top.compare_exchange_weak(top, new, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return,
@@ -140,16 +153,35 @@ impl Frames {
     }
 
     fn pop(&self) -> Option<Frame> {
+        let mut found = NONE;
+        self.pop_many(1, |frame| found = frame);
+        (found != NONE).then_some(found)
+    }
+
+    /// Takes up to `count` frames off the stack in one step: how many.
+    fn pop_many(&self, count: usize, mut sink: impl FnMut(Frame)) -> usize {
         let mut top = self.top.load(Ordering::Acquire);
         loop {
-            let frame = top as u32;
-            if frame == NONE {
-                return None;
+            let (mut rest, mut taken) = (top as u32, 0);
+            while taken < count && rest != NONE {
+                // Others may have taken it meanwhile: then the top is not what it was.
+                rest = self.slot(rest).below.load(Ordering::Relaxed);
+                taken += 1;
             }
-            let below = self.slot(frame).below.load(Ordering::Relaxed);
-            let new = (top >> 32).wrapping_add(1) << 32 | u64::from(below);
+            if taken == 0 {
+                return 0;
+            }
+            let new = (top >> 32).wrapping_add(1) << 32 | u64::from(rest);
             match self.top.compare_exchange_weak(top, new, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Some(frame),
+                Ok(_) => {
+                    let mut frame = top as u32;
+                    for _ in 0..taken {
+                        let below = self.slot(frame).below.load(Ordering::Relaxed);
+                        sink(frame);
+                        frame = below;
+                    }
+                    return taken;
+                }
                 Err(other) => top = other,
             }
         }
@@ -157,19 +189,22 @@ impl Frames {
 
     /// A free frame; the caller has the only reference.
     pub fn take(&self) -> Option<Frame> {
-        let frame = self.pop()?;
-        self.slot(frame).word.swap(IS_FRAME | REFERENCE, Ordering::AcqRel);
-        Some(frame)
+        self.pop()
     }
 
-    /// Changes a word as `change` says, or leaves it when that is `None`: the new word.
+    /// Up to `count` free frames, each as [`Frames::take`] gives one: how many.
+    pub fn take_many(&self, count: usize, sink: impl FnMut(Frame)) -> usize {
+        self.pop_many(count, sink)
+    }
+
+    /// Changes a word as `change` says, or leaves it when that is `None`: the old word.
     fn update(&self, frame: Frame, change: impl Fn(u64) -> Option<u64>) -> Option<u64> {
         let word = &self.slot(frame).word;
         let mut old = word.load(Ordering::Acquire);
         loop {
             let new = change(old)?;
             match word.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => return Some(new),
+                Ok(_) => return Some(old),
                 Err(other) => old = other,
             }
         }
@@ -182,23 +217,24 @@ impl Frames {
 
     /// Drops one reference. If it was the last, the frame is free now.
     pub fn drop_reference(&self, frame: Frame) -> Option<Freed> {
-        let new = self.slot(frame).word.fetch_sub(REFERENCE, Ordering::AcqRel) - REFERENCE;
-        self.free_if_last(frame, new)
+        let word = self.update(frame, |word| Some(without_reference(word)))?;
+        self.free_if_last(frame, word)
     }
 
+    /// `word` is what stood there before the reference was dropped.
     fn free_if_last(&self, frame: Frame, word: u64) -> Option<Freed> {
-        if word & REFERENCES != 0 {
+        if word & REFERENCES != REFERENCE {
             return None;
         }
-        debug_assert_eq!(word & IS_HELD, 0);
         let booked_bytes = (word & IS_BOOKED != 0).then_some(length(word));
         self.push(frame);
         Some(Freed { frame, booked_bytes })
     }
 
-    /// Makes the program the holder of a part of the frame. It takes over the caller's reference.
+    /// Makes the program the holder of a part of the frame. It takes over the caller's reference,
+    /// which is the only one.
     pub fn hand_out(&self, frame: Frame, hold: &Hold) {
-        debug_assert!(hold.from + hold.length <= self.chunk_bytes);
+        debug_assert!(hold.from + hold.length <= self.chunk_bytes());
         let mut fields =
             IS_HELD | (hold.from as u64) << FROM_SHIFT | (hold.length as u64) << LENGTH_SHIFT;
         if hold.is_message {
@@ -207,9 +243,9 @@ impl Frames {
         if hold.is_booked {
             fields |= IS_BOOKED;
         }
-        // Nothing but references and the sending of headers can change beside us.
-        let kept = REFERENCES | IS_FRAME | IS_LED;
-        self.update(frame, |word| Some(word & kept | fields));
+        let word = &self.slot(frame).word;
+        debug_assert_eq!(word.load(Ordering::Relaxed), FREE, "somebody else has it too");
+        word.store(FREE | fields, Ordering::Release);
     }
 
     /// Takes back what the program holds, if it is exactly that. `message_bytes` is the length of
@@ -228,7 +264,7 @@ impl Frames {
                 (0, message_bytes)
             };
             let is_that = word & IS_HELD != 0 && from == within && held == bytes;
-            is_that.then(|| (word & !(IS_HELD | IS_MESSAGE)) - REFERENCE)
+            is_that.then(|| without_reference(word & !(IS_HELD | IS_MESSAGE)))
         });
         word.map(|word| self.free_if_last(frame, word)).ok_or(Errno::EINVAL)
     }
@@ -236,7 +272,7 @@ impl Frames {
     /// Takes back whatever the program holds of a frame, if anything.
     pub fn release_all(&self, frame: Frame) -> Option<Freed> {
         let word = self.update(frame, |word| {
-            (word & IS_HELD != 0).then(|| (word & !(IS_HELD | IS_MESSAGE)) - REFERENCE)
+            (word & IS_HELD != 0).then(|| without_reference(word & !(IS_HELD | IS_MESSAGE)))
         })?;
         self.free_if_last(frame, word)
     }
@@ -274,6 +310,11 @@ impl Frames {
     pub fn is_any_held(&self) -> bool {
         self.slots.iter().any(|slot| slot.word.load(Ordering::Acquire) & IS_HELD != 0)
     }
+}
+
+/// The word with one reference less; that of a free frame if it was the last.
+fn without_reference(word: u64) -> u64 {
+    if word & REFERENCES == REFERENCE { FREE } else { word - REFERENCE }
 }
 
 fn from(word: u64) -> usize {

@@ -1,8 +1,8 @@
 //! Knowing that we are in a child: a counter that a `pthread_atfork` handler moves on.
 //!
-//! The handler closes descriptors that are not for children, and does nothing else, because nothing
-//! else is safe there. Objects remember the epoch in which they were made; in a child theirs is not
-//! the present one, and calls say `EPERM`.
+//! The handler closes descriptors that are not for children, forgets what other threads were looking
+//! at, and does nothing else, because little else is safe there. Objects remember the epoch in which
+//! they were made; in a child theirs is not the present one, and calls say `EPERM`.
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Once;
@@ -27,6 +27,7 @@ pub fn watch() {
 
 extern "C" fn child() {
     EPOCH.fetch_add(1, Ordering::Relaxed);
+    super::glance::forget_others();
     for place in &PRIVATE {
         let fd = place.swap(NOBODY, Ordering::Relaxed);
         if fd != NOBODY {

@@ -17,6 +17,7 @@ pub mod driver;
 pub mod exchange;
 pub mod fork;
 pub mod futex;
+pub mod glance;
 pub mod hangup;
 pub mod interface;
 pub mod internet;

@@ -156,12 +156,30 @@ impl<T: Copy + Send> Taker<T> {
             return None;
         }
         let value = self.first();
+        self.took_one();
+        Some(value)
+    }
+
+    /// Takes the next value, if it is a wanted one and another one waits behind it.
+    #[inline]
+    pub fn take_unless_last(&mut self, is_wanted: impl FnOnce(&T) -> bool) -> Option<T> {
+        if self.put_seen.wrapping_sub(self.taken) < 2 && self.len() < 2 {
+            return None;
+        }
+        let value = self.first();
+        if !is_wanted(&value) {
+            return None;
+        }
+        self.took_one();
+        Some(value)
+    }
+
+    fn took_one(&mut self) {
         self.taken = self.taken.wrapping_add(1);
         // The putter hears of room now and then: it does not need it at once.
         if self.taken.wrapping_sub(self.published) * 4 >= self.shared.slots.len() as u32 {
             self.give_back();
         }
-        Some(value)
     }
 
     fn give_back(&mut self) {
@@ -210,10 +228,16 @@ mod tests {
             assert_eq!(taker.take(), None, "not published");
             putter.publish();
             assert_eq!((taker.len(), taker.peek()), (4, Some(round * 4)));
-            for value in 0..4 {
+            assert_eq!(taker.take_unless_last(|_| false), None);
+            assert_eq!(taker.take_unless_last(|_| true), Some(round * 4));
+            for value in 1..4 {
                 assert_eq!(taker.take(), Some(round * 4 + value));
             }
             assert_eq!(taker.take(), None);
+            assert!(putter.put(0));
+            putter.publish();
+            assert_eq!(taker.take_unless_last(|_| true), None, "it is the last one");
+            assert_eq!(taker.take(), Some(0));
         }
     }
 

@@ -50,6 +50,13 @@ impl Span {
         unsafe { std::slice::from_raw_parts(self.address, self.length) }.to_vec()
     }
 
+    /// A copy of the first bytes; `None` if there are not so many.
+    #[inline]
+    pub fn head<const N: usize>(&self) -> Option<[u8; N]> {
+        // SAFETY: by the contract of new() the memory is alive, and any bytes are an array of them.
+        (N <= self.length).then(|| unsafe { self.address.cast::<[u8; N]>().read() })
+    }
+
     /// Copies the first bytes out: as many as there is room for, and not more than there are.
     pub fn read(&self, room: &mut [u8]) -> usize {
         let count = room.len().min(self.length);

@@ -2,24 +2,31 @@
 #![forbid(unsafe_code)]
 
 use super::hub::{Hub, State};
-use super::inlet::{Arrival, Place};
+use super::inlet::{Arrival, Gathered, Place};
+use crate::net::HEADER_BYTES_MAX;
 use crate::net::checksum::Sum;
-use crate::net::parse::{Datagram, HEAD_BYTES, parse};
+use crate::net::parse::{Datagram, HEAD_BYTES, Head, parse_head};
 use crate::port::Segment;
 use crate::region::{Given, Loan};
 use crate::sys::span::Span;
 
+/// A VLAN's tag, behind which the headers go on.
+const TAG_BYTES: usize = 4;
+const NO_HEAD: Head = [0; HEAD_BYTES];
 /// Batches that are taken in with one look: a flood must not keep the caller for ever.
 const BATCHES_MAX: usize = 8;
 
 impl State {
-    pub(super) fn receive(&mut self, hub: &Hub) {
+    /// Whether there was anything.
+    pub(super) fn receive(&mut self, hub: &Hub) -> bool {
         let mut segments = std::mem::take(&mut self.segments);
+        let mut has_received = false;
         for _ in 0..BATCHES_MAX {
             segments.clear();
             if self.port.receive(&mut segments) == 0 {
                 break;
             }
+            has_received = true;
             // What they begin with is not in the cache: it comes while others are looked at.
             segments.iter().for_each(|segment| span(hub, segment).prefetch());
             let mut rest = segments.as_slice();
@@ -40,6 +47,7 @@ impl State {
             }
         }
         self.segments = segments;
+        has_received
     }
 
     /// One packet, whose frames are ours.
@@ -47,13 +55,7 @@ impl State {
         match self.look(hub, segments) {
             Some((slot, datagram)) => {
                 if let Some(place) = self.place(hub, segments, &datagram) {
-                    let arrival = Arrival {
-                        place,
-                        source: datagram.source,
-                        destination: datagram.destination.address,
-                        traffic_class: datagram.traffic_class,
-                        hop_limit: datagram.hop_limit,
-                    };
+                    let arrival = Arrival::new(place, datagram.source.address.is_ipv6());
                     return self.deliver(hub, slot, arrival);
                 }
                 self.dropped += 1;
@@ -66,13 +68,23 @@ impl State {
     }
 
     /// Whose the packet is, if it is a datagram, undamaged, and somebody's.
-    fn look(&self, hub: &Hub, segments: &[Segment]) -> Option<(usize, Datagram)> {
+    fn look(&mut self, hub: &Hub, segments: &[Segment]) -> Option<(usize, Datagram)> {
         let bytes = segments.iter().map(|segment| segment.length as usize).sum();
-        let mut head = [0; HEAD_BYTES];
-        let first = span(hub, segments.first()?);
+        let first = segments.first()?;
         // Headers that are spread over frames are no headers: the first frame has room for them.
-        let count = first.read(&mut head);
-        let datagram = parse(&head[..count], bytes).ok()?;
+        if segments.len() > 1 && (first.length as usize) < HEADER_BYTES_MAX {
+            return None;
+        }
+        let region = hub.region();
+        let offset = first.offset as usize;
+        // No packet begins so far behind in its frame that there are no headers.
+        let in_frame = region.frame_offset(region.frame_at(offset) + 1) - offset;
+        if in_frame < HEAD_BYTES + TAG_BYTES {
+            return None;
+        }
+        let head =
+            |from| region.mapping().span(offset + from, HEAD_BYTES).head().unwrap_or(NO_HEAD);
+        let datagram = parse_head(&head(0), bytes, || head(TAG_BYTES)).ok()?;
         let slot = self.find(datagram.destination, datagram.source)?;
         self.is_intact(hub, segments, &datagram).then_some((slot, datagram))
     }
@@ -107,9 +119,10 @@ impl State {
             let from = offset - region.frame_offset(frame);
             return Some(Place::Frame(Given { frame, from, bytes }));
         }
-        let gathered = gather(hub, segments, datagram);
+        let loan = gather(hub, segments, datagram);
         drop_segments(hub, segments);
-        Some(Place::Gathered { number: hub.keep_gathered(gathered?), bytes })
+        let gathered = Gathered { loan: loan?, heading: datagram.heading() };
+        Some(Place::Gathered { number: hub.keep_gathered(gathered), bytes })
     }
 }
 

@@ -36,10 +36,10 @@ impl Filling {
         if self.count * 8 > self.most * 7 {
             return;
         }
-        let region = &self.region;
-        let free = std::iter::from_fn(|| region.take_frame());
-        let wanted = free.take(self.most - self.count);
-        self.offsets.extend(wanted.map(|frame| region.frame_offset(frame) as u64));
+        let (region, offsets) = (&self.region, &mut self.offsets);
+        region.take_frames(self.most - self.count, |frame| {
+            offsets.push(region.frame_offset(frame) as u64);
+        });
         let taken = port.fill(&self.offsets);
         self.count += taken;
         for (number, offset) in self.offsets.drain(..).enumerate() {

@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use super::door::{Door, Sleeper};
 use super::hub::{Hub, OutletKey};
-use super::inlet::{Inlet, Inlets};
+use super::inlet::{Brief, Inlet, Inlets, Reader};
 use super::sender::{Sender, Session};
 use super::transmit::Sending;
 use crate::engine::{Ask, Received, Request, Socket, direct};
 use crate::error::{Errno, Result};
 use crate::net::flow::{Endpoint, FlowKey};
 use crate::region::Account;
+use crate::sys::cell::thread_mark;
 use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
 use crate::sys::{bpf, internet, poll};
 
@@ -22,8 +23,7 @@ pub struct Flow {
     fd: RawFd,
     door: Arc<Door>,
     legs: Vec<(Arc<Hub>, OutletKey)>,
-    /// Here while the socket is in no channel.
-    inlets: Mutex<Option<Inlets>>,
+    inlets: Mutex<Inlets>,
     sender: Mutex<Alone>,
     /// Readable when the socket has something to be looked at: made when a thread first waits.
     set: OnceLock<Option<OwnedFd>>,
@@ -103,7 +103,7 @@ impl Flow {
             fd,
             door,
             legs,
-            inlets: Mutex::new(Some(Inlets::new(inlets, internet::control_wishes(fd)))),
+            inlets: Mutex::new(Inlets::new(inlets, internet::control_wishes(fd))),
             sender: Mutex::new(Alone { sender, next_number: ALONE, is_slow: false }),
             set: OnceLock::new(),
         }))
@@ -136,15 +136,36 @@ impl Flow {
         ports.join(", ")
     }
 
-    /// The inlets, for a channel that receives from now on.
-    pub fn take_inlets(&self) -> Option<Inlets> {
-        self.inlets.lock().take()
+    pub(super) fn lock_inlets(&self) -> MutexGuard<'_, Inlets> {
+        self.inlets.lock()
     }
 
-    pub fn put_back(&self, inlets: Inlets) {
-        *self.inlets.lock() = Some(inlets);
+    /// A channel receives from now on, or one that only the thread of that mark uses. `EBUSY`: one
+    /// does already.
+    pub(super) fn enter_channel(&self, owner: Option<u64>) -> Result<()> {
+        let mut inlets = self.inlets.lock();
+        if inlets.reader != Reader::Anybody {
+            return Err(Errno::EBUSY);
+        }
+        inlets.reader = owner.map_or(Reader::Channel, Reader::Thread);
+        Ok(())
+    }
+
+    pub(super) fn leave_channel(&self) {
+        self.inlets.lock().reader = Reader::Anybody;
         // Whoever waits may go on without the channel.
         self.door.knock();
+    }
+
+    /// A receive that nobody else need know of: see [`Inlets::receive_in_passing`]. `None`: it has
+    /// to go the whole way.
+    #[inline]
+    pub fn receive_in_passing(&self, ask: &Ask, socket: &Socket) -> Option<Brief> {
+        let mut inlets = self.inlets.lock();
+        match inlets.reader {
+            Reader::Thread(owner) if owner != thread_mark() => None,
+            _ => inlets.receive_in_passing(ask, socket),
+        }
     }
 
     /// A descriptor that is readable when it is worth looking again. It is good for a thread that
@@ -182,6 +203,7 @@ impl Flow {
     /// A thread has slept: what has woken it is seen to.
     pub fn slept(&self) {
         self.door.counter().lower();
+        self.inlets.lock().kernel_may_have();
         for (hub, _) in &self.legs {
             hub.service(None);
         }
@@ -195,11 +217,12 @@ impl Flow {
         is_current: impl Fn() -> Result<()>,
     ) -> Result<Received> {
         let mut inlets = self.inlets.lock();
-        let Some(inlets) = inlets.as_mut() else { return Err(Errno::EAGAIN) };
+        if inlets.reader != Reader::Anybody {
+            return Err(Errno::EAGAIN);
+        }
         if let Some(answer) = inlets.receive(ask, socket) {
             return answer;
         }
-        is_current()?;
         inlets.poll(None);
         let found = inlets.receive(ask, socket);
         if inlets.readiness().is_data() {
@@ -208,8 +231,10 @@ impl Flow {
         }
         match found {
             Some(answer) => answer,
-            // What came before the flow was claimed, fragments, errors.
-            None => match direct::receive(socket, ask) {
+            None => match inlets.receive_from_kernel(|| {
+                is_current()?;
+                direct::receive(socket, ask)
+            }) {
                 Err(Errno::EAGAIN) if !inlets.wait_for_more() => {
                     inlets.receive(ask, socket).unwrap_or(Err(Errno::EAGAIN))
                 }
@@ -271,7 +296,7 @@ impl Flow {
     /// Gives the flows back to the kernel. `EBUSY`, and nothing has changed: something has arrived
     /// and was not fetched. Not while the socket is in a channel.
     pub fn close(&self) -> Result<()> {
-        let mut inlets = self.inlets.lock();
+        let inlets = self.inlets.lock();
         for (hub, outlet) in &self.legs {
             hub.close(*outlet);
         }
@@ -280,7 +305,7 @@ impl Flow {
         for (hub, _) in &self.legs {
             hub.poll(None);
         }
-        if inlets.as_mut().is_some_and(|inlets| inlets.readiness().is_data()) {
+        if inlets.readiness().is_data() {
             for (hub, outlet) in &self.legs {
                 hub.reopen(*outlet);
             }
@@ -293,7 +318,7 @@ impl Flow {
     pub fn look(&self) -> bool {
         self.slept();
         let mut inlets = self.inlets.lock();
-        let has_data = inlets.as_mut().is_some_and(|inlets| !inlets.wait_for_more());
+        let has_data = inlets.reader == Reader::Anybody && !inlets.wait_for_more();
         drop(inlets);
         self.prepare_to_sleep();
         has_data
@@ -304,9 +329,7 @@ impl Flow {
         for (hub, outlet) in &self.legs {
             hub.close(*outlet);
         }
-        if let Some(inlets) = self.inlets.lock().as_mut() {
-            inlets.discard(socket);
-        }
+        self.inlets.lock().discard(socket);
     }
 }
 
@@ -315,8 +338,6 @@ impl Drop for Flow {
         for (hub, outlet) in &self.legs {
             hub.forget(*outlet);
         }
-        if let Some(inlets) = self.inlets.lock().as_mut() {
-            inlets.abandon();
-        }
+        self.inlets.lock().abandon();
     }
 }

@@ -15,7 +15,7 @@ use slab::Slab;
 
 use super::door::{Door, Mailbox, News};
 use super::filling::Filling;
-use super::inlet::{Arrival, Inlet, drop_place};
+use super::inlet::{Arrival, Gathered, Inlet};
 use super::transmit::Flights;
 use crate::engine::Key;
 use crate::error::{Errno, Result};
@@ -23,7 +23,7 @@ use crate::net::flow::{Endpoint, FlowKey};
 use crate::net::table::FlowTable;
 use crate::port::ways::Ways;
 use crate::port::{Facts, Port};
-use crate::region::{Account, Loan, Patron, Region};
+use crate::region::{Account, Patron, Region};
 use crate::sys::descriptor::{self, Counter};
 use crate::sys::relay::{Putter, relay};
 use crate::sys::socket::identity;
@@ -63,6 +63,8 @@ pub(super) struct State {
     /// The flows of one key: several share a port, and each remote end has one of them.
     table: FlowTable<usize>,
     groups: Slab<Vec<usize>>,
+    /// What was found in the table last: void when that changes.
+    last_found: Option<((Endpoint, Endpoint), usize)>,
     pub outlets: Slab<Outlet>,
     next_serial: u32,
     touched: Vec<usize>,
@@ -91,8 +93,8 @@ pub struct Hub {
     /// Expires when sends may have ended, which no driver tells.
     timer: OwnedFd,
     state: Mutex<State>,
-    /// Blocks of datagrams that came in several frames.
-    gathered: Mutex<Slab<Loan>>,
+    /// Datagrams that came in several frames.
+    gathered: Mutex<Slab<Gathered>>,
     /// Moves on when ways may have changed.
     generation: AtomicU64,
 }
@@ -139,6 +141,7 @@ impl Hub {
             ways,
             table: FlowTable::new(seed),
             groups: Slab::new(),
+            last_found: None,
             outlets: Slab::new(),
             next_serial: 0,
             touched: Vec::new(),
@@ -203,11 +206,11 @@ impl Hub {
         self.state.lock()
     }
 
-    pub(super) fn keep_gathered(&self, loan: Loan) -> usize {
-        self.gathered.lock().insert(loan)
+    pub(super) fn keep_gathered(&self, datagram: Gathered) -> usize {
+        self.gathered.lock().insert(datagram)
     }
 
-    pub fn take_gathered(&self, number: usize) -> Option<Loan> {
+    pub fn take_gathered(&self, number: usize) -> Option<Gathered> {
         self.gathered.lock().try_remove(number)
     }
 
@@ -300,6 +303,11 @@ impl Hub {
     /// Something besides packets may have made the descriptor readable: sees to that too.
     pub fn service(&self, reader: Option<&Arc<Mailbox>>) {
         let mut state = self.lock();
+        let is_explained = state.poll(self, reader);
+        // While packets come, the rest is seen to now and then.
+        if is_explained && !state.is_due(Instant::now()) {
+            return;
+        }
         self.space.lower();
         if state.has_timer {
             // Nothing to read: it has not expired yet.
@@ -338,6 +346,7 @@ impl State {
     }
 
     fn claim(&mut self, key: &FlowKey, slot: usize, shares: bool) -> Result<()> {
+        self.last_found = None;
         match self.table.get(key) {
             Some(group) if shares => self.groups[group].push(slot),
             Some(_) => return Err(Errno::EADDRINUSE),
@@ -363,6 +372,7 @@ impl State {
     }
 
     fn close(&mut self, slot: usize) {
+        self.last_found = None;
         self.disclaim(slot);
         for key in std::mem::take(&mut self.outlets[slot].keys) {
             let Some(group) = self.table.get(&key) else { continue };
@@ -377,19 +387,27 @@ impl State {
     }
 
     /// The socket that a datagram is for.
-    pub fn find(&self, local: Endpoint, remote: Endpoint) -> Option<usize> {
-        let group = &self.groups[self.table.find(local, remote)?];
-        match group.as_slice() {
-            [only] => Some(*only),
-            members => Some(members[spread(remote) % members.len()]),
+    pub fn find(&mut self, local: Endpoint, remote: Endpoint) -> Option<usize> {
+        // Most of the time the next one is of the same flow.
+        if let Some((ends, slot)) = self.last_found
+            && ends == (local, remote)
+        {
+            return Some(slot);
         }
+        let group = &self.groups[self.table.find(local, remote)?];
+        let slot = match group.as_slice() {
+            [only] => *only,
+            members => members[spread(remote) % members.len()],
+        };
+        self.last_found = Some(((local, remote), slot));
+        Some(slot)
     }
 
     /// Puts a datagram into a socket's ring, if there is room for it there and in its share of the
     /// area.
     pub fn deliver(&mut self, hub: &Hub, slot: usize, arrival: Arrival) {
         let outlet = &mut self.outlets[slot];
-        let bytes = arrival.place.bytes();
+        let bytes = arrival.bytes();
         let has_share = outlet.account.is_whole_area() || outlet.account.left_bytes() >= bytes;
         if has_share && outlet.putter.put(arrival) {
             outlet.account.add(bytes);
@@ -398,7 +416,7 @@ impl State {
         } else {
             self.is_crowded = true;
             self.dropped += 1;
-            drop_place(hub, &hub.region, arrival.place);
+            arrival.drop_place(hub);
         }
     }
 
@@ -416,11 +434,13 @@ impl State {
         self.outlets.get_mut(key.slot).filter(|outlet| outlet.serial == key.serial)
     }
 
-    fn poll(&mut self, hub: &Hub, reader: Option<&Arc<Mailbox>>) {
+    /// Whether packets have come.
+    fn poll(&mut self, hub: &Hub, reader: Option<&Arc<Mailbox>>) -> bool {
         self.complete(hub);
-        self.receive(hub);
+        let has_received = self.receive(hub);
         self.filling.fill(&mut *self.port);
         self.tell(reader);
+        has_received
     }
 
     fn tell(&mut self, reader: Option<&Arc<Mailbox>>) {
@@ -457,9 +477,13 @@ impl State {
 
     /// The same, unless it was a moment ago.
     pub fn refresh_if_due(&mut self, hub: &Hub, now: Instant) {
-        if now.saturating_duration_since(self.refreshed) >= REFRESH_INTERVAL {
+        if self.is_due(now) {
             self.refresh(hub);
         }
+    }
+
+    fn is_due(&self, now: Instant) -> bool {
+        now.saturating_duration_since(self.refreshed) >= REFRESH_INTERVAL
     }
 
     /// Looks for sockets that were closed without a word: nobody gets what is sent to them, so that

@@ -1,9 +1,9 @@
 //! What has arrived for one socket: rings that hubs fill, and how the program gets what is in them.
 #![forbid(unsafe_code)]
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
 use super::door::Mailbox;
 use super::hub::{Hub, OutletKey};
@@ -11,11 +11,28 @@ use crate::engine::{Ask, Form, Readiness, Received, Socket};
 use crate::error::{Errno, Result};
 use crate::net::HEADER_BYTES_MAX;
 use crate::net::flow::Endpoint;
-use crate::region::{Given, Message, Region};
+use crate::net::parse::{Heading, heading, heading_bytes};
+use crate::region::{Given, Loan, Message};
 use crate::sys::internet::{ControlFacts, ControlWishes, control_data};
 use crate::sys::message::Address;
 use crate::sys::relay::Taker;
 use crate::sys::socket::TRUNC;
+
+/// A datagram that has arrived and was not fetched, in eight bytes: thousands of them wait. Whoever
+/// takes it out of its ring has the only reference to its place. What its headers say is read from
+/// where they are.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival {
+    /// The frame, or the number of a gathered one.
+    number: u32,
+    /// Where the payload begins in the frame, and [`IS_IPV6`], [`IS_GATHERED`].
+    from: u16,
+    bytes: u16,
+}
+
+const IS_IPV6: u16 = 1 << 15;
+const IS_GATHERED: u16 = 1 << 14;
+const _: () = assert!(crate::limits::FRAME_BYTES <= IS_GATHERED as usize);
 
 /// Where the payload of a datagram lies.
 #[derive(Clone, Copy, Debug)]
@@ -26,24 +43,69 @@ pub enum Place {
     Gathered { number: usize, bytes: usize },
 }
 
-impl Place {
-    pub fn bytes(&self) -> usize {
-        match *self {
-            Self::Frame(given) => given.bytes,
-            Self::Gathered { bytes, .. } => bytes,
-        }
-    }
+/// A datagram that came in several frames.
+pub struct Gathered {
+    pub loan: Loan,
+    pub heading: Heading,
 }
 
-/// A datagram that has arrived and was not fetched. Whoever takes it out of its ring has the only
-/// reference to its place.
-#[derive(Clone, Copy, Debug)]
-pub struct Arrival {
-    pub place: Place,
-    pub source: Endpoint,
-    pub destination: IpAddr,
-    pub traffic_class: u8,
-    pub hop_limit: u8,
+impl Arrival {
+    /// A datagram of UDP is never longer than that field says, in either protocol.
+    pub fn new(place: Place, is_ipv6: bool) -> Self {
+        let family = if is_ipv6 { IS_IPV6 } else { 0 };
+        match place {
+            Place::Frame(Given { frame, from, bytes }) => {
+                Self { number: frame, from: from as u16 | family, bytes: bytes as u16 }
+            }
+            Place::Gathered { number, bytes } => {
+                Self { number: number as u32, from: IS_GATHERED | family, bytes: bytes as u16 }
+            }
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        usize::from(self.bytes)
+    }
+
+    fn is_ipv4(&self) -> bool {
+        self.from & IS_IPV6 == 0
+    }
+
+    fn is_gathered(&self) -> bool {
+        self.from & IS_GATHERED != 0
+    }
+
+    /// Where it lies in its frame, if it is not gathered.
+    fn given(&self) -> Given {
+        let from = usize::from(self.from & !(IS_IPV6 | IS_GATHERED));
+        Given { frame: self.number, from, bytes: self.bytes() }
+    }
+
+    pub fn place(&self) -> Place {
+        if self.is_gathered() {
+            return Place::Gathered { number: self.number as usize, bytes: self.bytes() };
+        }
+        Place::Frame(self.given())
+    }
+
+    /// Gives back the memory of a datagram that nobody will have.
+    pub fn drop_place(&self, hub: &Hub) {
+        match self.place() {
+            Place::Frame(given) => hub.region().drop_frame(given.frame),
+            Place::Gathered { number, .. } => drop(hub.take_gathered(number)),
+        }
+    }
+
+    /// What the headers in front of the payload say. They are there as long as nobody has written
+    /// to the frame.
+    fn heading(&self, hub: &Hub, given: &Given) -> Heading {
+        let mut headers = [0; HEADER_BYTES_MAX];
+        let bytes = heading_bytes(self.is_ipv4());
+        let region = hub.region();
+        let from = region.frame_offset(given.frame) + given.from;
+        region.mapping().span(from - bytes, bytes).read(&mut headers);
+        heading(&headers[..bytes], self.is_ipv4())
+    }
 }
 
 /// A socket's part of one hub.
@@ -53,17 +115,75 @@ pub struct Inlet {
     pub taker: Taker<Arrival>,
 }
 
+/// What [`Inlets::receive_in_passing`] gives.
+pub struct Brief {
+    pub address: usize,
+    pub count: usize,
+    /// Who has sent it, if that was asked for.
+    pub source: Option<Source>,
+}
+
+/// The sender of a datagram, shorter than its address as the program gets it.
+pub struct Source {
+    end: Endpoint,
+    domain: i32,
+    interface: u32,
+}
+
+impl Source {
+    pub fn name(&self) -> Address {
+        Address::of_internet(self.domain, self.end.address, self.end.port, self.interface)
+    }
+}
+
+/// Who may take what has arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Reader {
+    /// Any thread: the socket is in no channel.
+    Anybody,
+    /// Those who have entered the socket's channel; and others, what the channel need not know of.
+    Channel,
+    /// The same, but this thread only.
+    Thread(u64),
+}
+
 /// Where everything for one socket comes in: one inlet for each interface.
 pub struct Inlets {
     inlets: Vec<Inlet>,
     /// They take turns.
     next: usize,
     wishes: ControlWishes,
+    pub reader: Reader,
+    /// When the kernel's socket was looked at, and had nothing. `None`: it may have something.
+    kernel_seen: Option<Instant>,
 }
+
+/// For so long the kernel's socket is not looked at again, unless there is a sign that it has
+/// something: it would be one more system call for each batch of datagrams.
+const KERNEL_LOOK_INTERVAL: Duration = Duration::from_micros(200);
 
 impl Inlets {
     pub fn new(inlets: Vec<Inlet>, wishes: ControlWishes) -> Self {
-        Self { inlets, next: 0, wishes }
+        Self { inlets, next: 0, wishes, reader: Reader::Anybody, kernel_seen: None }
+    }
+
+    /// There is a sign that the kernel's socket has something.
+    pub fn kernel_may_have(&mut self) {
+        self.kernel_seen = None;
+    }
+
+    /// Receives from the kernel's socket, if that is worth a look: what came before the flow was
+    /// claimed, fragments, errors.
+    pub fn receive_from_kernel(
+        &mut self,
+        receive: impl FnOnce() -> Result<Received>,
+    ) -> Result<Received> {
+        if self.kernel_seen.is_some_and(|seen| seen.elapsed() < KERNEL_LOOK_INTERVAL) {
+            return Err(Errno::EAGAIN);
+        }
+        let answer = receive();
+        self.kernel_seen = matches!(answer, Err(Errno::EAGAIN)).then(Instant::now);
+        answer
     }
 
     /// Has the interfaces looked at.
@@ -76,7 +196,7 @@ impl Inlets {
     pub fn readiness(&self) -> Readiness {
         match self.inlets.iter().find_map(|inlet| inlet.taker.peek()) {
             Some(arrival) => {
-                let bytes = arrival.place.bytes();
+                let bytes = arrival.bytes();
                 Readiness { bytes, message: true, ..Readiness::default() }
             }
             None => Readiness::default(),
@@ -116,50 +236,81 @@ impl Inlets {
         Some(self.give(&self.inlets[number].hub, &arrival, ask, socket))
     }
 
+    /// The same, if another one waits behind it where it lies in a frame: then nothing changes for
+    /// whoever waits, and a channel need not be told.
+    #[inline]
+    pub fn receive_in_passing(&mut self, ask: &Ask, socket: &Socket) -> Option<Brief> {
+        let inlet = self.inlets.get_mut(self.next)?;
+        let arrival = inlet.taker.take_unless_last(|arrival| !arrival.is_gathered())?;
+        let given = arrival.given();
+        let stored = ask.size.min(given.bytes);
+        socket.account.subtract(given.bytes - stored);
+        socket.counters.count_received_alone(stored);
+        let hub = &inlet.hub;
+        let source = (ask.form == Form::Name).then(|| Source {
+            end: arrival.heading(hub, &given).source,
+            domain: socket.domain,
+            interface: hub.interface(),
+        });
+        let part = Given { bytes: stored, ..given };
+        let address = hub.region().give_frame(part, socket.account.booked());
+        let count = if ask.flags & TRUNC != 0 { given.bytes } else { stored };
+        Some(Brief { address, count, source })
+    }
+
     fn give(&self, hub: &Hub, arrival: &Arrival, ask: &Ask, socket: &Socket) -> Result<Received> {
-        let bytes = arrival.place.bytes();
+        let bytes = arrival.bytes();
         let stored = if ask.form == Form::Message { bytes } else { ask.size.min(bytes) };
         let account = &socket.account;
         // The rest of a datagram that the program wanted less of is lost, as with recv(2).
         account.subtract(bytes - stored);
-        socket.counters.received.fetch_add(stored as u64, Ordering::Relaxed);
-        let name = || {
-            let Endpoint { address, port } = arrival.source;
+        socket.counters.count_received_alone(stored);
+        let name = |heading: &Heading| {
+            let Endpoint { address, port } = heading.source;
             Address::of_internet(socket.domain, address, port, hub.interface())
         };
-        let address = match (arrival.place, ask.form) {
-            (Place::Frame(given), Form::Message) => {
-                let control = self.control(hub, arrival);
-                let name = name();
-                let parts = (name.bytes(), &control[..], 0);
-                hub.region().give_frame_message(given, HEADER_BYTES_MAX, parts, account.booked())
+        let (address, heading) = match (arrival.place(), ask.form) {
+            (Place::Frame(given), Form::Data) => {
+                (hub.region().give_frame(Given { bytes: stored, ..given }, account.booked()), None)
             }
-            (Place::Frame(given), _) => {
-                hub.region().give_frame(Given { bytes: stored, ..given }, account.booked())
+            (Place::Frame(given), Form::Name) => {
+                let heading = arrival.heading(hub, &given);
+                let given = Given { bytes: stored, ..given };
+                (hub.region().give_frame(given, account.booked()), Some(heading))
+            }
+            (Place::Frame(given), Form::Message) => {
+                let heading = arrival.heading(hub, &given);
+                let control = self.control(hub, &heading);
+                let name = name(&heading);
+                let parts = (name.bytes(), &control[..], 0);
+                let booked = account.booked();
+                (hub.region().give_frame_message(given, HEADER_BYTES_MAX, parts, booked), None)
             }
             (Place::Gathered { number, .. }, form) => {
-                let loan = hub.take_gathered(number).ok_or(Errno::EIO)?;
+                let Gathered { loan, heading } = hub.take_gathered(number).ok_or(Errno::EIO)?;
                 socket.counters.received_copied.fetch_add(stored as u64, Ordering::Relaxed);
-                if form == Form::Message {
-                    let control = self.control(hub, arrival);
-                    Message::wrap_with(&loan, stored, name().bytes(), &control, account)
+                let address = if form == Form::Message {
+                    let control = self.control(hub, &heading);
+                    Message::wrap_with(&loan, stored, name(&heading).bytes(), &control, account)
                         .ok_or(Errno::ENOBUFS)?
                 } else {
                     loan.hand_out(0, stored, account.booked())
-                }
+                };
+                (address, Some(heading))
             }
         };
         let count = if ask.flags & TRUNC != 0 { bytes } else { stored };
-        let name = (ask.form == Form::Name).then(|| Box::new(name()));
+        let heading = heading.filter(|_| ask.form == Form::Name);
+        let name = heading.map(|heading| Box::new(name(&heading)));
         Ok(Received::Block { address, count, name })
     }
 
-    fn control(&self, hub: &Hub, arrival: &Arrival) -> Vec<u8> {
+    fn control(&self, hub: &Hub, heading: &Heading) -> Vec<u8> {
         let facts = ControlFacts {
-            destination: arrival.destination,
+            destination: heading.destination,
             interface: hub.interface(),
-            traffic_class: arrival.traffic_class,
-            hop_limit: arrival.hop_limit,
+            traffic_class: heading.traffic_class,
+            hop_limit: heading.hop_limit,
         };
         control_data(&self.wishes, &facts)
     }
@@ -167,25 +318,15 @@ impl Inlets {
     /// Throws away what has not been fetched, without an account: its socket is gone.
     pub fn abandon(&mut self) {
         while let Some((number, arrival)) = self.take() {
-            let hub = &self.inlets[number].hub;
-            drop_place(hub, hub.region(), arrival.place);
+            arrival.drop_place(&self.inlets[number].hub);
         }
     }
 
     /// Throws away what has not been fetched.
     pub fn discard(&mut self, socket: &Socket) {
         while let Some((number, arrival)) = self.take() {
-            socket.account.subtract(arrival.place.bytes());
-            let hub = &self.inlets[number].hub;
-            drop_place(hub, hub.region(), arrival.place);
+            socket.account.subtract(arrival.bytes());
+            arrival.drop_place(&self.inlets[number].hub);
         }
-    }
-}
-
-/// Gives back the memory of a datagram that nobody will have.
-pub fn drop_place(hub: &Hub, region: &Region, place: Place) {
-    match place {
-        Place::Frame(given) => region.drop_frame(given.frame),
-        Place::Gathered { number, .. } => drop(hub.take_gathered(number)),
     }
 }

@@ -23,6 +23,7 @@ use std::sync::Arc;
 pub use door::Sleeper;
 pub use flow::{Flow, Sent as DirectlySent};
 pub use hub::{FRAMES_MIN, Hub};
+pub use inlet::Brief;
 pub use open::open_flow;
 
 use super::connections::Connections;
@@ -34,7 +35,6 @@ use crate::error::{Errno, Result};
 use crate::sys::poll;
 use crate::sys::wait::Sleep;
 use door::{Mailbox, News};
-use inlet::Inlets;
 use sender::Session;
 use transmit::Sending;
 
@@ -44,6 +44,8 @@ const FIRST_HUB: usize = 1;
 
 #[derive(Default)]
 pub struct Frames {
+    /// The only thread that uses the channel, if it is for one.
+    owner: Option<u64>,
     connections: Connections<Box<Connection>>,
     /// Hubs of the channel's sockets, and of how many each.
     hubs: Vec<Option<(Arc<Hub>, usize)>>,
@@ -60,7 +62,6 @@ pub struct Frames {
 struct Connection {
     socket: Arc<Socket>,
     flow: Arc<Flow>,
-    inlets: Inlets,
     /// What the kernel has for the socket.
     ready: Ready,
     outbox: Outbox,
@@ -111,12 +112,17 @@ impl Connection {
     }
 
     fn readiness(&self) -> Readiness {
-        let arrived = self.inlets.readiness();
+        let arrived = self.flow.lock_inlets().readiness();
         if arrived.is_some() { arrived } else { self.ready.waiting() }
     }
 }
 
 impl Frames {
+    /// `owner` is the mark of the only thread that uses the channel, if it is for one.
+    pub fn new(owner: Option<u64>) -> Self {
+        Self { owner, ..Self::default() }
+    }
+
     fn mailbox(&mut self, poll: &mut PollSet) -> Result<Arc<Mailbox>> {
         if let Some(mailbox) = &self.mailbox {
             return Ok(mailbox.clone());
@@ -225,21 +231,20 @@ impl Engine for Frames {
                 return Err(errno);
             }
         }
-        let Some(inlets) = flow.take_inlets() else {
+        if let Err(errno) = flow.enter_channel(self.owner) {
             flow.legs().iter().for_each(|(hub, _)| self.leave(hub, poll));
             ready.close(poll);
-            return Err(Errno::EBUSY);
-        };
+            return Err(errno);
+        }
         for (hub, outlet) in flow.legs() {
             hub.set_reader(*outlet, Some((mailbox.clone(), key)));
             hub.set_edge(*outlet, edge);
         }
         // What others get by that wakes this channel too: nobody collects it now.
-        inlets.poll(None);
+        flow.lock_inlets().poll(None);
         let connection = Connection {
             socket: socket.clone(),
             flow,
-            inlets,
             ready,
             outbox: Outbox::default(),
             is_dirty: false,
@@ -259,7 +264,7 @@ impl Engine for Frames {
         }
         // What is on its way is held by the hub.
         drop(connection.outbox.cancel(key, &connection.socket, notices));
-        connection.flow.put_back(connection.inlets);
+        connection.flow.leave_channel();
     }
 
     fn set_edge(&mut self, key: Key, edge: bool, poll: &mut PollSet) -> Result<()> {
@@ -289,21 +294,20 @@ impl Engine for Frames {
 
     fn receive(&mut self, key: Key, ask: &Ask, poll: &mut PollSet) -> Result<Received> {
         let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
-        if let Some(answer) = connection.inlets.receive(ask, &connection.socket) {
+        let Connection { socket, flow, ready, .. } = &mut **connection;
+        let mut inlets = flow.lock_inlets();
+        if let Some(answer) = inlets.receive(ask, socket) {
             return answer;
         }
-        connection.inlets.poll(self.mailbox.as_ref());
-        if let Some(answer) = connection.inlets.receive(ask, &connection.socket) {
+        inlets.poll(self.mailbox.as_ref());
+        if let Some(answer) = inlets.receive(ask, socket) {
             return answer;
         }
-        let answer = connection.ready.receive(ask, poll);
+        let answer = inlets.receive_from_kernel(|| ready.receive(ask, poll));
         match answer {
             Err(Errno::ENOBUFS) => self.starved.push(key),
-            Err(Errno::EAGAIN) if !connection.inlets.wait_for_more() => {
-                return connection
-                    .inlets
-                    .receive(ask, &connection.socket)
-                    .unwrap_or(Err(Errno::EAGAIN));
+            Err(Errno::EAGAIN) if !inlets.wait_for_more() => {
+                return inlets.receive(ask, socket).unwrap_or(Err(Errno::EAGAIN));
             }
             _ => {}
         }
@@ -326,6 +330,7 @@ impl Engine for Frames {
         _notices: &mut Vec<Notice>,
     ) -> Option<Readiness> {
         let connection = self.connections.get_mut(key)?;
+        connection.flow.lock_inlets().kernel_may_have();
         if events & (poll::OUT | poll::ERR | poll::HUP) != 0 && connection.is_full {
             connection.is_full = false;
             if !connection.is_dirty {

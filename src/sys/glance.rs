@@ -1,0 +1,292 @@
+//! A place for something shared that is looked at so often that counting the looks would be dear.
+//!
+//! Who looks writes the address of what it looks at into a word of its thread's, and goes on if it
+//! is still in its place. Who takes it away waits until no word has that address. Of the two one
+//! has to see the other; the barrier between writing the word and looking again costs who looks
+//! nothing, because who takes it away has the kernel put it into all threads of the process.
+//!
+//! Read first: Maged Michael, "Hazard Pointers" (2004), and membarrier(2). Where the kernel does not
+//! have that, places stay empty, and so they do in the model, whose threads are none of the kernel's.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, compiler_fence};
+
+use super::sync::OnceLock;
+use super::{annotate, check};
+use crate::error::{Errno, Result};
+
+/// Holds something, or nothing.
+pub struct Glance<T>(AtomicPtr<T>);
+
+// SAFETY: what it holds comes from an Arc<T>, which goes from thread to thread if T may be used by
+// several.
+unsafe impl<T: Send + Sync> Sync for Glance<T> {}
+// SAFETY: as above.
+unsafe impl<T: Send + Sync> Send for Glance<T> {}
+
+/// What a thread looks at. Never freed: it goes to another thread when this one has ended.
+struct Word {
+    looks_at: AtomicPtr<()>,
+    is_taken: AtomicBool,
+    next: AtomicPtr<Word>,
+}
+
+static WORDS: AtomicPtr<Word> = AtomicPtr::new(ptr::null_mut());
+
+thread_local! {
+    static OWN: Cell<Option<&'static Word>> = const { Cell::new(None) };
+    /// Gives it back when the thread ends.
+    static RETURN: Return = const { Return };
+}
+
+struct Return;
+
+impl Drop for Return {
+    fn drop(&mut self) {
+        if let Some(word) = OWN.take() {
+            word.is_taken.store(false, Ordering::Release);
+        }
+    }
+}
+
+fn words() -> impl Iterator<Item = &'static Word> {
+    let follow = |place: &AtomicPtr<Word>| {
+        // SAFETY: null or a word that was leaked.
+        unsafe { place.load(Ordering::Acquire).as_ref() }
+    };
+    std::iter::successors(follow(&WORDS), move |word| follow(&word.next))
+}
+
+/// `None`: the thread is about to end.
+#[cold]
+fn claim_word() -> Option<&'static Word> {
+    RETURN.try_with(|_| ()).ok()?;
+    let free = words().find(|word| !word.is_taken.swap(true, Ordering::AcqRel));
+    let word = free.unwrap_or_else(|| {
+        let word: &'static Word = Box::leak(Box::new(Word {
+            looks_at: AtomicPtr::new(ptr::null_mut()),
+            is_taken: AtomicBool::new(true),
+            next: AtomicPtr::new(ptr::null_mut()),
+        }));
+        annotate::disregard(word);
+        let own = ptr::from_ref(word).cast_mut();
+        let mut first = WORDS.load(Ordering::Acquire);
+        loop {
+            word.next.store(first, Ordering::Relaxed);
+            match WORDS.compare_exchange(first, own, Ordering::AcqRel, Ordering::Acquire) {
+                Ok(_) => break word,
+                Err(other) => first = other,
+            }
+        }
+    });
+    OWN.set(Some(word));
+    Some(word)
+}
+
+/// In a child after fork: nobody is there who could be looking.
+pub fn forget_others() {
+    let own = OWN.get();
+    for word in words() {
+        word.looks_at.store(ptr::null_mut(), Ordering::Relaxed);
+        let is_own = own.is_some_and(|own| ptr::eq(own, word));
+        word.is_taken.store(is_own, Ordering::Relaxed);
+    }
+}
+
+/// For as long as it lives, the thread looks.
+struct Look(&'static Word);
+
+impl Drop for Look {
+    #[inline]
+    fn drop(&mut self) {
+        annotate::released(ptr::from_ref(self.0).cast::<()>() as usize);
+        self.0.looks_at.store(ptr::null_mut(), Ordering::Release);
+    }
+}
+
+impl<T: Send + Sync> Glance<T> {
+    pub const fn empty() -> Self {
+        Self(AtomicPtr::new(ptr::null_mut()))
+    }
+
+    fn place(&self) -> usize {
+        ptr::from_ref(self).cast::<()>() as usize
+    }
+
+    /// Does something with what is there. `None`: nothing is, or it cannot be looked at now. `body`
+    /// must change no such place, does not sleep, and makes no call that is a cancellation point.
+    #[inline]
+    pub fn look<R>(&self, body: impl FnOnce(&T) -> R) -> Option<R> {
+        let found = self.0.load(Ordering::Relaxed);
+        if found.is_null() {
+            return None;
+        }
+        let word = match OWN.get() {
+            Some(word) => word,
+            None => claim_word()?,
+        };
+        if !word.looks_at.load(Ordering::Relaxed).is_null() {
+            // One look within another.
+            return None;
+        }
+        word.looks_at.store(found.cast(), Ordering::Relaxed);
+        // The processor may still turn the two around: see synchronize().
+        compiler_fence(Ordering::SeqCst);
+        let _look = Look(word);
+        if self.0.load(Ordering::Acquire) != found {
+            return None;
+        }
+        annotate::acquired(self.place());
+        // SAFETY: from Arc::into_raw in set(), where whoever takes it out of its place waits until
+        // our word says something else.
+        Some(body(unsafe { &*found }))
+    }
+
+    /// Puts something there, or nothing. What was there is let go when nobody looks at it any more.
+    pub fn set(&self, value: Option<Arc<T>>) {
+        let new = value.filter(|_| is_usable()).map_or(ptr::null(), Arc::into_raw);
+        annotate::released(self.place());
+        let old = self.0.swap(new.cast_mut(), Ordering::AcqRel);
+        if !old.is_null() && await_others(old.cast()).is_ok() {
+            // SAFETY: from Arc::into_raw, out of its place by one thread only, and unseen by now.
+            drop(unsafe { Arc::from_raw(old) });
+        }
+    }
+}
+
+impl<T> Drop for Glance<T> {
+    fn drop(&mut self) {
+        let old = *self.0.get_mut();
+        if !old.is_null() {
+            // SAFETY: as in set(); a look would borrow the place.
+            drop(unsafe { Arc::from_raw(old) });
+        }
+    }
+}
+
+/// Waits until nobody looks at what is not in its place any more. An error: that cannot be known,
+/// so that it must stay for ever.
+fn await_others(what: *mut ()) -> Result<()> {
+    synchronize()?;
+    for word in words() {
+        if OWN.get().is_some_and(|own| ptr::eq(own, word)) {
+            // Waiting for oneself has no end.
+            if word.looks_at.load(Ordering::Relaxed) == what {
+                return Err(Errno::EDEADLK);
+            }
+            continue;
+        }
+        while word.looks_at.load(Ordering::Acquire) == what {
+            std::thread::yield_now();
+        }
+        annotate::acquired(ptr::from_ref(word).cast::<()>() as usize);
+    }
+    Ok(())
+}
+
+const MEMBARRIER_PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
+const MEMBARRIER_REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
+
+fn membarrier(command: libc::c_int) -> Result<()> {
+    // SAFETY: no pointers.
+    check(unsafe { libc::syscall(libc::SYS_membarrier, command, 0, 0) }).map(drop)
+}
+
+/// A barrier in every thread of the process: what it has written before is seen here, and what this
+/// thread has written before is seen there.
+fn synchronize() -> Result<()> {
+    match membarrier(MEMBARRIER_PRIVATE_EXPEDITED) {
+        // Not this process, but a parent of it, has said that it would.
+        Err(Errno::EPERM) => {
+            membarrier(MEMBARRIER_REGISTER_PRIVATE_EXPEDITED)?;
+            membarrier(MEMBARRIER_PRIVATE_EXPEDITED)
+        }
+        answer => answer,
+    }
+}
+
+fn is_usable() -> bool {
+    static USABLE: OnceLock<bool> = OnceLock::new();
+    let try_it = || {
+        let registered = membarrier(MEMBARRIER_REGISTER_PRIVATE_EXPEDITED);
+        registered.and_then(|()| synchronize()).is_ok()
+    };
+    cfg!(not(feature = "model")) && *USABLE.get_or_init(try_it)
+}
+
+#[cfg(all(test, not(feature = "model")))]
+mod tests {
+    use super::*;
+
+    struct Checked(Arc<AtomicBool>);
+
+    impl Drop for Checked {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn what_is_there_is_seen_until_it_is_taken_away() {
+        let place = Glance::empty();
+        assert_eq!(place.look(|value: &u32| *value), None);
+        let value = Arc::new(7);
+        place.set(Some(value.clone()));
+        assert_eq!(place.look(|value| *value), Some(7));
+        assert_eq!(place.look(|_| place.look(|value| *value)), Some(None), "within another");
+        place.set(None);
+        assert_eq!(place.look(|value| *value), None);
+        assert_eq!(Arc::strong_count(&value), 1, "it was let go");
+    }
+
+    #[test]
+    fn nothing_goes_while_somebody_looks() {
+        const ROUNDS: usize = 2000;
+        let place = Glance::empty();
+        let ends = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    let mut seen = 0u64;
+                    while !ends.load(Ordering::Relaxed) {
+                        let is_gone =
+                            |value: &Checked| (0..50).any(|_| value.0.load(Ordering::SeqCst));
+                        match place.look(is_gone) {
+                            Some(is_gone) => {
+                                assert!(!is_gone, "it was dropped while it was looked at");
+                                seen += 1;
+                            }
+                            None => std::thread::yield_now(),
+                        }
+                    }
+                    seen
+                });
+            }
+            for _ in 0..ROUNDS {
+                place.set(Some(Arc::new(Checked(Arc::default()))));
+            }
+            ends.store(true, Ordering::Relaxed);
+        });
+        place.set(None);
+    }
+
+    #[test]
+    fn a_word_serves_one_thread_after_the_other() {
+        let place = Arc::new(Glance::empty());
+        place.set(Some(Arc::new(1)));
+        let count = || words().count();
+        let look = || {
+            let place = place.clone();
+            std::thread::spawn(move || place.look(|value: &i32| *value)).join().expect("no panic")
+        };
+        assert_eq!(look(), Some(1));
+        let before = count();
+        for _ in 0..20 {
+            assert_eq!(look(), Some(1));
+        }
+        // Other tests run beside this one.
+        assert!(count() < before + 20);
+    }
+}
