@@ -1,11 +1,16 @@
 //! The classifier of packets: what is shipped is what its source gives, and it picks exactly the
 //! packets of the flows that were claimed.
 
+#[path = "packets/body.rs"]
+mod body;
 mod common;
+#[path = "packets/inputs.rs"]
+mod inputs;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::process::Command;
 
+use body::{v4, v6};
 use common::{has_program, output, read, root, scratch, skip};
 use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget};
 use sio::error::Errno;
@@ -111,14 +116,6 @@ impl Bench {
     fn verdict(&self, packet: &[u8]) -> u32 {
         self.classifier.test(packet).expect("a run")
     }
-}
-
-fn v4(last: u8) -> IpAddr {
-    Ipv4Addr::new(10, 9, 0, last).into()
-}
-
-fn v6(last: u16) -> IpAddr {
-    Ipv6Addr::new(0xfd00, 0, 0, 0, 0, 0, 0, last).into()
 }
 
 /// A datagram in its frame; `tag` is that of a VLAN.
@@ -248,6 +245,22 @@ fn what_the_kernel_knows_better_is_left_to_it() {
         assert_eq!(bench.verdict(&good[..headers]), REDIRECT);
         for length in 14..headers {
             assert_eq!(bench.verdict(&good[..length]), PASS, "cut to {length}");
+        }
+    }
+}
+
+#[test]
+fn any_packet_gets_the_verdict_that_the_source_says() {
+    let Some(mut bench) = Bench::new("verdicts on any packet") else { return };
+    let claims = body::claims();
+    bench.classifier.localize(&claims.addresses, &claims.vlans).expect("addresses");
+    claims.flows.iter().for_each(|flow| bench.classifier.claim(flow).expect("a claim"));
+    for input in inputs::inputs(20_000) {
+        let packet = body::packet(&input);
+        // The kernel runs it on nothing shorter.
+        if packet.len() >= 14 {
+            let expected = if claims.has(&packet) { REDIRECT } else { PASS };
+            assert_eq!(bench.verdict(&packet), expected, "{packet:02x?}");
         }
     }
 }
