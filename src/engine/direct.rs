@@ -2,12 +2,15 @@
 //! channel, and sockets whose kernel cannot do better are served by. Never blocks.
 #![forbid(unsafe_code)]
 
+use std::ops::Range;
+
+use super::outbox::Entry;
 use super::{Ask, Form, Outbox, Received, Request, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::{CONTROL_BYTES_MAX, DATAGRAM_BYTES_MAX, IOVECS_MAX, STREAM_PIECE_BYTES_MAX};
 use crate::region::Message;
 use crate::sys::message::{ADDRESS_BYTES_MAX, Address, Batch, Outgoing};
-use crate::sys::{poll, socket as system};
+use crate::sys::{poll, segments, socket as system};
 
 /// Streams are content with less than they asked for, down to this.
 const STREAM_PIECE_BYTES_MIN: usize = 512;
@@ -143,13 +146,107 @@ pub fn send_gathered(socket: &Socket, outbox: &Outbox) -> Result<usize> {
 pub fn send_messages(socket: &Socket, outbox: &Outbox, most: usize) -> Result<usize> {
     let flags = outbox.unsent().next().map_or(0, |entry| entry.request.flags);
     let same = outbox.unsent().take(most).take_while(|entry| entry.request.flags == flags);
-    let mut messages = Batch::with_capacity(most);
-    for entry in same {
-        let request = &entry.request;
+    let count = same.count();
+    let runs = if flags & system::MORE == 0 { runs(socket, outbox, count) } else { Vec::new() };
+    if let Some(first) = runs.first() {
+        match send_runs(socket, outbox, &runs, flags) {
+            // The path takes no datagrams of this size, or none that it has to cut.
+            Err(Errno::EINVAL | Errno::EMSGSIZE) if first.is_cut() => {
+                socket.refuse_segments(first.bytes);
+            }
+            Err(Errno::EIO | Errno::EOPNOTSUPP | Errno::ENOPROTOOPT) if first.is_cut() => {
+                socket.refuse_segments(0);
+            }
+            answer => return answer,
+        }
+    }
+    let mut messages = Batch::with_capacity(count);
+    for Entry { request, .. } in outbox.unsent().take(count) {
         messages.push(request.spans(0), request.name.as_deref(), &request.control);
     }
     system::send_messages(socket.fd, messages, flags)
 }
 
+/// Messages, one after the other, that are one for the kernel.
+struct Run {
+    /// From which to which of the unsent messages.
+    range: Range<usize>,
+    /// The length of each of them but the last.
+    bytes: usize,
+}
+
+impl Run {
+    /// Whether it is to be cut into several.
+    fn is_cut(&self) -> bool {
+        self.range.len() > 1
+    }
+}
+
+/// What of the first `count` messages can go together; nothing if they go one by one anyway.
+fn runs(socket: &Socket, outbox: &Outbox, count: usize) -> Vec<Run> {
+    let mut runs = Vec::new();
+    if count < RUN_MIN || !socket.is_udp() {
+        return runs;
+    }
+    let (mut from, mut bytes_max) = (0, None);
+    while from < count {
+        let mut run = first_run(outbox, from, count);
+        if run.range.len() < RUN_MIN
+            || run.bytes > *bytes_max.get_or_insert_with(|| socket.segment_bytes_max())
+        {
+            run.range.end = from + 1;
+        }
+        from = run.range.end;
+        runs.push(run);
+    }
+    if runs.len() == count { Vec::new() } else { runs }
+}
+
+/// The messages from one on that can go with it: to the same place, of the same length, and after
+/// them one that is shorter.
+fn first_run(outbox: &Outbox, from: usize, to: usize) -> Run {
+    let mut entries = outbox.unsent().skip(from).take((to - from).min(segments::COUNT_MAX));
+    let Some(Entry { request: first, .. }) = entries.next() else {
+        return Run { range: from..from + 1, bytes: 0 };
+    };
+    let bytes = first.length;
+    let (mut count, mut total, mut pieces) = (1, bytes, first.pieces.len());
+    for Entry { request, .. } in entries {
+        total += request.length;
+        pieces += request.pieces.len();
+        let fits = total <= segments::BYTES_MAX && pieces <= IOVECS_MAX;
+        let can_go = first.control.is_empty() && request.control.is_empty() && request.length > 0;
+        if !fits || !can_go || request.length > bytes || place(request) != place(first) {
+            break;
+        }
+        count += 1;
+        if request.length < bytes {
+            break;
+        }
+    }
+    Run { range: from..from + count, bytes }
+}
+
+fn place(request: &Request) -> Option<&[u8]> {
+    request.name.as_ref().map(|name| name.bytes())
+}
+
+/// One system call for all runs; how many messages they have that were taken.
+fn send_runs(socket: &Socket, outbox: &Outbox, runs: &[Run], flags: i32) -> Result<usize> {
+    let controls: Vec<_> = runs.iter().map(|run| segments::control(run.bytes as u16)).collect();
+    let mut messages = Batch::with_capacity(runs.len());
+    for (run, control) in runs.iter().zip(&controls) {
+        let entries = || outbox.unsent().skip(run.range.start).take(run.range.len());
+        let Some(Entry { request: first, .. }) = entries().next() else { continue };
+        let control = if run.is_cut() { control.as_slice() } else { &first.control };
+        let spans = entries().flat_map(|entry| entry.request.spans(0));
+        messages.push(spans, first.name.as_deref(), control);
+    }
+    let taken = system::send_messages(socket.fd, messages, flags)?;
+    Ok(runs.iter().take(taken).map(|run| run.range.len()).sum())
+}
+
+/// Fewer messages are not worth the questions about the socket.
+const RUN_MIN: usize = 4;
 /// Requests that are worth gathering into one call.
 const GATHERED_PIECES_MAX: usize = 64;

@@ -3,7 +3,7 @@
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 use super::frame::Flow;
 use super::inbox::Inbox;
@@ -11,7 +11,7 @@ use super::{Ask, Readiness, Received};
 use crate::error::{Errno, Result};
 use crate::region::{Account, Region};
 use crate::sys::sync::{Mutex, MutexGuard};
-use crate::sys::{descriptor, socket};
+use crate::sys::{descriptor, segments, socket};
 
 /// A descriptor whose data lives in an area. The facts do not change while it is associated.
 pub struct Socket {
@@ -24,6 +24,8 @@ pub struct Socket {
     pub region: Arc<Region>,
     pub account: Arc<Account>,
     pub counters: Counters,
+    /// Datagrams of up to so many bytes go through the kernel together.
+    segment_bytes_max: AtomicUsize,
     /// What a channel had received when the socket left it.
     backlog: Mutex<Option<Inbox>>,
     /// What it has of interfaces, if it is served by them.
@@ -63,6 +65,8 @@ impl Socket {
         }
         // A frame is a message as a datagram is.
         let kind = if kind == libc::SOCK_RAW { libc::SOCK_DGRAM } else { kind };
+        let is_internet = matches!(domain, libc::AF_INET | libc::AF_INET6);
+        let is_udp = is_internet && kind == libc::SOCK_DGRAM && segments::is_udp(fd);
         let account = Arc::new(Account::new(limit_bytes, region.mapping().len()));
         Ok(Self {
             fd,
@@ -73,6 +77,7 @@ impl Socket {
             region,
             account,
             counters: Counters::default(),
+            segment_bytes_max: AtomicUsize::new(if is_udp { segments::BYTES_MAX } else { 0 }),
             backlog: Mutex::new(None),
             flow: None,
         })
@@ -99,6 +104,22 @@ impl Socket {
 
     pub fn is_internet(&self) -> bool {
         matches!(self.domain, libc::AF_INET | libc::AF_INET6)
+    }
+
+    /// Whether datagrams could be cut from larger ones, as far as is known.
+    pub fn is_udp(&self) -> bool {
+        self.segment_bytes_max.load(Ordering::Relaxed) > 0
+    }
+
+    /// Up to how many bytes datagrams that are sent together may be one for the kernel; 0 is never.
+    pub fn segment_bytes_max(&self) -> usize {
+        let bytes = self.segment_bytes_max.load(Ordering::Relaxed);
+        if bytes > 0 && segments::is_unseen(self.fd) { bytes } else { 0 }
+    }
+
+    /// Such datagrams have been refused: those that are as large are not tried again.
+    pub fn refuse_segments(&self, bytes: usize) {
+        self.segment_bytes_max.store(bytes.saturating_sub(1), Ordering::Relaxed);
     }
 
     /// The way to its peer, for [`super::Path`].

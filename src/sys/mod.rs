@@ -36,6 +36,7 @@ pub mod process;
 pub mod quiet;
 pub mod relay;
 pub mod ring;
+pub mod segments;
 pub mod semaphore;
 pub mod signal;
 pub mod socket;

@@ -263,7 +263,9 @@ impl Uring {
         let is_notified_later = operation.is_notified_later;
         let numbers = match self.connection_mut(key) {
             Some(connection) => {
-                connection.sending.retain(|&busy| busy != index);
+                if let Some(at) = connection.sending.iter().position(|&busy| busy == index) {
+                    connection.sending.remove(at);
+                }
                 let numbers = connection.result(result, zero_copy);
                 if is_notified_later {
                     for number in numbers.clone() {
