@@ -104,11 +104,6 @@ impl Outbox {
         })
     }
 
-    /// Entries that have ended, but whose memory the kernel still reads.
-    pub fn referenced(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().take(self.ended).filter(|entry| entry.references > 0)
-    }
-
     pub fn has_unsent(&self) -> bool {
         self.ended < self.entries.len()
     }

@@ -5,6 +5,7 @@ use std::ptr::{self, NonNull};
 
 use crate::error::{Errno, Result};
 use crate::sys::span::Span;
+use crate::sys::sync::OnceLock;
 
 /// Which pages an area is made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -24,6 +25,7 @@ pub struct Mapping {
     length: usize,
     /// Why the memory is not locked, if it is not.
     unlocked: Option<Errno>,
+    has_small_pages: bool,
 }
 
 // SAFETY: the mapping belongs to no thread; what is inside is only touched through raw pointers
@@ -51,7 +53,8 @@ impl Mapping {
                 }
             }
         };
-        let mut mapping = Self { base, length, unlocked: None };
+        let has_small_pages = pages == Pages::Normal && !is_huge_unasked();
+        let mut mapping = Self { base, length, unlocked: None, has_small_pages };
         // SAFETY: all three calls name exactly our own mapping.
         unsafe {
             let address = base.as_ptr().cast();
@@ -71,6 +74,11 @@ impl Mapping {
 
     pub fn len(&self) -> usize {
         self.length
+    }
+
+    /// Whether no part of it lies in a huge page.
+    pub fn has_small_pages(&self) -> bool {
+        self.has_small_pages
     }
 
     pub fn is_empty(&self) -> bool {
@@ -156,6 +164,17 @@ struct MessageHeader {
 pub const MESSAGE_HEADER_BYTES: usize = size_of::<MessageHeader>();
 /// Bytes of the part that the program is told to give back: `sizeof(struct msghdr)`.
 pub const MSGHDR_BYTES: usize = size_of::<libc::msghdr>();
+
+/// Whether the kernel gives huge pages to those who do not ask. Where it has none, there is no file.
+fn is_huge_unasked() -> bool {
+    static ANSWER: OnceLock<bool> = OnceLock::new();
+    *ANSWER.get_or_init(|| {
+        match std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled") {
+            Ok(text) => text.contains("[always]"),
+            Err(error) => error.kind() != std::io::ErrorKind::NotFound,
+        }
+    })
+}
 
 fn page_bytes() -> usize {
     // SAFETY: no pointers.

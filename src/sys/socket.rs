@@ -70,6 +70,14 @@ pub fn send_buffer_bytes(fd: RawFd) -> Result<usize> {
     option_int(fd, libc::SO_SNDBUF).map(|bytes| bytes.max(0) as usize)
 }
 
+/// What it has booked for what the interface has not sent yet. `SIOCOUTQ`.
+pub fn unsent_bytes(fd: RawFd) -> Result<usize> {
+    let mut bytes = 0i32;
+    // SAFETY: the kernel writes one int.
+    check(unsafe { libc::ioctl(fd, libc::TIOCOUTQ, &raw mut bytes) })?;
+    Ok(bytes.max(0) as usize)
+}
+
 fn timeout(fd: RawFd, name: i32) -> Result<Option<std::time::Duration>> {
     let mut value = libc::timeval { tv_sec: 0, tv_usec: 0 };
     let mut length = size_of::<libc::timeval>() as libc::socklen_t;

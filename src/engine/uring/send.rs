@@ -435,14 +435,18 @@ impl Connection {
     }
 
     /// How many of the next messages the socket's buffer is sure to take: the kernel looks whether
-    /// there is any room, and books at most twice the bytes and a page.
+    /// there is any room, and books at most twice the bytes and a page. What lies in a huge page it
+    /// books with all of the page that is before it, so that nothing is sure there.
     fn sure_messages(&self) -> usize {
+        if !self.socket.region.mapping().has_small_pages() {
+            return 0;
+        }
         let bytes = |entry: &Entry| 2 * entry.request.length + PAGE_BYTES;
         let room = socket::send_buffer_bytes(self.socket.fd).unwrap_or(0);
-        let mut taken: usize = self.outbox.referenced().map(bytes).sum();
+        let mut taken = socket::unsent_bytes(self.socket.fd).unwrap_or(usize::MAX);
         let fits = |entry: &&Entry| {
             let fits = taken < room;
-            taken += bytes(entry);
+            taken = taken.saturating_add(bytes(entry));
             fits
         };
         self.outbox.unsent().take_while(fits).count()
