@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 use super::context::{Association, context};
 use crate::channel::{Event, Interest, Step, Waiting};
 use crate::engine::frame::{Brief, DirectlySent, Flow, Sleeper};
-use crate::engine::{Ask, Form, Received, Request, Socket, receive_directly, send_directly};
+use crate::engine::{
+    Ask, Form, Pieces, Received, Request, Socket, receive_directly, send_directly,
+};
 use crate::error::{Errno, Result};
 use crate::limits::IOVECS_MAX;
 use crate::region::area::SpaceTicket;
@@ -326,7 +328,7 @@ impl Send {
         }
         let length = asked.parts.iter().try_fold(0usize, |sum, part| sum.checked_add(part.1));
         let length = length.filter(|&sum| i32::try_from(sum).is_ok()).ok_or(Errno::EINVAL)?;
-        let mut pieces = Vec::with_capacity(asked.parts.len());
+        let mut pieces = Pieces::with_capacity(asked.parts.len());
         for &(address, bytes) in asked.parts {
             // An empty message may have no memory at all.
             if bytes > 0 {

@@ -6,6 +6,8 @@
 
 use std::collections::VecDeque;
 
+use smallvec::SmallVec;
+
 use super::{Key, Notice, Sent, Socket};
 use crate::error::{Errno, Result};
 use crate::region::Loan;
@@ -16,9 +18,12 @@ use crate::sys::span::Span;
 /// Bytes of a block that is lent to the engine until they are sent.
 pub type Piece = Loan;
 
+/// The pieces of a request: one as a rule, which needs no memory of its own.
+pub type Pieces = SmallVec<[Piece; 1]>;
+
 /// One accepted call of `sio_send`, `sio_sendto` or `sio_sendmsg`.
 pub struct Request {
-    pub pieces: Vec<Piece>,
+    pub pieces: Pieces,
     /// Bytes in all pieces.
     pub length: usize,
     /// What the event's `ev_ptr` will be.
@@ -190,7 +195,7 @@ impl Outbox {
         let mut kept = Vec::new();
         while let Some(mut entry) = self.entries.pop_front() {
             if entry.references > 0 {
-                kept.append(&mut entry.request.pieces);
+                kept.extend(entry.request.pieces.drain(..));
             }
             notices.push(Notice::Sent(key, entry.into_sent(socket)));
         }

@@ -105,11 +105,11 @@ impl Registered {
 
 /// What one operation is made of.
 struct Plan {
-    spans: Vec<Span>,
+    /// What it sends, unless that is in the message.
+    span: Option<Span>,
     message: Option<Box<Outgoing>>,
     flags: i32,
     zero_copy: bool,
-    slot: Option<u16>,
 }
 
 impl Uring {
@@ -201,10 +201,7 @@ impl Uring {
         plan: Plan,
         link: squeue::Flags,
     ) -> Result<()> {
-        let slot = plan.slot.or_else(|| {
-            plan.spans.first().filter(|_| plan.zero_copy).and_then(|s| self.registered.slot_of(*s))
-        });
-        let entry = match (&plan.message, plan.spans.first()) {
+        let entry = match (&plan.message, plan.span) {
             (Some(message), _) if plan.zero_copy => opcode::SendMsgZc::new(fd, message.header())
                 .ioprio(SEND_ZC_REPORT_USAGE)
                 .flags(plan.flags as u32)
@@ -214,7 +211,7 @@ impl Uring {
             }
             (None, Some(span)) if plan.zero_copy => {
                 opcode::SendZc::new(fd, span.address(), span.len() as u32)
-                    .buf_index(slot)
+                    .buf_index(self.registered.slot_of(span))
                     .flags(plan.flags)
                     .zc_flags(SEND_ZC_REPORT_USAGE)
                     .build()
@@ -331,13 +328,7 @@ fn plan_stream(connection: &mut Connection, features: &Features) -> Option<Plan>
         } else {
             Outgoing::new(first.request.spans(first.sent), None, Vec::new())
         };
-        return Some(Plan {
-            spans: Vec::new(),
-            message: Some(message),
-            flags,
-            zero_copy: false,
-            slot: None,
-        });
+        return Some(Plan { span: None, message: Some(message), flags, zero_copy: false });
     }
     let mut spans: Vec<Span> = Vec::new();
     let mut zero_copy = false;
@@ -361,7 +352,7 @@ fn plan_stream(connection: &mut Connection, features: &Features) -> Option<Plan>
         }
     }
     let message = (spans.len() > 1).then(|| Outgoing::new(spans.iter().copied(), None, Vec::new()));
-    Some(Plan { spans, message, flags, zero_copy, slot: None })
+    Some(Plan { span: spans.first().copied(), message, flags, zero_copy })
 }
 
 impl Connection {
@@ -417,8 +408,7 @@ impl Connection {
         let mut plans = Vec::new();
         for entry in outbox.unsent().take(CHAIN_MAX) {
             let request = &entry.request;
-            let spans: Vec<Span> = request.spans(0).collect();
-            let is_plain = request.is_plain() && spans.len() == 1;
+            let is_plain = request.is_plain() && request.pieces.len() == 1;
             let zero_copy = path.is_worth_trying(request.length, socket.way(), features)
                 && (is_plain || features.sendmsg_zero_copy);
             if !zero_copy && !plans.is_empty() {
@@ -426,7 +416,8 @@ impl Connection {
             }
             let message = (!is_plain).then(|| request.message(0));
             let flags = request.flags | socket::NOSIGNAL;
-            plans.push(Plan { spans, message, flags, zero_copy, slot: None });
+            let span = request.spans(0).next().filter(|_| is_plain);
+            plans.push(Plan { span, message, flags, zero_copy });
             if !zero_copy {
                 break;
             }
