@@ -44,9 +44,15 @@ impl Bell {
 
     /// What others have asked for; `None` when nobody has rung. Whoever rings raises the token
     /// afterwards, so nothing is missed if this is looked at last before sleeping.
+    #[inline(always)]
     pub fn answer(&self) -> Option<Vec<Errand>> {
         // Looked at first: most of the time nobody has, and a locked operation is not cheap.
-        let has_rung = self.rung.load(Ordering::Acquire) && self.rung.swap(false, Ordering::AcqRel);
+        if self.rung.load(Ordering::Acquire) { self.answer_ring() } else { None }
+    }
+
+    #[cold]
+    fn answer_ring(&self) -> Option<Vec<Errand>> {
+        let has_rung = self.rung.swap(false, Ordering::AcqRel);
         has_rung.then(|| std::mem::take(&mut *self.errands.lock()))
     }
 }

@@ -48,6 +48,7 @@ pub const F_MORE: u32 = 8;
 
 impl Event {
     /// An event of a source, with nothing else said yet.
+    #[inline(always)]
     pub fn new(kind: i32, fd: RawFd, source: i32, cookie: u64) -> Self {
         Self { kind, fd, cookie, source, ..Self::EMPTY }
     }
@@ -83,6 +84,7 @@ impl Event {
     }
 
     /// Takes in a later event that repeats it.
+    #[cold]
     pub fn merge(&mut self, later: &Self) {
         self.flags |= later.flags;
         match self.kind {

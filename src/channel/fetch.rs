@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use super::event::{self, Event};
 use super::queue::Item;
-use super::source::{self, Counter, Kind as SourceKind, Timer, arrival_event, signal_event};
+use super::source::{
+    self, Counter, Kind as SourceKind, Sources, Timer, arrival_event, signal_event,
+};
 use super::state::State;
-use crate::engine::{Key, is_source};
+use crate::engine::{Found, Key, is_source};
 use crate::error::Result;
 use crate::sys::poll;
 
@@ -34,21 +36,6 @@ impl Room<'_> {
         self.has_timers |= event.kind == event::TIMER;
         self.events[self.count] = event;
         self.count += 1;
-    }
-
-    /// The event of a source that remembers where it stands: what it has told in this fetch already
-    /// is not told again, but nothing new is lost. `false`: there is no room.
-    fn tell(&mut self, event: Event, told_at: &mut u32) -> bool {
-        match self.events[..self.count].get_mut(*told_at as usize) {
-            Some(earlier) if earlier.source == event.source => earlier.merge(&event),
-            _ => {
-                let Some(place) = self.events.get_mut(self.count) else { return false };
-                *place = event;
-                *told_at = self.count as u32;
-                self.count += 1;
-            }
-        }
-        true
     }
 
     /// What a source has told in this fetch already is not told again, but nothing new is lost.
@@ -83,6 +70,72 @@ impl Room<'_> {
     }
 }
 
+/// Events of descriptors and counters that the engine watches, written where the program wants
+/// them, until there is something else: that one.
+fn tell_watched(
+    sources: &mut Sources,
+    news: &mut std::slice::Iter<'_, (Key, u64)>,
+    room: &mut Room<'_>,
+) -> Option<(Key, u64)> {
+    let mut count = room.count;
+    let mut left = None;
+    for &(key, value) in news {
+        let Some(source) = sources.get(key) else { continue };
+        let cookie = source.cookie;
+        let event = match &source.kind {
+            SourceKind::Descriptor(descriptor) => descriptor.event(value as u32, key, cookie),
+            SourceKind::Counter(counter) => Counter::event(counter.fd, value, key, cookie),
+            _ => {
+                left = Some((key, value));
+                break;
+            }
+        };
+        // A source remembers where its event stands: what it has told in this fetch already is not
+        // told again, but nothing new is lost.
+        let (told, free) = room.events.split_at_mut(count);
+        if let Some(earlier) = told.get_mut(source.told_at as usize)
+            && earlier.source == key
+        {
+            earlier.merge(&event);
+        } else if let Some(place) = free.first_mut() {
+            *place = event;
+            source.told_at = count as u32;
+            count += 1;
+        } else {
+            left = Some((key, value));
+            break;
+        }
+    }
+    room.count = count;
+    left
+}
+
+/// The same for descriptors in the poll set, which most of its members are.
+fn tell_polled(
+    sources: &Sources,
+    news: &mut std::slice::Iter<'_, libc::epoll_event>,
+    room: &mut Room<'_>,
+) -> Option<(u64, u32)> {
+    // What an earlier look has put aside may be told once more here.
+    let first = if room.stashed == 0 { room.count } else { room.events.len() };
+    let mut places = room.events[first..].iter_mut();
+    let mut count = 0;
+    let mut left = None;
+    for &libc::epoll_event { events, u64: key } in news {
+        if let Some((descriptor, cookie)) = sources.descriptor(key)
+            && let Some(place) = places.next()
+        {
+            *place = descriptor.event(events, key as Key, cookie);
+            count += 1;
+        } else {
+            left = Some((key, events));
+            break;
+        }
+    }
+    room.count += count;
+    left
+}
+
 impl State {
     /// Takes in what has come back, and fetches at most as many events as there is room for.
     pub fn fetch(&mut self, events: &mut [Event]) -> Result<usize> {
@@ -104,22 +157,11 @@ impl State {
     fn fetch_told(&mut self, room: &mut Room<'_>) {
         let mut told = std::mem::take(&mut self.told);
         self.engines[0].take_watched(&mut told);
-        for (key, value) in told.drain(..) {
-            let Some(source) = self.sources.get(key) else { continue };
-            let (cookie, told_at) = (source.cookie, &mut source.told_at);
-            let has_been_told = match &mut source.kind {
-                SourceKind::Descriptor(descriptor) => {
-                    room.tell(descriptor.event(value as u32, key, cookie), told_at)
-                }
-                SourceKind::Counter(counter) => {
-                    room.tell(Counter::event(counter.fd, value, key, cookie), told_at)
-                }
-                _ => false,
-            };
-            if !has_been_told {
-                self.watched(key, Ok(value));
-            }
+        let mut news = told.iter();
+        while let Some((key, value)) = tell_watched(&mut self.sources, &mut news, room) {
+            self.watched(key, Ok(value));
         }
+        told.clear();
         self.told = told;
     }
 
@@ -225,14 +267,14 @@ impl State {
     }
 
     /// What the poll set has. A source is not missed because something else took its place.
-    fn ready(&mut self, most: usize) -> Result<Vec<(u64, u32)>> {
+    fn ready(&mut self, most: usize) -> Result<Found> {
         let mut found = self.poll.ready(most)?;
         for _ in 0..NO_SOURCES {
-            let has_source = found.iter().any(|&(key, _)| is_source(key));
-            if has_source || found.len() < most || self.live() > 0 {
+            let has_source = found.iter().any(|(key, _)| is_source(key));
+            if has_source || found.events().len() < most || self.live() > 0 {
                 break;
             }
-            for &(key, _) in &found {
+            for (key, _) in found.iter() {
                 self.is_no_source(key);
             }
             self.poll.recycle(found);
@@ -248,35 +290,37 @@ impl State {
             return Ok(());
         }
         let found = self.ready(room.left())?;
-        for &(key, events) in &found {
-            if self.is_no_source(key) {
-                continue;
-            }
-            if room.left() > 0
-                && let Some(source) = self.sources.get(key as Key)
-                && let SourceKind::Descriptor(descriptor) = &source.kind
-            {
-                // Most are of this kind, and looked up once.
-                room.put(descriptor.event(events, key as Key, source.cookie));
-            } else if room.left() == 0 {
-                // Signals have filled it. What is a state is told next time, and not taken now: a
-                // removal of the source would lose it. What is a change would be lost otherwise.
-                let is_state = self.sources.get(key as Key).is_some_and(|found| found.is_state());
-                if !is_state && let Some(event) = self.polled(key as Key, events) {
-                    self.stash.push_back(event);
-                }
-            } else if let Some((taken, cookie)) = self.signals(key as Key, room.left()) {
-                for signal in taken {
-                    let event = signal_event(&signal, key as Key, cookie);
-                    room.put_signal(event, signal.is_standard());
-                }
-            } else if let Some(event) = self.polled(key as Key, events) {
-                room.put(event);
-            }
+        let mut news = found.events().iter();
+        while let Some((key, events)) = tell_polled(&self.sources, &mut news, room) {
+            self.fetch_ready(key, events, room);
         }
         self.poll.recycle(found);
         self.take_notices();
         Ok(())
+    }
+
+    /// What a member of the poll set that is ready has come to.
+    #[inline(never)]
+    fn fetch_ready(&mut self, key: u64, events: u32, room: &mut Room<'_>) {
+        if self.is_no_source(key) {
+            return;
+        }
+        let id = key as Key;
+        if room.left() == 0 {
+            // Signals have filled it. What is a state is told next time, and not taken now: a
+            // removal of the source would lose it. What is a change would be lost otherwise.
+            let is_state = self.sources.get(id).is_some_and(|found| found.is_state());
+            if !is_state && let Some(event) = self.polled(id, events) {
+                self.stash.push_back(event);
+            }
+        } else if let Some((taken, cookie)) = self.signals(id, room.left()) {
+            for signal in taken {
+                let event = signal_event(&signal, id, cookie);
+                room.put_signal(event, signal.is_standard());
+            }
+        } else if let Some(event) = self.polled(id, events) {
+            room.put(event);
+        }
     }
 
     /// A descriptor of an engine's own is ready: only one engine has such.
@@ -360,7 +404,8 @@ impl State {
             return Ok(self.live() > 0);
         }
         let mut is_left = false;
-        for (key, events) in self.ready(1)? {
+        let found = self.ready(1)?;
+        for (key, events) in found.iter() {
             if self.is_no_source(key) {
                 continue;
             }
@@ -370,6 +415,7 @@ impl State {
                 self.stash.push_back(event);
             }
         }
+        self.poll.recycle(found);
         self.take_notices();
         Ok(is_left || self.live() > 0)
     }

@@ -144,8 +144,16 @@ impl Channel {
     }
 
     /// Does what others have asked for; `false` when they have not.
+    #[inline(always)]
     fn answer_bell(&self, state: &mut State) -> bool {
-        let Some(errands) = self.bell.answer() else { return false };
+        match self.bell.answer() {
+            None => false,
+            Some(errands) => self.run_errands(errands, state),
+        }
+    }
+
+    #[cold]
+    fn run_errands(&self, errands: Vec<Errand>, state: &mut State) -> bool {
         // Descriptors may be closed here, which is a cancellation point.
         let _uncancellable = Uncancellable::begin();
         state.poll.token_was_raised();

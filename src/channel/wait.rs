@@ -185,6 +185,10 @@ enum Role {
 /// held; if it is cancelled there, dropping the wait leaves everything in order.
 pub struct Waiting<'a> {
     channel: Arc<Channel>,
+    waiter: Waiter<'a>,
+}
+
+struct Waiter<'a> {
     interest: Interest<'a>,
     terms: Terms,
     role: Role,
@@ -193,31 +197,31 @@ pub struct Waiting<'a> {
 
 impl<'a> Waiting<'a> {
     pub fn new(channel: Arc<Channel>, interest: Interest<'a>, terms: Terms) -> Self {
-        Self { channel, interest, terms, role: Role::None, was_woken: false }
+        Self { channel, waiter: Waiter { interest, terms, role: Role::None, was_woken: false } }
     }
 
     pub fn terms(&self) -> &Terms {
-        &self.terms
+        &self.waiter.terms
     }
 
     /// Looks, and says what to do next. `slept` is how the last block ended, if there was one.
     pub fn step(&mut self, slept: Option<Result<()>>) -> Result<Step> {
-        let channel = self.channel.clone();
+        let Self { channel, waiter } = self;
         let mut state = channel.enter()?;
-        self.leave(&mut state);
-        let may_sleep = self.terms.deadline.is_none() || slept.is_some();
+        waiter.leave(&mut state);
+        let may_sleep = waiter.terms.deadline.is_none() || slept.is_some();
         loop {
-            let found = self.look(&mut state, may_sleep);
+            let found = waiter.look(&mut state, may_sleep);
             if matches!(found, Ok(None)) && channel.answer_bell(&mut state) {
                 continue;
             }
             let end = match found {
-                Ok(None) => self.give_up(&mut state, slept),
+                Ok(None) => waiter.give_up(&mut state, slept),
                 other => other,
             };
             if !matches!(end, Ok(None)) {
                 // An error here is the next caller's to see, as below.
-                let _ = state.rest(!matches!(end, Ok(Some(_))) || self.was_woken);
+                let _ = state.rest(!matches!(end, Ok(Some(_))) || waiter.was_woken);
             }
             // Settled before anybody sleeps: what the ring holds is what the sleeper counts on.
             let settled = channel.settle_anew(&mut state);
@@ -225,7 +229,7 @@ impl<'a> Waiting<'a> {
                 if is_anew {
                     continue;
                 }
-                let step = self.prepare(&mut state);
+                let step = waiter.prepare(&mut state);
                 channel.watch_thread(&mut state);
                 return step;
             }
@@ -237,7 +241,9 @@ impl<'a> Waiting<'a> {
             };
         }
     }
+}
 
+impl Waiter<'_> {
     /// Nothing was found: why not to wait on, or what is found at the last moment.
     fn give_up(&mut self, state: &mut State, slept: Option<Result<()>>) -> Result<Option<Step>> {
         if self.was_woken {
@@ -356,14 +362,14 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     /// A wait that was broken off, by cancellation: somebody else may have to lead.
     fn drop(&mut self) {
-        if matches!(self.role, Role::None) {
+        let Self { channel, waiter } = self;
+        if matches!(waiter.role, Role::None) {
             return;
         }
-        let channel = self.channel.clone();
         if let Ok(mut state) = channel.enter() {
-            self.leave(&mut state);
+            waiter.leave(&mut state);
             // Errors here are the next waiter's to see. A wake-up is passed on.
-            let _ = state.wake(usize::from(self.was_woken));
+            let _ = state.wake(usize::from(waiter.was_woken));
             let _ = state.rest(true);
             let _ = channel.settle(&mut state);
             state.sleepers.appoint();

@@ -24,7 +24,7 @@ use std::sync::Arc;
 pub use direct::{receive as receive_directly, send as send_directly};
 pub use outbox::{Outbox, Piece, Pieces, Request};
 pub use path::{Path, ZERO_COPY_BYTES_MIN};
-pub use poll_set::{PollSet, REQUESTS, TOKEN, engine_place, is_source};
+pub use poll_set::{Found, PollSet, REQUESTS, TOKEN, engine_place, is_source};
 pub use socket::{Counters, Socket};
 
 use crate::error::{Errno, Result};

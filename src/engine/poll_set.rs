@@ -52,7 +52,6 @@ pub struct PollSet {
     token_may_be_up: bool,
     /// Kept from one look to the next.
     room: Vec<libc::epoll_event>,
-    found: Vec<(u64, u32)>,
     /// Something may be ready.
     is_hot: bool,
     /// The thread that has asked a ring to say when something is, and whether there has been cause
@@ -62,6 +61,23 @@ pub struct PollSet {
     has_begun_watch: bool,
     /// Somebody is about to wait: it pays to have the ring watch.
     pub is_awaited: bool,
+}
+
+/// What a set has told, as the kernel has written it: it comes by the thousand.
+pub struct Found {
+    room: Vec<libc::epoll_event>,
+    count: usize,
+}
+
+impl Found {
+    pub fn events(&self) -> &[libc::epoll_event] {
+        &self.room[..self.count]
+    }
+
+    /// Keys and events.
+    pub fn iter(&self) -> impl Iterator<Item = (u64, u32)> {
+        self.events().iter().map(|event| (event.u64, event.events))
+    }
 }
 
 impl PollSet {
@@ -82,7 +98,6 @@ impl PollSet {
             token_is_set: false,
             token_may_be_up: false,
             room: Vec::new(),
-            found: Vec::new(),
             is_hot: true,
             watcher: None,
             is_ring_due: false,
@@ -197,36 +212,50 @@ impl PollSet {
         self.remove(fd, ENGINE + place as u64);
     }
 
-    /// At most `most` descriptors that are ready, with their keys. The list may be given back with
+    /// At most `most` descriptors that are ready. The list is to be given back with
     /// [`PollSet::recycle`].
-    pub fn ready(&mut self, most: usize) -> Result<Vec<(u64, u32)>> {
+    pub fn ready(&mut self, most: usize) -> Result<Found> {
         let most = most.clamp(1, READY_MAX);
-        if self.room.len() < most {
-            self.room = poll::room(most);
+        let mut room = std::mem::take(&mut self.room);
+        if room.len() < most {
+            room = poll::room(READY_MAX);
         }
-        let mut found = std::mem::take(&mut self.found);
-        found.clear();
-        found.extend(poll::ready(self.set.as_raw_fd(), &mut self.room[..most])?);
-        self.is_hot = !found.is_empty();
+        let answer = poll::fill(self.set.as_raw_fd(), &mut room[..most]);
+        let mut found = Found { count: *answer.as_ref().unwrap_or(&0), room };
+        self.is_hot = found.count > 0;
         self.is_ring_due |= self.is_hot;
-        if self.nested.is_empty() {
-            return Ok(found);
+        let asked = answer.and_then(|_| self.ask_nested(&mut found));
+        if let Err(errno) = asked {
+            self.recycle(found);
+            return Err(errno);
         }
-        let mut looked = Vec::with_capacity(found.len());
-        for (key, events) in found {
-            match self.nested.get(&key) {
-                Some(inner) => {
-                    looked.extend(poll::ready(inner.as_raw_fd(), &mut poll::room(1))?);
-                }
-                None => looked.push((key, events)),
+        Ok(found)
+    }
+
+    /// What sets within the set have is theirs to tell, and may be nothing.
+    fn ask_nested(&self, found: &mut Found) -> Result<()> {
+        if self.nested.is_empty() {
+            return Ok(());
+        }
+        let mut left = 0;
+        for place in 0..found.count {
+            let mut event = found.room[place];
+            let is_there = match self.nested.get(&{ event.u64 }) {
+                Some(inner) => poll::fill(inner.as_raw_fd(), std::slice::from_mut(&mut event))? > 0,
+                None => true,
+            };
+            if is_there {
+                found.room[left] = event;
+                left += 1;
             }
         }
-        Ok(looked)
+        found.count = left;
+        Ok(())
     }
 
     /// A list of [`PollSet::ready`] that is not needed any more.
-    pub fn recycle(&mut self, found: Vec<(u64, u32)>) {
-        self.found = found;
+    pub fn recycle(&mut self, found: Found) {
+        self.room = found.room;
     }
 
     /// Makes the set readable, or not any more, whatever its members do.

@@ -44,12 +44,17 @@ pub fn ready<'a>(
     set: RawFd,
     room: &'a mut [libc::epoll_event],
 ) -> Result<impl Iterator<Item = (u64, u32)> + use<'a>> {
+    let count = fill(set, room)?;
+    Ok(room[..count].iter().map(|event| (event.u64, event.events)))
+}
+
+/// The same, in the program's own records: how many.
+pub fn fill(set: RawFd, room: &mut [libc::epoll_event]) -> Result<usize> {
     step();
     // SAFETY: the slice is valid for as many events as are asked for.
-    let count = check(unsafe {
+    check(unsafe {
         libc::syscall(libc::SYS_epoll_pwait, set, room.as_mut_ptr(), room.len(), 0, 0usize, 8usize)
-    })?;
-    Ok(room[..count].iter().map(|event| (event.u64, event.events)))
+    })
 }
 
 /// No event.

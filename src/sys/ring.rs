@@ -161,6 +161,14 @@ impl Ring {
         Ok(())
     }
 
+    /// Nothing to submit, nothing to reap, and nothing that only an entry to the kernel brings forth.
+    pub fn is_idle(&mut self) -> bool {
+        let queue = self.inner.submission();
+        let is_idle = queue.is_empty() && !queue.taskrun() && !queue.cq_overflow();
+        drop(queue);
+        is_idle && self.inner.completion().len() == usize::from(self.held)
+    }
+
     /// Whether the kernel may have put something off: what it has put off and then run in the same
     /// call it still tells of afterwards.
     pub fn has_deferred(&mut self) -> bool {
@@ -215,9 +223,6 @@ impl Ring {
     /// Passes every new completion to `sink`. The last one stays in the ring until
     /// [`Ring::let_go`] or the next call.
     pub fn reap(&mut self, mut sink: impl FnMut(u64, i32, u32)) -> usize {
-        let mut pass = |entry: cqueue::Entry| {
-            sink(entry.user_data(), entry.result(), entry.flags());
-        };
         let mut queue = self.inner.completion();
         let held = usize::from(self.held);
         let count = queue.len() - held;
@@ -228,10 +233,15 @@ impl Ring {
         if self.held {
             queue.next();
         }
-        (&mut queue).take(count - 1).for_each(&mut pass);
-        // Everything up to here is given back; dropping the queue would do so with the last too.
-        queue.sync();
-        queue.next().map(&mut pass);
+        for left in (0..count).rev() {
+            if left == 0 {
+                // What was before the last is given back; dropping the queue would do so with the
+                // last too.
+                queue.sync();
+            }
+            let Some(entry) = queue.next() else { break };
+            sink(entry.user_data(), entry.result(), entry.flags());
+        }
         std::mem::forget(queue);
         self.held = true;
         count

@@ -33,6 +33,7 @@ impl Descriptor {
         self.events & poll::EDGE != 0 && self.events & poll::ONESHOT == 0
     }
 
+    #[inline(always)]
     pub fn event(&self, ready: u32, id: Key, cookie: u64) -> Event {
         let mut event = Event::new(self.kind, self.fd, id, cookie);
         event.result = i64::from(ready);
@@ -73,6 +74,7 @@ impl Counter {
     }
 
     /// What has been read: from now on it is the program's.
+    #[inline(always)]
     pub fn event(fd: RawFd, count: u64, id: Key, cookie: u64) -> Event {
         let mut event = Event::new(event::FD, fd, id, cookie);
         event.result = i64::from(poll::IN);

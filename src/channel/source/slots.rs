@@ -1,7 +1,7 @@
 //! Sources by id: a slot and a generation, so that an id of the past means nothing.
 #![forbid(unsafe_code)]
 
-use super::Source;
+use super::{Descriptor, Kind, Source};
 use crate::engine::Key;
 use crate::error::{Errno, Result};
 use crate::limits::SOURCE_SLOT_BITS;
@@ -46,6 +46,20 @@ impl Sources {
             return None;
         }
         slot.source.as_mut()
+    }
+
+    /// The descriptor that the source of a key of the poll set is, if it is one, and its cookie.
+    #[inline(always)]
+    pub fn descriptor(&self, key: u64) -> Option<(&Descriptor, u64)> {
+        let slot = self.slots.get((key & SLOT_MASK as u64) as usize)?;
+        match &slot.source {
+            Some(Source { kind: Kind::Descriptor(descriptor), cookie, .. })
+                if key >> SOURCE_SLOT_BITS == u64::from(slot.generation) =>
+            {
+                Some((descriptor, *cookie))
+            }
+            _ => None,
+        }
     }
 
     pub fn remove(&mut self, id: Key) -> Option<Source> {

@@ -155,6 +155,14 @@ impl Uring {
         Ok(count > 0)
     }
 
+    /// Nothing is to be handed in, nothing has come back, and no socket waits for buffers.
+    fn is_idle(&mut self) -> bool {
+        let has_sockets = !self.groups.is_empty() || !self.starved.is_empty();
+        let has_work =
+            !self.to_watch.is_empty() || !self.to_arm.is_empty() || !self.to_send.is_empty();
+        !has_sockets && !has_work && self.ring.is_idle()
+    }
+
     /// Takes in what has completed.
     fn reap(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> usize {
         let mut completions = std::mem::take(&mut self.completions);
@@ -379,6 +387,10 @@ impl Engine for Uring {
     }
 
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        self.come_in();
+        if self.is_idle() && !poll.is_worth_watching() {
+            return Ok(());
+        }
         for _ in 0..ROUNDS_MAX {
             let reaped = self.round(poll, notices)?;
             let more =
