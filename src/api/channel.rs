@@ -40,6 +40,7 @@ pub fn destroy(fd: RawFd) -> Result<()> {
 pub fn to_fd(fd: RawFd) -> Result<RawFd> {
     let channel = context().channel(fd)?;
     let mut state = channel.enter()?;
+    state.may_be_polled();
     channel.settle(&mut state)?;
     Ok(channel.fd())
 }
@@ -51,6 +52,7 @@ pub fn next_events(fd: RawFd, room: &mut [Event]) -> Result<usize> {
     }
     let channel = context().channel(fd)?;
     let mut state = channel.enter()?;
+    state.may_be_polled();
     state.turn_to_fetch()?;
     let count = state.fetch_now(room)?;
     let settled = state.rest(false).and_then(|()| channel.settle(&mut state));

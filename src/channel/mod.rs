@@ -7,6 +7,7 @@
 pub mod bell;
 pub mod event;
 mod fetch;
+mod habit;
 mod parting;
 mod queue;
 mod requests;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use super::bell::Bell;
 use super::event::Event;
+use super::habit::Habit;
 use super::queue::Queue;
 use super::requests::Requests;
 use super::source::{self, Accept, Kind as SourceKind, Source, Sources};
@@ -43,6 +44,7 @@ pub struct State {
     pub(super) stash: VecDeque<Event>,
     pub(super) bell: Arc<Bell>,
     pub(super) requests: Requests,
+    pub(super) habit: Habit,
 }
 
 impl State {
@@ -69,6 +71,7 @@ impl State {
             stash: VecDeque::new(),
             bell,
             requests: Requests::default(),
+            habit: Habit::default(),
         }
     }
 
@@ -304,13 +307,22 @@ impl State {
     /// Makes the descriptor readable exactly while there is something to fetch, and wakes one
     /// thread if there is and somebody waits for it.
     pub(super) fn settle(&mut self) -> Result<()> {
-        let settled = self.settle_engine();
         let is_live = self.live() > 0;
-        self.engines[0].leave(is_live);
+        let stays = !is_live && self.habit.is_strong() && self.engines[0].stay();
+        let settled = self.settle_engine(stays);
+        if !stays {
+            self.engines[0].leave(is_live);
+        }
         settled
     }
 
-    fn settle_engine(&mut self) -> Result<()> {
+    /// The program uses the channel as one does whose descriptor is polled.
+    pub fn may_be_polled(&mut self) {
+        self.habit.may_be_polled();
+    }
+
+    /// `stays`: the descriptor stays readable for now, with nothing to fetch.
+    fn settle_engine(&mut self, stays: bool) -> Result<()> {
         for engine in &mut self.engines {
             engine.arm()?;
         }
@@ -323,7 +335,9 @@ impl State {
                 self.poll.set_token(true);
             }
         } else if !self.sleepers.is_kicked && !self.sleepers.is_pinned {
-            self.engines[0].hold(false);
+            if !stays {
+                self.engines[0].hold(false);
+            }
             self.poll.set_token(false);
         }
         if self.sleepers.is_anyone_waiting() {

@@ -220,6 +220,7 @@ impl<'a> Waiting<'a> {
                 other => other,
             };
             if !matches!(end, Ok(None)) {
+                waiter.form_habit(&mut state, &end, may_sleep);
                 // An error here is the next caller's to see, as below.
                 let _ = state.rest(!matches!(end, Ok(Some(_))) || waiter.was_woken);
             }
@@ -244,6 +245,23 @@ impl<'a> Waiting<'a> {
 }
 
 impl Waiter<'_> {
+    /// What the way in which this wait has ended tells of the thread.
+    fn form_habit(&self, state: &mut State, end: &Result<Option<Step>>, may_sleep: bool) {
+        match (&self.interest, end) {
+            (Interest::Look, _) => state.habit.may_be_polled(),
+            (Interest::Receive { .. }, _) => {}
+            (Interest::Fetch(_), Ok(Some(Step::Done(1..)))) if may_sleep => {
+                state.habit.has_waited();
+            }
+            (Interest::Fetch(_), Ok(Some(Step::Done(1..)))) => {}
+            // No time to wait at all.
+            (Interest::Fetch(_), Err(Errno::ETIMEDOUT)) if !may_sleep => {
+                state.habit.may_be_polled()
+            }
+            (Interest::Fetch(_), _) => state.habit.has_failed(),
+        }
+    }
+
     /// Nothing was found: why not to wait on, or what is found at the last moment.
     fn give_up(&mut self, state: &mut State, slept: Option<Result<()>>) -> Result<Option<Step>> {
         if self.was_woken {
@@ -368,6 +386,7 @@ impl Drop for Waiting<'_> {
         }
         if let Ok(mut state) = channel.enter() {
             waiter.leave(&mut state);
+            state.habit.has_failed();
             // Errors here are the next waiter's to see. A wake-up is passed on.
             let _ = state.wake(usize::from(waiter.was_woken));
             let _ = state.rest(true);

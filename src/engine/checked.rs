@@ -176,6 +176,10 @@ impl Engine for Checked {
         self.inner.leave(is_readable);
     }
 
+    fn stay(&mut self) -> bool {
+        self.inner.stay()
+    }
+
     fn give_up_poll_set(&mut self) -> Result<()> {
         self.inner.give_up_poll_set()
     }

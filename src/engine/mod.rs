@@ -217,6 +217,12 @@ pub trait Engine: Send {
     /// comes then. `is_readable`: it is already.
     fn leave(&mut self, _is_readable: bool) {}
 
+    /// The same for a thread that nobody else expects to look at the descriptor: where telling
+    /// costs something, the descriptor stays readable instead. `false`: it does not.
+    fn stay(&mut self) -> bool {
+        false
+    }
+
     /// The poll set need not be watched any more. What tells that it is not comes to whoever looks.
     fn give_up_poll_set(&mut self) -> Result<()> {
         Ok(())

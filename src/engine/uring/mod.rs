@@ -443,6 +443,10 @@ impl Engine for Uring {
         self.go_out(is_readable);
     }
 
+    fn stay(&mut self) -> bool {
+        self.gong.is_some() && self.ring.is_held()
+    }
+
     fn give_up_poll_set(&mut self) -> Result<()> {
         self.cancel(POLL)?;
         self.ring.submit().map(drop)
