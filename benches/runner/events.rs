@@ -137,10 +137,12 @@ impl Events {
             }
             Row::Data => {
                 "Each write is told with the value read. epoll and libevent: edge-triggered, and \
-                 read(2) for each event; io_uring: a multishot read; libsio: EC_COUNTER. A ring saves \
-                 the system call and the set's bookkeeping, not the read: for each event the kernel \
-                 wakes the request, takes a buffer, reads into it and posts a completion. By hand, \
-                 nine tenths of the cost are in there."
+                 read(2) for each event; io_uring: a multishot read into a ring of buffers; libsio: \
+                 EC_COUNTER, which is the same read on an EC_SINGLE channel. A ring saves the system \
+                 call and the set's bookkeeping, not the read: for each event the kernel wakes the \
+                 request, takes a buffer, reads into it and posts a completion. By hand, nine tenths \
+                 of the cost are in there. A poll operation instead saves less, because it leaves the \
+                 read(2) to the program."
             }
             Row::Level => {
                 "Told until it has been read, which the program does with read(2). io_uring as it \
