@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::event::{self, Event};
 use super::queue::Item;
 use super::source::{
-    self, Counter, Kind as SourceKind, Sources, Timer, arrival_event, signal_event,
+    self, Counter, Kind as SourceKind, Source, Sources, Timer, arrival_event, signal_event,
 };
 use super::state::State;
 use crate::engine::{Found, Key, is_source};
@@ -81,33 +81,51 @@ fn tell_watched(
     let mut left = None;
     for &(key, value) in news {
         let Some(source) = sources.get(key) else { continue };
-        let cookie = source.cookie;
-        let event = match &source.kind {
-            SourceKind::Descriptor(descriptor) => descriptor.event(value as u32, key, cookie),
-            SourceKind::Counter(counter) => Counter::event(counter.fd, value, key, cookie),
+        // A source remembers where its event stands: what it has told in this fetch already is not
+        // told again, but nothing new is lost.
+        if let Some(earlier) = room.events[..count].get_mut(source.told_at as usize)
+            && earlier.source == key
+        {
+            merge_watched(source, key, value, earlier);
+            continue;
+        }
+        let Some(place) = room.events.get_mut(count) else {
+            left = Some((key, value));
+            break;
+        };
+        // Written in its place: by way of the stack it would take three times as long.
+        match &source.kind {
+            SourceKind::Descriptor(descriptor) => {
+                *place = descriptor.event(value as u32, key, source.cookie);
+            }
+            SourceKind::Counter(counter) => {
+                *place = Counter::event(counter.fd, value, key, source.cookie);
+            }
             _ => {
                 left = Some((key, value));
                 break;
             }
-        };
-        // A source remembers where its event stands: what it has told in this fetch already is not
-        // told again, but nothing new is lost.
-        let (told, free) = room.events.split_at_mut(count);
-        if let Some(earlier) = told.get_mut(source.told_at as usize)
-            && earlier.source == key
-        {
-            earlier.merge(&event);
-        } else if let Some(place) = free.first_mut() {
-            *place = event;
-            source.told_at = count as u32;
-            count += 1;
-        } else {
-            left = Some((key, value));
-            break;
         }
+        source.told_at = count as u32;
+        count += 1;
     }
     room.count = count;
     left
+}
+
+#[cold]
+#[inline(never)]
+fn merge_watched(source: &Source, key: Key, value: u64, earlier: &mut Event) {
+    match &source.kind {
+        SourceKind::Descriptor(descriptor) => {
+            earlier.merge(&descriptor.event(value as u32, key, source.cookie));
+        }
+        SourceKind::Counter(counter) => {
+            earlier.merge(&Counter::event(counter.fd, value, key, source.cookie));
+        }
+        // No other kind tells in this way, twice.
+        _ => {}
+    }
 }
 
 /// The same for descriptors in the poll set, which most of its members are.
