@@ -12,6 +12,7 @@ pub struct Machine {
     pub kernel: String,
     /// What the programs set, and what the others have that do not.
     pub congestion_control: String,
+    /// How system calls were counted, or why not; empty where nobody wanted to.
     pub counter: String,
 }
 
@@ -36,7 +37,7 @@ fn processor() -> String {
 }
 
 impl Machine {
-    /// This one, today. `counter`: how system calls are counted.
+    /// This one, today.
     pub fn here(counter: impl Into<String>) -> Self {
         // The version alone: what a builder has appended to it tells nobody anything.
         let release = first_line("/proc/sys/kernel/osrelease").unwrap_or_default();

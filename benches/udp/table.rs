@@ -49,7 +49,14 @@ fn goals(id: &str, name: &str) -> Vec<Wanted> {
     ]
 }
 
-pub fn case(id: &str, title: &str, rounds: usize, series: &[Series]) -> Case {
+/// `skipped`: why it could not be measured.
+pub fn case(
+    id: &str,
+    title: &str,
+    rounds: usize,
+    series: &[Series],
+    skipped: Option<String>,
+) -> Case {
     let layout = Layout {
         ratios: vec![
             (Measure::Together, "together"),
@@ -67,9 +74,9 @@ pub fn case(id: &str, title: &str, rounds: usize, series: &[Series]) -> Case {
     Case {
         id: id.to_string(),
         title: title.to_string(),
-        skipped: None,
+        skipped,
         rounds,
         entries: series::entries(series, &layout, |name| goals(id, name)),
-        machine: Machine::here("not counted"),
+        machine: Machine::here(""),
     }
 }
