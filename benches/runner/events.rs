@@ -56,8 +56,8 @@ const SOURCES_MAX: usize = 100_000;
 /// Descriptors that a program needs beside its sources, those included that are written to for
 /// nothing.
 const DESCRIPTORS_BESIDE: usize = 300;
-const ROUNDS_FACTOR: usize = 3;
-const WINDOW_DIVISOR: u32 = 3;
+const ROUNDS_FACTOR: usize = 2;
+const WINDOW_DIVISOR: u32 = 2;
 /// System calls of the load itself for each event, where the program writes: two writes, and looks
 /// at the clock.
 const LOAD_CALLS: f64 = 2.03;

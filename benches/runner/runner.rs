@@ -77,8 +77,8 @@ impl Arguments {
             |quick, full| Duration::from_millis(if self.quick { quick } else { full });
         Times {
             warm_up: milliseconds(50, 100),
-            window: milliseconds(250, 600),
-            count: milliseconds(100, 200),
+            window: milliseconds(250, 500),
+            count: milliseconds(100, 150),
         }
     }
 }
