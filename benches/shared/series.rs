@@ -27,6 +27,9 @@ pub enum Measure {
     /// Bytes of memory, of the process and of the kernel.
     OwnBytes,
     KernelBytes,
+    /// How long something takes: the median of one run, and its 99th percentile.
+    Usual,
+    Late,
 }
 
 /// One run.

@@ -51,6 +51,29 @@ pub fn arguments() -> Arguments {
     }
 }
 
+/// A small datagram to an address of the other side, in its headers.
+pub fn frame(to: Ipv4Addr, port: u16) -> Vec<u8> {
+    use sio::net::build::{Path, Template, Transport};
+    use sio::net::checksum::Sum;
+    use sio::net::flow::Endpoint;
+
+    const PAYLOAD: [u8; 64] = [1; 64];
+    // As network.rs makes them.
+    let template = Template::new(&Path {
+        source: Endpoint::new(Ipv4Addr::new(10, 9, 0, 1), 4000),
+        destination: Endpoint::new(to, port),
+        own_station: [2, 0, 0, 9, 0, 1],
+        next_station: [2, 0, 0, 9, 0, 2],
+        vlan: None,
+        traffic_class: 0,
+        hop_limit: 64,
+    });
+    let mut sum = Sum::default();
+    sum.add(&PAYLOAD);
+    let header = template.header(PAYLOAD.len(), Transport::Payload(sum));
+    [header.bytes(), &PAYLOAD].concat()
+}
+
 /// The socket, which is never closed, and the counter.
 pub fn open() -> (RawFd, Counter) {
     let Arguments { address, port, counter } = arguments();

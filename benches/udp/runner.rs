@@ -1,5 +1,6 @@
 //! sio-bench-udp: programs that receive small datagrams, one after the other on the same pair of
-//! interfaces and from the same sender, and what each datagram costs them and the kernel, as JSON:
+//! interfaces and from the same sender, and what each datagram costs them and the kernel; the same for
+//! programs that send; how long a question and its answer take; and what many flows cost. As JSON:
 //! see sio-bench-page.
 //!
 //!     sio-bench-udp [--quick] [--rounds N] [--programs DIRECTORY]
@@ -7,6 +8,9 @@
 //! Needs root: it makes two network namespaces, which it removes again. The processor time of
 //! softirqs is what the kernel counts in its ticks, for the whole machine: nothing else should run.
 
+mod far;
+mod flows;
+mod latency;
 mod network;
 mod sender;
 mod table;
@@ -19,11 +23,13 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use far::Drain;
 use network::Network;
 use sender::Sender;
 use sio_benches::meter::softirq_time;
 use sio_benches::record::Family;
 use sio_benches::series::{Measure, Sample, Series};
+use sio_benches::spread::Spread;
 use sio_benches::system;
 
 /// The first one; a program that was ended may keep its own for a moment.
@@ -59,6 +65,21 @@ const VARIANTS: &[Variant] = &[
     Variant { name: "AF_XDP rings", program: "sio-bench-udp-rings", environment: &[] },
 ];
 
+const SENDING: &[Variant] = &[
+    Variant { name: "sendmmsg", program: "send_mmsg", environment: &[] },
+    Variant {
+        name: "libsio, io_uring",
+        program: "send_udp_sio",
+        environment: &[("SIO_ENGINE", "io_uring"), ("SIO_REQUIRE", "1")],
+    },
+    Variant {
+        name: "libsio, AF_XDP",
+        program: "send_udp_sio",
+        environment: &[("SIO_ENGINE", "af_xdp"), ("SIO_REQUIRE", "1")],
+    },
+    Variant { name: "AF_XDP rings", program: "sio-bench-udp-send-rings", environment: &[] },
+];
+
 struct Arguments {
     window: Duration,
     rounds: usize,
@@ -89,7 +110,7 @@ fn arguments() -> Result<Arguments, String> {
     Ok(found)
 }
 
-/// A program that receives; it ends with the value.
+/// A program that receives or sends; it ends with the value.
 struct Receiver {
     child: Child,
     counter: File,
@@ -100,14 +121,14 @@ impl Receiver {
         variant: &Variant,
         arguments: &Arguments,
         network: &Network,
-        port: u16,
+        (address, port): (&str, u16),
         processor: Option<usize>,
     ) -> Result<Self, String> {
         let counter = network.counter().map_err(|error| format!("the counter: {error}"))?;
         let path = arguments.programs.join(variant.program);
         let space = network.open_near().map_err(|error| error.to_string())?;
         let mut command = Command::new(&path);
-        command.args([network::NEAR, &port.to_string()]).arg(network.counter_path());
+        command.args([address, &port.to_string()]).arg(network.counter_path());
         command.envs(variant.environment.iter().copied()).stdout(Stdio::null());
         // SAFETY: three system calls, no memory is allocated.
         unsafe {
@@ -126,7 +147,7 @@ impl Receiver {
         self.counter.read_exact_at(&mut bytes, 0).map_or(0, |()| u64::from_ne_bytes(bytes))
     }
 
-    /// Waits until it receives, or says why it does not.
+    /// Waits until it counts, or says why it does not.
     fn await_first(&mut self) -> Result<(), String> {
         let end = Instant::now() + Duration::from_secs(5);
         while self.received() == 0 {
@@ -134,7 +155,7 @@ impl Receiver {
                 return Err(format!("ended: {status}"));
             }
             if Instant::now() > end {
-                return Err("receives nothing".to_owned());
+                return Err("counts nothing".to_owned());
             }
             sleep(Duration::from_millis(10));
         }
@@ -160,10 +181,31 @@ fn measure(
 ) -> Result<Sample, String> {
     sender.aim(port);
     sender.pace(1000);
-    let mut receiver = Receiver::start(variant, arguments, network, port, processor)?;
+    let own = (network::NEAR, port);
+    let mut receiver = Receiver::start(variant, arguments, network, own, processor)?;
     receiver.await_first()?;
     sender.pace(per_second);
-    // The first salvo takes a while to begin.
+    let sample = sample(&receiver, arguments);
+    sender.pace(0);
+    sample
+}
+
+fn measure_sending(
+    variant: &Variant,
+    arguments: &Arguments,
+    network: &Network,
+    port: u16,
+    processor: Option<usize>,
+) -> Result<Sample, String> {
+    let other = (network::FAR, port);
+    let mut program = Receiver::start(variant, arguments, network, other, processor)?;
+    program.await_first()?;
+    sample(&program, arguments)
+}
+
+/// What a program counts in a while.
+fn sample(receiver: &Receiver, arguments: &Arguments) -> Result<Sample, String> {
+    // What has begun a moment ago takes a while to be as it will be.
     sleep(arguments.window / 4);
     let cpu_time = || system::cpu_time(receiver.child.id()).map_err(|error| error.to_string());
     let begin = Instant::now();
@@ -171,7 +213,6 @@ fn measure(
     sleep(arguments.window);
     let after = (receiver.received(), cpu_time()?, softirq_time(None));
     let seconds = begin.elapsed().as_secs_f64();
-    sender.pace(0);
     let received = (after.0 - before.0) as f64;
     let each = |time: Duration| time.as_secs_f64() / received * 1e9;
     let (own, softirq) = (each(after.1 - before.1), each(after.2 - before.2));
@@ -182,37 +223,70 @@ fn measure(
         .with(Measure::Together, own + softirq))
 }
 
-fn run(arguments: &Arguments) -> Result<Family, String> {
+fn run(arguments: &Arguments) -> Result<Vec<Family>, String> {
     let processors = system::processors();
     let (first, second) = match processors.as_slice() {
         [first, second, ..] => (Some(*first), Some(*second)),
         _ => (None, None),
     };
     let network = Network::new()?;
-    let sender = Sender::start(&network, first)?;
-    let mut family = table::family();
     let mut ports = PORT..;
+    let mut next_port = || ports.next().unwrap_or(PORT);
+    let mut receiving = table::family();
+    let mut packet_nanoseconds = f64::NAN;
+    let sender = Sender::start(&network, first)?;
     for (id, title, per_second) in CASES {
-        let named =
-            |variant: &Variant| Series::new(variant.name, variant.name.starts_with("libsio"));
-        let mut series: Vec<Series> = VARIANTS.iter().map(named).collect();
-        eprintln!("sio-bench-udp: {id}");
-        for round in 0..arguments.rounds {
-            for turn in 0..VARIANTS.len() {
-                let index = (turn + round) % VARIANTS.len();
-                let variant = &VARIANTS[index];
-                let port = ports.next().unwrap_or(PORT);
-                let result =
-                    measure(variant, arguments, &network, &sender, per_second, port, second);
-                if let Err(reason) = &result {
-                    eprintln!("sio-bench-udp: {id}, {}: {reason}", variant.name);
-                }
-                series[index].push(result);
-            }
+        let series = in_turn(id, VARIANTS, arguments.rounds, |variant| {
+            measure(variant, arguments, &network, &sender, per_second, next_port(), second)
+        });
+        if id == "udp-flood" {
+            packet_nanoseconds = together(&series, "libsio, AF_XDP");
         }
-        family.cases.push(table::case(id, title, arguments.rounds, &series, None));
+        receiving.cases.push(table::case(id, title, arguments.rounds, &series));
     }
-    Ok(family)
+    drop(sender);
+    let mut sending = table::send_family();
+    let drain = Drain::new(&network)?;
+    let series = in_turn("udp-send", SENDING, arguments.rounds, |variant| {
+        measure_sending(variant, arguments, &network, next_port(), second)
+    });
+    drop(drain);
+    sending.cases.push(table::send_case(arguments.rounds, &series));
+    let mut asking = table::ping_family();
+    asking.cases = latency::cases(&network, arguments, next_port(), (first, second))?;
+    let mut many = table::flows_family();
+    many.cases.push(flows::case(packet_nanoseconds, arguments.rounds));
+    Ok(vec![receiving, sending, asking, many])
+}
+
+/// Each program in each round, another one first each time.
+fn in_turn(
+    id: &str,
+    variants: &'static [Variant],
+    rounds: usize,
+    mut measure: impl FnMut(&Variant) -> Result<Sample, String>,
+) -> Vec<Series> {
+    let named = |variant: &Variant| Series::new(variant.name, variant.name.starts_with("libsio"));
+    let mut series: Vec<Series> = variants.iter().map(named).collect();
+    eprintln!("sio-bench-udp: {id}");
+    for round in 0..rounds {
+        for turn in 0..variants.len() {
+            let index = (turn + round) % variants.len();
+            let result = measure(&variants[index]);
+            if let Err(reason) = &result {
+                eprintln!("sio-bench-udp: {id}, {}: {reason}", variants[index].name);
+            }
+            series[index].push(result);
+        }
+    }
+    series
+}
+
+/// What a datagram has cost a program and the kernel: the median.
+fn together(series: &[Series], name: &str) -> f64 {
+    let found = series.iter().filter(|one| one.name == name).flat_map(|one| &one.samples);
+    let values = found.flatten().filter_map(|sample| sample.get(Measure::Together));
+    Spread::of(values.collect()).map_or(f64::NAN, |spread| spread.median)
 }
 
 fn main() -> ExitCode {
@@ -223,19 +297,16 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let family = match run(&arguments) {
-        Ok(family) => family,
+    let families = match run(&arguments) {
+        Ok(families) => families,
         Err(reason) => {
             eprintln!("sio-bench-udp: skipped: {reason}");
-            let mut family = table::family();
-            for (id, title, _) in CASES {
-                family.cases.push(table::case(id, title, 0, &[], Some(reason.clone())));
-            }
-            family
+            let receiving = CASES.map(|(id, title, _)| (id, title));
+            table::skipped(&receiving, &reason)
         }
     };
-    match serde_json::to_writer_pretty(std::io::stdout().lock(), &[&family]) {
-        Ok(()) if family.is_complete() => ExitCode::SUCCESS,
+    match serde_json::to_writer_pretty(std::io::stdout().lock(), &families) {
+        Ok(()) if families.iter().all(Family::is_complete) => ExitCode::SUCCESS,
         _ => ExitCode::from(1),
     }
 }
