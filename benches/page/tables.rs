@@ -22,9 +22,14 @@ pub fn family(family: &Family, usual: &Machine, notes: &Notes, pictures: Option<
         let _ =
             writeln!(text, "![{}: {}]({place}/{}.svg)\n", family.title, family.plotted, family.id);
     }
-    text += &ratios(family);
+    let is_measured = family.cases.iter().any(|case| !case.entries.is_empty());
+    if is_measured {
+        text += &ratios(family);
+    }
     text += &in_words(family, notes);
-    text += &values(family);
+    if is_measured {
+        text += &values(family);
+    }
     text
 }
 
