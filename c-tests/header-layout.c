@@ -31,7 +31,7 @@ AT(struct sigevent, sigev_ec, 32, sizeof(ec_t));
 SIGNED(struct sigevent, sigev_ec);
 _Static_assert(sizeof(struct sigevent) == 64, "no layout changes");
 
-_Static_assert(sizeof(struct sio_info) == 160, "grows at its end only");
+_Static_assert(sizeof(struct sio_info) == 192, "grows at its end only");
 AT(struct sio_info, si_size, 0, 4);
 AT(struct sio_info, si_flags, 4, 4);
 AT(struct sio_info, si_engine, 8, 16);
@@ -40,6 +40,10 @@ AT(struct sio_info, si_sent_bytes, 128, 8);
 AT(struct sio_info, si_received_bytes, 136, 8);
 AT(struct sio_info, si_sent_copied_bytes, 144, 8);
 AT(struct sio_info, si_received_copied_bytes, 152, 8);
+AT(struct sio_info, si_sends, 160, 8);
+AT(struct sio_info, si_receives, 168, 8);
+AT(struct sio_info, si_refused_sends, 176, 8);
+AT(struct sio_info, si_failed_sends, 184, 8);
 
 _Static_assert(_Generic((ec_t)0, int: 1, default: 0), "a channel is a descriptor");
 _Static_assert(_Generic((dma_mem_t)0, uint64_t: 1, default: 0), "a handle is a number");

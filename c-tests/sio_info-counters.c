@@ -1,4 +1,4 @@
-/* sio_info counts what was sent and received, and how much of it was copied. */
+/* sio_info counts what was sent and received, in how many calls, and how much of it was copied. */
 #include "check.h"
 
 static void run(enum pair_kind kind, enum attach attach)
@@ -26,6 +26,9 @@ static void run(enum pair_kind kind, enum attach attach)
         CHECK(info.si_received_bytes == received);
         CHECK(info.si_sent_copied_bytes <= sent);
         CHECK(info.si_received_copied_bytes <= received);
+        CHECK(info.si_sends == i);
+        CHECK(pair_is_stream(kind) ? info.si_receives >= i : info.si_receives == i);
+        CHECK(info.si_refused_sends == 0 && info.si_failed_sends == 0);
     }
     if (strcmp(info.si_engine, "epoll") == 0) {
         CHECK(info.si_sent_copied_bytes == sent);

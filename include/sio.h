@@ -293,6 +293,16 @@ struct sio_info {
   uint64_t si_received_bytes;
   uint64_t si_sent_copied_bytes;
   uint64_t si_received_copied_bytes;
+  /**
+   * Sends that have ended, pieces or messages that were received.
+   */
+  uint64_t si_sends;
+  uint64_t si_receives;
+  /**
+   * Sends that were not accepted for want of room, and those that failed later.
+   */
+  uint64_t si_refused_sends;
+  uint64_t si_failed_sends;
 };
 
 /**

@@ -66,7 +66,7 @@ fn everything_is_there(prefix: &Path) {
     let mut expected: Vec<PathBuf> =
         ["lib/libsio.a", "lib/pkgconfig/sio.pc"].iter().map(|name| prefix.join(name)).collect();
     expected.push(shared_object(prefix));
-    for name in ["bin/sio-probe", "bin/sio-run", "lib/libsio/libsio_preload.so"] {
+    for name in ["bin/sio-probe", "bin/sio-stat", "bin/sio-run", "lib/libsio/libsio_preload.so"] {
         expected.push(prefix.join(name));
     }
     for page in common::files(&root().join("docs/man"), &[".1", ".3", ".3sio", ".7"]) {
@@ -86,7 +86,7 @@ fn everything_is_there(prefix: &Path) {
         let same = common::read(&installed) == common::read(&header);
         assert!(same, "{} is another header", installed.display());
     }
-    for name in ["bin/sio-probe", "bin/sio-run"] {
+    for name in ["bin/sio-probe", "bin/sio-stat", "bin/sio-run"] {
         finish(Command::new(prefix.join(name)).arg("--version"))
             .unwrap_or_else(|text| panic!("{text}"));
     }

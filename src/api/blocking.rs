@@ -378,6 +378,7 @@ impl Send {
     /// Nothing has been sent and nothing can be: whether to wait, and how long.
     fn begin_to_wait(&mut self, slept: Option<Result<()>>) -> Result<()> {
         if !self.may_block()? {
+            self.association.socket.counters.count_refused();
             return Err(Errno::EAGAIN);
         }
         if let Some(Err(errno)) = slept {
@@ -400,7 +401,7 @@ impl Send {
         let request = self.request.as_ref().ok_or(Errno::EIO)?;
         match flow.send(socket, request) {
             Ok(DirectlySent { copied }) => {
-                socket.counters.count_sent(self.length, copied);
+                socket.counters.count_sent_directly(self.length, copied);
                 Ok(self.accepted())
             }
             Err(Errno::EAGAIN) => {
@@ -437,7 +438,7 @@ impl Send {
                 Ok(bytes) => {
                     self.sent += bytes;
                     if self.sent == self.length {
-                        socket.counters.count_sent(self.length, true);
+                        socket.counters.count_sent_directly(self.length, true);
                         return Ok(self.accepted());
                     }
                 }
@@ -452,7 +453,7 @@ impl Send {
             if !self.may_block()? {
                 let tail = &self.association.tail;
                 if tail.take_over(socket.fd, request, self.sent).is_ok() {
-                    socket.counters.count_sent(self.length, true);
+                    socket.counters.count_sent_directly(self.length, true);
                     return Ok(self.accepted());
                 }
                 // No thread or descriptor to be had: then this call waits after all.

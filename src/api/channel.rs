@@ -55,6 +55,7 @@ pub fn next_events(fd: RawFd, room: &mut [Event]) -> Result<usize> {
     state.may_be_polled();
     state.turn_to_fetch()?;
     let count = state.fetch_now(room)?;
+    state.count_fetched(count);
     let settled = state.rest(false).and_then(|()| channel.settle(&mut state));
     match count {
         0 => settled.and(Err(Errno::EAGAIN)),

@@ -18,6 +18,8 @@ use crate::error::{Errno, Result};
 use crate::limits::DESCRIPTOR_MAX;
 use crate::log::{self, Level};
 use crate::sys::cell::Current;
+use crate::sys::stat::layout::socket as count;
+use crate::sys::trace::{self, Fallback};
 
 /// `dma_assoc`: the socket's data goes to and comes from the area. `insist` has the bits of the
 /// engines that flags ask for.
@@ -58,6 +60,7 @@ fn choose(socket: Socket, insist: u32) -> Result<(Socket, Choice, u32)> {
         }
         Err(refusal) => {
             log::write(Level::Warn, format_args!("{}", refusal.cause));
+            trace::fallback(socket.fd, Kind::AfXdp.code(), Fallback::Interface);
             if wanted == Frames::Required {
                 return Err(refusal.errno);
             }
@@ -72,6 +75,8 @@ fn new_association(
     insist: u32,
     limit_bytes: usize,
 ) -> Arc<Association> {
+    socket.counters.tally.set_engine(choice.kind.code());
+    socket.counters.tally.set_reason(&choice.reason);
     Arc::new(Association {
         socket,
         choice,
@@ -199,10 +204,14 @@ pub struct Info {
     pub zero_copy_receive: bool,
     pub locked: bool,
     pub registered: bool,
+    pub sends: u64,
     pub sent: u64,
     pub sent_copied: u64,
+    pub receives: u64,
     pub received: u64,
     pub received_copied: u64,
+    pub refused: u64,
+    pub failed: u64,
 }
 
 /// `sio_info`.
@@ -224,8 +233,9 @@ pub fn info(fd: RawFd) -> Result<Info> {
         known => known.clone(),
     };
     let socket = &association.socket;
-    let Counters { sent, sent_copied, received, received_copied, zero_copy, registered } =
-        &socket.counters;
+    let Counters { tally, zero_copy, registered, .. } = &socket.counters;
+    let (sent, sent_copied) = socket.counters.sent();
+    let (received, received_copied) = socket.counters.received();
     let unlocked = socket.region.mapping().unlocked();
     let reason = match unlocked {
         Some(errno) if reason.is_empty() => {
@@ -241,9 +251,13 @@ pub fn info(fd: RawFd) -> Result<Info> {
         zero_copy_receive: has_no_copy.unwrap_or(false),
         locked: unlocked.is_none(),
         registered: has_no_copy.is_some() || registered.load(Ordering::Relaxed),
-        sent: sent.load(Ordering::Relaxed),
-        sent_copied: sent_copied.load(Ordering::Relaxed),
-        received: received.load(Ordering::Relaxed),
-        received_copied: received_copied.load(Ordering::Relaxed),
+        sends: tally.get(count::SENDS),
+        sent,
+        sent_copied,
+        receives: tally.get(count::RECEIVES),
+        received,
+        received_copied,
+        refused: tally.get(count::REFUSED),
+        failed: tally.get(count::FAILED),
     })
 }

@@ -218,6 +218,10 @@ pub unsafe extern "C" fn sio_info(sock: c_int, info: *mut InfoRecord, size: usiz
             si_received_bytes: found.received,
             si_sent_copied_bytes: found.sent_copied,
             si_received_copied_bytes: found.received_copied,
+            si_sends: found.sends,
+            si_receives: found.receives,
+            si_refused_sends: found.refused,
+            si_failed_sends: found.failed,
         };
         // SAFETY: the record has at least `filled` bytes, and so has the program's room.
         unsafe {

@@ -58,6 +58,12 @@ pub struct sio_info {
     pub si_received_bytes: u64,
     pub si_sent_copied_bytes: u64,
     pub si_received_copied_bytes: u64,
+    /// Sends that have ended, pieces or messages that were received.
+    pub si_sends: u64,
+    pub si_receives: u64,
+    /// Sends that were not accepted for want of room, and those that failed later.
+    pub si_refused_sends: u64,
+    pub si_failed_sends: u64,
 }
 
 /// Requests of POSIX AIO, counted as they are made. May grow: the size is passed along.
@@ -92,7 +98,7 @@ const _: () = {
     assert!(offset_of!(event_data, ev_source) == offset_of!(Event, source));
     assert!(offset_of!(event_data, ev_pad) == offset_of!(Event, pad));
     assert!(offset_of!(event_data, ev_reserved) == offset_of!(Event, reserved));
-    assert!(size_of::<sio_info>() == 160);
+    assert!(size_of::<sio_info>() == 192);
     assert!(size_of::<sio_aio_counts>() == 144 && size_of::<Counts>() == 144);
     assert!(offset_of!(sio_aio_counts, sc_engine) == offset_of!(Counts, engine));
     assert!(offset_of!(sio_aio_counts, sc_reason) == offset_of!(Counts, reason));

@@ -23,6 +23,7 @@ use std::sync::{Arc, Weak};
 
 use bell::{Bell, Errand};
 pub use event::Event;
+use queue::Queue;
 pub use state::State;
 pub use wait::{Interest, Step, Waiting};
 
@@ -32,7 +33,10 @@ use crate::error::{Errno, Result};
 use crate::limits::{CAPACITY_LOG2_DEFAULT, CAPACITY_LOG2_MAX};
 use crate::region::Patron;
 use crate::sys::cell::{Entered, Guarded, thread_mark};
+use crate::sys::stat::Tally;
+use crate::sys::stat::layout::{self, Kind as Counted};
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
+use crate::sys::trace::{self, Fallback};
 use crate::sys::wait::Uncancellable;
 use crate::sys::{fork, poll};
 
@@ -87,7 +91,8 @@ impl Channel {
         fork::watch();
         // Made first: the channel's number is the lowest free one, as open(2) has it.
         let outer = if choice.kind == Kind::Uring { Some(poll::create()?) } else { None };
-        let built = table::build(choice, capacity, single)?;
+        let counts = Arc::new(Tally::new(Counted::Engine));
+        let built = table::build(choice, capacity, single, counts.clone())?;
         if let Some(outer) = &outer {
             built.fds.iter().try_for_each(|&fd| poll::add(outer.as_raw_fd(), fd, poll::IN, 0))?;
         }
@@ -95,8 +100,18 @@ impl Channel {
         let poll = PollSet::new(outer_fd)?;
         let fd = outer_fd.unwrap_or(poll.fd());
         let bell = Arc::new(Bell::new(poll.token()));
-        let mut state =
-            State::new(capacity as usize, choice.kind, built.engine, poll, bell.clone());
+        counts.set_channel(fd);
+        counts.set_reason(&choice.reason);
+        if !choice.reason.is_empty() {
+            counts.add(layout::engine::FALLBACKS, 1);
+            trace::fallback(fd, choice.kind.code(), Fallback::Engine);
+        }
+        let tally = Arc::new(Tally::new(Counted::Channel));
+        tally.set_channel(fd);
+        tally.set_engine(choice.kind.code());
+        tally.set_size(capacity.into());
+        let queue = Queue::new(capacity as usize, tally);
+        let mut state = State::new(queue, choice.kind, built.engine, poll, bell.clone());
         state.owner = single.then(thread_mark);
         Ok(Arc::new_cyclic(|me| Self {
             fd,

@@ -5,12 +5,14 @@
 #![forbid(unsafe_code)]
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use slab::Slab;
 
 use super::event::Event;
 use crate::engine::Key;
 use crate::error::{Errno, Result};
+use crate::sys::stat::{Tally, layout::channel as count};
 
 /// What stands in the queue.
 pub enum Item {
@@ -39,10 +41,12 @@ pub struct Queue {
     /// Slots that are taken: by events in the queue, and by requests under way.
     taken: usize,
     capacity: usize,
+    /// What the channel counts.
+    pub tally: Arc<Tally>,
 }
 
 impl Queue {
-    pub fn new(capacity: usize) -> Self {
+    pub fn new(capacity: usize, tally: Arc<Tally>) -> Self {
         Self {
             places: VecDeque::new(),
             events: Slab::new(),
@@ -50,6 +54,7 @@ impl Queue {
             orphans: 0,
             taken: 0,
             capacity,
+            tally,
         }
     }
 
@@ -66,6 +71,7 @@ impl Queue {
     /// Takes a slot for an event that will come; `EAGAIN` when there is none.
     pub fn reserve(&mut self) -> Result<()> {
         if !self.has_room() {
+            self.tally.add(count::REFUSED, 1);
             return Err(Errno::EAGAIN);
         }
         self.taken += 1;

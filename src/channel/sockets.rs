@@ -9,7 +9,8 @@ use super::state::State;
 use crate::engine::table::{self, Choice, Kind};
 use crate::engine::{Ask, Key, Received, Request, Sent, Socket};
 use crate::error::{Errno, Result};
-use crate::sys::poll;
+use crate::sys::stat::{Tally, layout::Kind as Counted};
+use crate::sys::{poll, trace};
 
 impl State {
     /// Attaches a socket. `insist` has the bits of the engines that its association asks for.
@@ -23,6 +24,13 @@ impl State {
         let engine = self.engine_for(socket, insist)?;
         let attachment = Attachment { socket: socket.clone(), edge, engine };
         let id = self.sources.add(Source::new(cookie, SourceKind::Socket(attachment)))?;
+        let kind = match Some(engine) {
+            frames if frames == self.frames => Kind::AfXdp,
+            epoll if epoll == self.epoll => Kind::Epoll,
+            _ => self.kind,
+        };
+        socket.counters.tally.set_engine(kind.code());
+        socket.counters.tally.set_channel(self.queue.tally.channel());
         if let Err(errno) = self.engines[engine].attach(id, socket, edge, &mut self.poll) {
             self.sources.remove(id);
             return Err(errno);
@@ -56,7 +64,9 @@ impl State {
             self.frames = Some(added);
         } else {
             let choice = Choice { kind: Kind::Epoll, reason: String::new() };
-            self.engines.push(table::build(&choice, 0, false)?.engine);
+            let counts = Arc::new(Tally::new(Counted::Engine));
+            counts.set_channel(self.queue.tally.channel());
+            self.engines.push(table::build(&choice, 0, false, counts)?.engine);
             self.epoll = Some(added);
         }
         Ok(added)
@@ -64,8 +74,10 @@ impl State {
 
     /// Lets the socket go; what it had not sent is told as cancelled. Its source stays.
     pub fn detach(&mut self, id: Key) -> Result<()> {
-        let engine = self.attachment(id)?.engine;
+        let attachment = self.attachment(id)?;
+        let (engine, socket) = (attachment.engine, attachment.socket.clone());
         self.engines[engine].detach(id, &mut self.poll, &mut self.notices);
+        socket.counters.tally.set_channel(-1);
         self.take_notices();
         self.quiet(id);
         Ok(())
@@ -88,11 +100,17 @@ impl State {
     /// `sio_send`: accepted, with a slot for its event, or refused with `EAGAIN`.
     pub fn send(&mut self, id: Key, request: Request) -> Result<()> {
         let engine = self.attachment(id)?.engine;
-        self.queue.reserve()?;
+        if let Err(errno) = self.queue.reserve() {
+            self.attachment(id)?.socket.counters.count_refused();
+            return Err(errno);
+        }
+        let bytes = request.length;
         if let Err(errno) = self.engines[engine].send(id, request) {
             self.queue.unreserve();
             return Err(errno);
         }
+        let socket = &self.attachment(id)?.socket;
+        trace::submit(socket.fd, bytes, socket.counters.tally.engine());
         if self.sleepers.is_anyone_waiting() {
             self.turn()?;
         }

@@ -19,6 +19,7 @@ use crate::engine::table::Kind;
 use crate::engine::{Engine, Key, Notice, PollSet, Socket};
 use crate::error::{Errno, Result};
 use crate::sys::descriptor;
+use crate::sys::stat::layout::channel as count;
 use crate::sys::sync::atomic::AtomicU32;
 use crate::sys::wait::Sleep;
 
@@ -49,14 +50,14 @@ pub struct State {
 
 impl State {
     pub fn new(
-        capacity: usize,
+        queue: Queue,
         kind: Kind,
         engine: Box<dyn Engine>,
         poll: PollSet,
         bell: Arc<Bell>,
     ) -> Self {
         Self {
-            queue: Queue::new(capacity),
+            queue,
             sources: Sources::default(),
             engines: vec![engine],
             epoll: (kind == Kind::Epoll).then_some(0),
@@ -364,6 +365,8 @@ impl State {
     /// Gets whoever waits in the kernel to look again.
     pub(super) fn kick(&mut self) -> Result<()> {
         self.sleepers.is_kicked = true;
+        self.sleepers.woken += 1;
+        self.queue.tally.set(count::WAKE_UPS, self.sleepers.woken);
         self.poll.set_token(true);
         // The ring may not be watching the poll set at this moment.
         self.sleep().map(drop)
@@ -376,6 +379,15 @@ impl State {
             engine.sleep(&mut self.poll)?;
         }
         self.engines[0].sleep(&mut self.poll)
+    }
+
+    /// A fetch has ended.
+    #[inline]
+    pub fn count_fetched(&self, events: usize) {
+        let tally = &self.queue.tally;
+        tally.add(count::EVENTS, events as u64);
+        tally.add(count::FETCHES, 1);
+        tally.set(count::SYSTEM_CALLS, self.poll.asked());
     }
 
     /// A word for a thread that waits for another one.

@@ -14,6 +14,7 @@ use super::{Channel, Event};
 use crate::engine::{Ask, Key, Received};
 use crate::error::{Errno, Result};
 use crate::sys::futex;
+use crate::sys::stat::layout::channel as count;
 use crate::sys::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::wait::{Sleep, Terms};
 
@@ -40,6 +41,8 @@ pub(super) struct Sleepers {
     pub is_kicked: bool,
     /// The leader sleeps although events are queued: what it counts in the ring stays as it is.
     pub is_pinned: bool,
+    /// How often one that slept was made to look, so far.
+    pub woken: u64,
 }
 
 struct Follower {
@@ -105,6 +108,7 @@ impl Sleepers {
     fn wake(&mut self, index: usize, with: u32) {
         if let Some(follower) = self.followers.remove(index) {
             follower.wake(with);
+            self.woken += 1;
             if with == LOOK_AGAIN {
                 self.roused.push(follower);
             }
@@ -230,6 +234,7 @@ impl<'a> Waiting<'a> {
                 if is_anew {
                     continue;
                 }
+                state.queue.tally.add(count::SLEEPS, 1);
                 let step = waiter.prepare(&mut state);
                 channel.watch_thread(&mut state);
                 return step;
@@ -313,6 +318,7 @@ impl Waiter<'_> {
             Interest::Look => look(state)?.then_some(Step::Done(0)),
             Interest::Fetch(room) => {
                 let count = fetch(state, room)?;
+                state.count_fetched(count);
                 (count > 0).then_some(Step::Done(count))
             }
             Interest::Receive { .. } => None,
@@ -374,6 +380,7 @@ impl Waiter<'_> {
         if sleepers.leader.is_none() && sleepers.masked == 0 {
             sleepers.is_kicked = false;
         }
+        state.queue.tally.set(count::WAKE_UPS, state.sleepers.woken);
     }
 }
 

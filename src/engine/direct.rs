@@ -40,7 +40,7 @@ fn receive_data(socket: &Socket, ask: &Ask) -> Result<Received> {
     }
     loan.trim(stored);
     socket.account.add(stored);
-    socket.counters.count_received(stored);
+    socket.counters.count_received_directly(stored, true);
     let address = loan.hand_out(0, stored, socket.account.booked());
     let count = if ask.flags & system::TRUNC != 0 { count } else { stored };
     Ok(Received::Block { address, count, name: name.map(Box::new) })
@@ -63,7 +63,7 @@ fn receive_message(socket: &Socket, ask: &Ask) -> Result<Received> {
     }
     facts.flags &= !libc::MSG_CMSG_CLOEXEC;
     let count = if ask.flags & system::TRUNC != 0 { facts.bytes } else { stored };
-    socket.counters.count_received(stored);
+    socket.counters.count_received_directly(stored, true);
     let address = message.hand_out(&facts, &socket.account);
     Ok(Received::Block { address, count, name: None })
 }

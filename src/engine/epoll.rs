@@ -13,13 +13,14 @@ use super::{
 };
 use crate::error::{Errno, Result};
 use crate::sys::poll;
+use crate::sys::stat::{Tally, layout::engine as count};
 use crate::sys::wait::Sleep;
 
 /// Messages that are worth gathering into one call.
 const TOGETHER_MAX: usize = 64;
 
-#[derive(Default)]
 pub struct Epoll {
+    counts: Arc<Tally>,
     connections: Connections<Box<Connection>>,
     /// Sockets with requests that have not been tried yet.
     dirty: Vec<Key>,
@@ -28,12 +29,20 @@ pub struct Epoll {
 }
 
 struct Connection {
+    counts: Arc<Tally>,
     socket: Arc<Socket>,
     ready: Ready,
     outbox: Outbox,
     is_dirty: bool,
     /// The kernel's buffer is full: wait until it is not.
     is_full: bool,
+}
+
+impl Epoll {
+    pub fn new(counts: Arc<Tally>) -> Self {
+        let (dirty, starved) = (Vec::new(), Vec::new());
+        Self { counts, connections: Connections::default(), dirty, starved }
+    }
 }
 
 impl Connection {
@@ -54,6 +63,7 @@ impl Connection {
         if self.socket.is_stream() || self.outbox.unsent().nth(1).is_none() {
             return None;
         }
+        self.counts.add(count::SYSTEM_CALLS, 1);
         let sent = direct::send_messages(&self.socket, &self.outbox, TOGETHER_MAX);
         Some(sent.map(|count| self.outbox.advance_messages(count)))
     }
@@ -63,6 +73,7 @@ impl Connection {
         self.is_full = false;
         while let Some(sent) = self.try_to_send_together().or_else(|| {
             let sent = self.try_to_send()?;
+            self.counts.add(count::SYSTEM_CALLS, 1);
             Some(sent.map(|bytes| {
                 self.outbox.advance(bytes, true);
             }))
@@ -95,6 +106,7 @@ impl Engine for Epoll {
         poll: &mut PollSet,
     ) -> Result<()> {
         let connection = Connection {
+            counts: self.counts.clone(),
             socket: socket.clone(),
             ready: Ready::new(socket, key, edge, poll)?,
             outbox: Outbox::default(),
@@ -129,6 +141,7 @@ impl Engine for Epoll {
 
     fn receive(&mut self, key: Key, ask: &Ask, poll: &mut PollSet) -> Result<Received> {
         let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
+        self.counts.add(count::SYSTEM_CALLS, 1);
         let answer = connection.ready.receive(ask, poll);
         if matches!(answer, Err(Errno::ENOBUFS)) {
             self.starved.push(key);

@@ -206,7 +206,7 @@ impl Outbox {
 impl Entry {
     fn into_sent(self, socket: &Socket) -> Sent {
         let outcome = self.outcome.unwrap_or(Err(Errno::ECANCELED));
-        socket.counters.count_sent(self.sent, self.copied);
+        socket.counters.count_sent(self.sent, self.copied, outcome);
         Sent {
             address: self.request.address,
             length: self.request.length,

@@ -30,6 +30,10 @@ impl Path {
         Self::Copies { left_bytes: LOOK_AGAIN_BYTES }
     }
 
+    pub fn is_never(&self) -> bool {
+        matches!(self, Self::Never)
+    }
+
     /// Whether to try without a copy now.
     pub fn is_worth_trying(
         &mut self,

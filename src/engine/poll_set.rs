@@ -61,6 +61,8 @@ pub struct PollSet {
     has_begun_watch: bool,
     /// Somebody is about to wait: it pays to have the ring watch.
     pub is_awaited: bool,
+    /// System calls that have asked the set.
+    asked: u64,
 }
 
 /// What a set has told, as the kernel has written it: it comes by the thousand.
@@ -103,11 +105,16 @@ impl PollSet {
             is_ring_due: false,
             has_begun_watch: false,
             is_awaited: false,
+            asked: 0,
         })
     }
 
     pub fn fd(&self) -> RawFd {
         self.set.as_raw_fd()
+    }
+
+    pub fn asked(&self) -> u64 {
+        self.asked
     }
 
     pub fn add(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
@@ -220,6 +227,7 @@ impl PollSet {
         if room.len() < most {
             room = poll::room(READY_MAX);
         }
+        self.asked += 1;
         let answer = poll::fill(self.set.as_raw_fd(), &mut room[..most]);
         let mut found = Found { count: *answer.as_ref().unwrap_or(&0), room };
         self.is_hot = found.count > 0;

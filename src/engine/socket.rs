@@ -3,15 +3,17 @@
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use super::frame::Flow;
 use super::inbox::Inbox;
 use super::{Ask, Readiness, Received};
 use crate::error::{Errno, Result};
 use crate::region::{Account, Region};
+use crate::sys::stat::layout::Kind as Counted;
+use crate::sys::stat::{Tally, layout::socket as count};
 use crate::sys::sync::{Mutex, MutexGuard};
-use crate::sys::{descriptor, segments, socket};
+use crate::sys::{descriptor, segments, socket, trace};
 
 /// A descriptor whose data lives in an area. The facts do not change while it is associated.
 pub struct Socket {
@@ -32,13 +34,10 @@ pub struct Socket {
     flow: Option<Arc<Flow>>,
 }
 
-/// What `sio_info` tells, in bytes.
-#[derive(Default)]
+/// What `sio_info` and sio-stat tell.
 pub struct Counters {
-    pub sent: AtomicU64,
-    pub sent_copied: AtomicU64,
-    pub received: AtomicU64,
-    pub received_copied: AtomicU64,
+    pub tally: Tally,
+    fd: RawFd,
     /// The last zero-copy send was one.
     pub zero_copy: AtomicBool,
     /// The area is registered with the engine.
@@ -68,15 +67,16 @@ impl Socket {
         let is_internet = matches!(domain, libc::AF_INET | libc::AF_INET6);
         let is_udp = is_internet && kind == libc::SOCK_DGRAM && segments::is_udp(fd);
         let account = Arc::new(Account::new(limit_bytes, region.mapping().len()));
+        let identity = socket::identity(fd)?;
         Ok(Self {
             fd,
-            identity: socket::identity(fd)?,
+            identity,
             domain,
             kind,
             listening: socket::is_listening(fd)?,
+            counters: Counters::new(fd, identity, region.handle()),
             region,
             account,
-            counters: Counters::default(),
             segment_bytes_max: AtomicUsize::new(if is_udp { segments::BYTES_MAX } else { 0 }),
             backlog: Mutex::new(None),
             flow: None,
@@ -171,22 +171,99 @@ impl Socket {
 }
 
 impl Counters {
-    /// Bytes that arrived: the kernel engines copy each of them once, into the area.
+    fn new(fd: RawFd, identity: u64, area: u64) -> Self {
+        let tally = Tally::new(Counted::Socket);
+        tally.set_descriptor(fd);
+        tally.set_size(identity);
+        tally.set_area(area);
+        Self { tally, fd, zero_copy: AtomicBool::new(false), registered: AtomicBool::new(false) }
+    }
+
+    /// Bytes that were sent, and those of them that were copied.
+    pub fn sent(&self) -> (u64, u64) {
+        self.copied_of(count::SENT_BYTES, count::SENT_UNCOPIED_BYTES)
+    }
+
+    /// Bytes that were received, and those of them that were copied.
+    pub fn received(&self) -> (u64, u64) {
+        self.copied_of(count::RECEIVED_BYTES, count::RECEIVED_UNCOPIED_BYTES)
+    }
+
+    fn copied_of(&self, all: usize, uncopied: usize) -> (u64, u64) {
+        // What is counted last is asked first.
+        let uncopied = self.tally.get(uncopied);
+        let all = self.tally.get(all);
+        (all, all.saturating_sub(uncopied))
+    }
+
+    /// Bytes that arrived, and that the kernel has copied into the area. The caller has the
+    /// socket's channel.
     pub fn count_received(&self, bytes: usize) {
-        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.received_copied.fetch_add(bytes as u64, Ordering::Relaxed);
+        self.tally.add(count::RECEIVES, 1);
+        self.tally.add(count::RECEIVED_BYTES, bytes as u64);
+        trace::copy(self.fd, bytes, false);
     }
 
-    /// The same where nothing was copied, and nobody else receives on the socket meanwhile.
-    pub fn count_received_alone(&self, bytes: usize) {
-        let received = self.received.load(Ordering::Relaxed);
-        self.received.store(received + bytes as u64, Ordering::Relaxed);
-    }
-
-    pub fn count_sent(&self, bytes: usize, copied: bool) {
-        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    /// Bytes that arrived, from any thread.
+    pub fn count_received_directly(&self, bytes: usize, copied: bool) {
+        self.tally.add_shared(count::RECEIVES, 1);
+        self.tally.add_shared(count::RECEIVED_BYTES, bytes as u64);
         if copied {
-            self.sent_copied.fetch_add(bytes as u64, Ordering::Relaxed);
+            trace::copy(self.fd, bytes, false);
+        } else {
+            self.tally.add_shared(count::RECEIVED_UNCOPIED_BYTES, bytes as u64);
         }
+    }
+
+    /// Bytes that arrived by an interface, while nobody else takes what has.
+    pub fn count_received_alone(&self, bytes: usize, copied: bool) {
+        self.tally.add(count::RECEIVES, 1);
+        self.tally.add(count::RECEIVED_BYTES, bytes as u64);
+        if copied {
+            trace::copy(self.fd, bytes, false);
+        } else {
+            self.tally.add(count::RECEIVED_UNCOPIED_BYTES, bytes as u64);
+        }
+    }
+
+    /// A send has ended. The caller has the socket's channel.
+    pub fn count_sent(&self, bytes: usize, copied: bool, outcome: Result<usize>) {
+        self.tally.add(count::SENDS, 1);
+        self.tally.add(count::SENT_BYTES, bytes as u64);
+        if copied {
+            trace::copy(self.fd, bytes, true);
+        } else {
+            self.tally.add(count::SENT_UNCOPIED_BYTES, bytes as u64);
+        }
+        match outcome {
+            Ok(bytes) => trace::complete(self.fd, bytes as isize, self.tally.engine()),
+            Err(errno) => self.count_failed(errno),
+        }
+    }
+
+    #[cold]
+    fn count_failed(&self, errno: Errno) {
+        self.tally.add_shared(count::FAILED, 1);
+        trace::complete(self.fd, -(errno as isize), self.tally.engine());
+    }
+
+    /// A send of a socket in no channel has been done, by any thread.
+    pub fn count_sent_directly(&self, bytes: usize, copied: bool) {
+        let engine = self.tally.engine();
+        self.tally.add_shared(count::SENDS, 1);
+        self.tally.add_shared(count::SENT_BYTES, bytes as u64);
+        trace::submit(self.fd, bytes, engine);
+        if copied {
+            trace::copy(self.fd, bytes, true);
+        } else {
+            self.tally.add_shared(count::SENT_UNCOPIED_BYTES, bytes as u64);
+        }
+        trace::complete(self.fd, bytes as isize, engine);
+    }
+
+    /// A send was not accepted, for want of room.
+    #[cold]
+    pub fn count_refused(&self) {
+        self.tally.add_shared(count::REFUSED, 1);
     }
 }

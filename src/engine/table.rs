@@ -7,6 +7,8 @@
 //! in the list.
 #![forbid(unsafe_code)]
 
+use std::sync::Arc;
+
 use super::Engine;
 use super::checked::Checked;
 use super::epoll::Epoll;
@@ -16,6 +18,7 @@ use crate::log::{self, Level};
 use crate::port::af_xdp;
 use crate::sys::annotate;
 use crate::sys::ring::{self, Features};
+use crate::sys::stat::Tally;
 use crate::sys::sync::OnceLock;
 
 /// The engines.
@@ -55,6 +58,15 @@ impl Kind {
             Self::Uring => "io_uring",
             Self::Epoll => "epoll",
             Self::AfXdp => "af_xdp",
+        }
+    }
+
+    /// The number by which counters and probes know it.
+    pub fn code(self) -> u32 {
+        match self {
+            Self::Uring => 1,
+            Self::Epoll => 2,
+            Self::AfXdp => 3,
         }
     }
 
@@ -306,13 +318,14 @@ pub fn choose(insist: u32) -> Result<Choice> {
 }
 
 /// A fresh engine for a channel, and its poll set. `outer` is the channel's descriptor where the
-/// engine brings one of its own to be nested there.
-pub fn build(choice: &Choice, capacity: u32, single: bool) -> Result<Built> {
+/// engine brings one of its own to be nested there. `counts`: where it counts what it does.
+pub fn build(choice: &Choice, capacity: u32, single: bool, counts: Arc<Tally>) -> Result<Built> {
     log::write(Level::Info, format_args!("engine {} {}", choice.kind.name(), choice.reason));
+    counts.set_engine(choice.kind.code());
     match choice.kind {
-        Kind::Epoll => Ok(Built { engine: watched(Box::new(Epoll::default())), fds: Vec::new() }),
+        Kind::Epoll => Ok(Built { engine: watched(Box::new(Epoll::new(counts))), fds: Vec::new() }),
         Kind::Uring => {
-            let uring = Uring::new(features()?, capacity, single)?;
+            let uring = Uring::new(features()?, capacity, single, counts)?;
             let fds = uring.fds();
             Ok(Built { engine: watched(Box::new(uring)), fds })
         }

@@ -15,6 +15,7 @@ use crate::limits::GRANULE_BYTES;
 use crate::sys::futex;
 use crate::sys::socket::{MessageFacts, MessageRoom};
 use crate::sys::span::Span;
+use crate::sys::stat::{Tally, layout::Kind};
 use crate::sys::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard};
 
@@ -43,6 +44,7 @@ pub struct Region {
     /// Moved on whenever room may have become free while `sleepers` is not zero.
     freed: Arc<AtomicU32>,
     sleepers: AtomicUsize,
+    pub(super) tally: Tally,
 }
 
 impl Region {
@@ -62,6 +64,12 @@ impl Region {
         let granule_bytes = frame_bytes.unwrap_or(GRANULE_BYTES);
         let blocks = Mutex::new(Blocks::new(mapping.len(), granule_bytes)?);
         let framed = frame_bytes.map(|bytes| Framed::new(mapping.len(), bytes));
+        let tally = Tally::new(Kind::Area);
+        tally.set_area(handle);
+        tally.set_size(mapping.len() as u64);
+        if let Some(errno) = mapping.unlocked() {
+            tally.set_reason(&format!("not locked: {errno:?}"));
+        }
         places::add(mapping.span(0, 0).address() as usize, mapping.len());
         Ok(Arc::new(Self {
             handle,
@@ -75,6 +83,7 @@ impl Region {
             hungry: AtomicBool::new(false),
             freed: Arc::new(AtomicU32::new(0)),
             sleepers: AtomicUsize::new(0),
+            tally,
         }))
     }
 

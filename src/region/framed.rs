@@ -16,6 +16,7 @@ use super::map::{MESSAGE_HEADER_BYTES, MSGHDR_BYTES, MessageParts};
 use crate::error::{Errno, Result};
 use crate::limits::FRAME_HEADROOM_BYTES;
 use crate::sys::span::Span;
+use crate::sys::stat::layout::area as count;
 use crate::sys::sync::Mutex;
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
 
@@ -118,14 +119,18 @@ impl Region {
     /// Claims a chunk from the allocator; free frames become its chunks again where it needs them.
     pub(super) fn take_chunk(&self, bytes: usize) -> Option<(Chunk, usize)> {
         let mut blocks = self.blocks();
-        if let Some(taken) = blocks.take(bytes) {
-            return Some(taken);
+        let mut taken = blocks.take(bytes);
+        if taken.is_none()
+            && let Some(framed) = &self.framed
+        {
+            while let Some(chunk) = framed.frames.disown() {
+                blocks.drop_reference(chunk);
+            }
+            taken = blocks.take(bytes);
         }
-        let framed = self.framed.as_ref()?;
-        while let Some(chunk) = framed.frames.disown() {
-            blocks.drop_reference(chunk);
-        }
-        blocks.take(bytes)
+        // The lock of the blocks is held: nobody else counts here.
+        self.tally.add(if taken.is_some() { count::TAKEN } else { count::REFUSED }, 1);
+        taken
     }
 
     /// A frame that nobody has; the caller has the only reference.

@@ -1,12 +1,15 @@
 //! Knowing that we are in a child: a counter that a `pthread_atfork` handler moves on.
 //!
-//! The handler closes descriptors that are not for children, forgets what other threads were looking
-//! at, and does nothing else, because little else is safe there. Objects remember the epoch in which
-//! they were made; in a child theirs is not the present one, and calls say `EPERM`.
+//! The handler closes descriptors and replaces memory that are not for children, forgets what other
+//! threads were looking at, and does nothing else, because little else is safe there. Objects
+//! remember the epoch in which they were made; in a child theirs is not the present one, and calls
+//! say `EPERM`.
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::sync::Once;
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+
+use super::tally;
 
 static EPOCH: AtomicU32 = AtomicU32::new(0);
 
@@ -28,11 +31,43 @@ pub fn watch() {
 extern "C" fn child() {
     EPOCH.fetch_add(1, Ordering::Relaxed);
     super::glance::forget_others();
+    tally::forget();
     for place in &PRIVATE {
         let fd = place.swap(NOBODY, Ordering::Relaxed);
         if fd != NOBODY {
             // SAFETY: the child's copy of a descriptor that the library keeps for itself.
             unsafe { libc::syscall(libc::SYS_close, fd) };
+        }
+    }
+    for (address, bytes) in &FORGOTTEN {
+        let place = address.swap(0, Ordering::Relaxed) as *mut libc::c_void;
+        if !place.is_null() {
+            let (protection, how) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_FIXED);
+            let how = how | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
+            // SAFETY: the child's view of memory that the library has mapped and keeps for ever;
+            // what is found there is atomics, which may be zero.
+            unsafe { libc::mmap(place, bytes.load(Ordering::Relaxed), protection, how, -1, 0) };
+        }
+    }
+}
+
+/// Memory that is shared with others, and that a child finds zeroes in the place of: it neither
+/// writes to the parent's nor fails where it still knows the address.
+static FORGOTTEN: [(AtomicUsize, AtomicUsize); FORGOTTEN_MAX] =
+    [const { (AtomicUsize::new(0), AtomicUsize::new(0)) }; FORGOTTEN_MAX];
+const FORGOTTEN_MAX: usize = 64;
+
+/// From now on children have zeroes there. The memory is the library's, and never unmapped. What
+/// finds no place in the list is shared with children.
+pub fn forget_in_child(address: usize, bytes: usize) {
+    watch();
+    for (known, length) in &FORGOTTEN {
+        // The length first: a child must not find an address without one.
+        if known.load(Ordering::Relaxed) == 0 {
+            length.store(bytes, Ordering::Relaxed);
+            if known.compare_exchange(0, address, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+                return;
+            }
         }
     }
 }

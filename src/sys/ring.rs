@@ -53,6 +53,9 @@ pub struct Ring {
     held: bool,
     /// See [`Features::runs_first`].
     runs_first: bool,
+    /// System calls so far, and entries that they have taken.
+    calls: u64,
+    submitted: u64,
 }
 
 fn errno(error: &std::io::Error) -> Errno {
@@ -84,7 +87,8 @@ impl Ring {
                     if !inner.params().is_feature_ext_arg() || !inner.params().is_feature_nodrop() {
                         return Err(Errno::ENOSYS);
                     }
-                    return Ok(Self { inner, held: false, runs_first: false });
+                    let (calls, submitted) = (0, 0);
+                    return Ok(Self { inner, held: false, runs_first: false, calls, submitted });
                 }
                 Err(error) => last = errno(&error),
             }
@@ -98,6 +102,14 @@ impl Ring {
     /// What is known of the kernel, where it matters here.
     pub fn rely_on(&mut self, features: &Features) {
         self.runs_first = features.runs_first;
+    }
+
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    pub fn submitted(&self) -> u64 {
+        self.submitted
     }
 
     pub fn fd(&self) -> RawFd {
@@ -129,8 +141,12 @@ impl Ring {
         if is_empty {
             return if waits { self.run_deferred().map(|()| true) } else { Ok(false) };
         }
+        self.calls += 1;
         match self.inner.submit() {
-            Ok(_) => Ok(true),
+            Ok(count) => {
+                self.submitted += count as u64;
+                Ok(true)
+            }
             // The completion queue is full, or memory is short: what is reaped makes room.
             Err(error) if matches!(errno(&error), Errno::EBUSY | Errno::EAGAIN | Errno::EINTR) => {
                 Ok(true)
@@ -199,10 +215,15 @@ impl Ring {
         argument: Option<&GetEventsArgument>,
     ) -> Result<()> {
         let flags = ENTER_GETEVENTS | if argument.is_some() { ENTER_EXT_ARG } else { 0 };
+        self.calls += 1;
         // SAFETY: the argument is valid during the call; what entries name outlives them.
         let answer = unsafe { self.inner.submitter().enter(submissions, count, flags, argument) };
         match answer.map_err(|error| errno(&error)) {
-            Ok(_) | Err(Errno::EINVAL | Errno::EBUSY | Errno::EAGAIN | Errno::EINTR) => Ok(()),
+            Ok(count) => {
+                self.submitted += count as u64;
+                Ok(())
+            }
+            Err(Errno::EINVAL | Errno::EBUSY | Errno::EAGAIN | Errno::EINTR) => Ok(()),
             Err(errno) => Err(errno),
         }
     }
@@ -211,6 +232,7 @@ impl Ring {
     pub fn submit_and_run(&mut self) -> Result<()> {
         self.submit()?;
         if self.inner.params().is_setup_single_issuer() {
+            self.calls += 1;
             // SAFETY: no argument is passed.
             let answer = unsafe {
                 self.inner.submitter().enter::<libc::sigset_t>(0, 0, ENTER_GETEVENTS, None)
@@ -360,6 +382,7 @@ impl Ring {
     /// Waits for completions for at most `milliseconds`, with the program's locks held: for
     /// requests that were cancelled and must come to an end now.
     pub fn wait_briefly(&mut self, milliseconds: u32) -> Result<()> {
+        self.calls += 1;
         let time = types::Timespec::new().nsec(milliseconds * 1_000_000);
         let arguments = types::SubmitArgs::new().timespec(&time);
         let want = 1 + usize::from(self.held);

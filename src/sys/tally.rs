@@ -5,6 +5,8 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::stat::{self, layout::Header};
+
 const ENGINE_BYTES: usize = 16;
 const REASON_BYTES: usize = 104;
 
@@ -25,6 +27,8 @@ pub struct Counts {
 }
 
 static COUNTS: AtomicPtr<Counts> = AtomicPtr::new(ptr::null_mut());
+/// Where sio-stat looks; null before the first request, and in a child before its first one.
+static SEEN: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
 /// What does the requests that are not done at once, and why not another; empty until there was
 /// one. Nothing waits for this lock, so it is none of the model's.
 static BEHIND: Mutex<(&str, String)> = Mutex::new(("", String::new()));
@@ -33,8 +37,26 @@ fn behind() -> MutexGuard<'static, (&'static str, String)> {
     BEHIND.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One more. Costs a look where nobody wants to know.
+/// A child begins anew. Safe in a handler of pthread_atfork(3).
+pub fn forget() {
+    SEEN.store(ptr::null_mut(), Ordering::Relaxed);
+}
+
+fn seen() -> &'static Header {
+    // SAFETY: null, or of a segment, which is never freed.
+    unsafe { SEEN.load(Ordering::Acquire).as_ref() }.unwrap_or_else(begin)
+}
+
+#[cold]
+fn begin() -> &'static Header {
+    let header = stat::requests();
+    SEEN.swap(ptr::from_ref(header).cast_mut(), Ordering::AcqRel);
+    header
+}
+
+/// One more.
 pub fn add(way: Way) {
+    seen().requests.0[way as usize].fetch_add(1, Ordering::Relaxed);
     // SAFETY: null, or valid for ever by the contract of count_in.
     if let Some(counts) = unsafe { COUNTS.load(Ordering::Acquire).as_ref() } {
         counts.ways[way as usize].fetch_add(1, Ordering::Relaxed);
@@ -46,6 +68,8 @@ pub fn tell(engine: &'static str, reason: &str) {
     let mut behind = behind();
     *behind = (engine, reason.to_owned());
     write(&behind);
+    let why = if reason.is_empty() { String::new() } else { format!(": {reason}") };
+    seen().behind.set(&format!("{engine}{why}"));
 }
 
 /// Counts there from now on.

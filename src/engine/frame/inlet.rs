@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::door::Mailbox;
@@ -245,7 +244,7 @@ impl Inlets {
         let given = arrival.given();
         let stored = ask.size.min(given.bytes);
         socket.account.subtract(given.bytes - stored);
-        socket.counters.count_received_alone(stored);
+        socket.counters.count_received_alone(stored, false);
         let hub = &inlet.hub;
         let source = (ask.form == Form::Name).then(|| Source {
             end: arrival.heading(hub, &given).source,
@@ -264,7 +263,8 @@ impl Inlets {
         let account = &socket.account;
         // The rest of a datagram that the program wanted less of is lost, as with recv(2).
         account.subtract(bytes - stored);
-        socket.counters.count_received_alone(stored);
+        let is_copied = matches!(arrival.place(), Place::Gathered { .. });
+        socket.counters.count_received_alone(stored, is_copied);
         let name = |heading: &Heading| {
             let Endpoint { address, port } = heading.source;
             Address::of_internet(socket.domain, address, port, hub.interface())
@@ -288,7 +288,6 @@ impl Inlets {
             }
             (Place::Gathered { number, .. }, form) => {
                 let Gathered { loan, heading } = hub.take_gathered(number).ok_or(Errno::EIO)?;
-                socket.counters.received_copied.fetch_add(stored as u64, Ordering::Relaxed);
                 let address = if form == Form::Message {
                     let control = self.control(hub, &heading);
                     Message::wrap_with(&loan, stored, name(&heading).bytes(), &control, account)

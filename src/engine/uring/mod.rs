@@ -27,6 +27,7 @@ use super::connections::Connections;
 use super::inbox::{CONNECT_EVENTS, Inbox};
 use super::path::Path;
 use super::ready::Ready;
+use super::table::Kind;
 use super::{
     Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, Watch,
 };
@@ -36,6 +37,8 @@ use crate::sys::counters::Counters;
 use crate::sys::message::Incoming;
 use crate::sys::poll;
 use crate::sys::ring::{Features, Ring};
+use crate::sys::stat::{Tally, layout::engine as count};
+use crate::sys::trace::{self, Fallback};
 use crate::sys::wait::Sleep;
 
 const SUBMISSIONS: u32 = 256;
@@ -52,6 +55,9 @@ const REST_STEPS_MAX: usize = 5;
 
 pub struct Uring {
     ring: Ring,
+    counts: Arc<Tally>,
+    /// Completions that were reaped so far.
+    completed: u64,
     features: Features,
     /// Of a ring that one thread uses: the kernel brings forth completions when it enters.
     gong: Option<Gong>,
@@ -102,13 +108,20 @@ enum Receiving {
 
 impl Uring {
     /// A ring for a channel of `capacity` events; `single`: one thread only will use it.
-    pub fn new(features: Features, capacity: u32, single: bool) -> Result<Self> {
+    pub fn new(
+        features: Features,
+        capacity: u32,
+        single: bool,
+        counts: Arc<Tally>,
+    ) -> Result<Self> {
         let single = single && features.defer_taskrun;
         let mut ring = Ring::new(SUBMISSIONS, capacity.max(SUBMISSIONS) * 2, single)?;
         ring.rely_on(&features);
         Ok(Self {
             gong: if single { Some(Gong::new(&ring)?) } else { None },
             ring,
+            counts,
+            completed: 0,
             features,
             operations: Slab::new(),
             connections: Connections::default(),
@@ -151,6 +164,7 @@ impl Uring {
         }
         self.ring.submit_and_settle()?;
         let count = self.reap(poll, notices);
+        self.count();
         self.feed();
         Ok(count > 0)
     }
@@ -161,6 +175,13 @@ impl Uring {
         let has_work =
             !self.to_watch.is_empty() || !self.to_arm.is_empty() || !self.to_send.is_empty();
         !has_sockets && !has_work && self.ring.is_idle()
+    }
+
+    /// Shows what the ring has counted.
+    fn count(&self) {
+        self.counts.set(count::SYSTEM_CALLS, self.ring.calls());
+        self.counts.set(count::OPERATIONS, self.ring.submitted());
+        self.counts.set(count::COMPLETIONS, self.completed);
     }
 
     /// Takes in what has completed.
@@ -183,6 +204,7 @@ impl Uring {
         if let Some(counters) = counters {
             counters.publish();
         }
+        self.completed += count as u64;
         for (data, result, flags) in completions.drain(..) {
             self.complete(data, result, flags, poll, notices);
         }
@@ -249,7 +271,13 @@ impl Engine for Uring {
                 self.to_arm.push(key);
                 Receiving::Ring(socket.take_backlog(), group)
             }
-            Err(_) => Receiving::Ready(Ready::new(socket, key, edge, poll)?),
+            Err(_) => {
+                if socket.is_internet() && !socket.listening {
+                    self.counts.add(count::FALLBACKS, 1);
+                    trace::fallback(socket.fd, Kind::Uring.code(), Fallback::Readiness);
+                }
+                Receiving::Ready(Ready::new(socket, key, edge, poll)?)
+            }
         };
         let registered = self.registered.has(socket.region.handle());
         socket.counters.registered.swap(registered, std::sync::atomic::Ordering::Relaxed);
@@ -406,6 +434,7 @@ impl Engine for Uring {
         self.come_in();
         self.ring.run_deferred()?;
         if self.reap(poll, notices) > 0 {
+            self.count();
             self.feed();
         }
         Ok(())

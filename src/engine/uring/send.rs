@@ -16,6 +16,7 @@ use io_uring::{cqueue, opcode, squeue, types};
 use super::{Connection, Operation, Receiving, Uring};
 use crate::engine::outbox::Entry;
 use crate::engine::path::Path;
+use crate::engine::table::Kind;
 use crate::engine::{Key, Notice, Piece, direct};
 use crate::error::{Errno, Result};
 use crate::limits::REGISTERED_BUFFER_BYTES_MAX;
@@ -24,6 +25,8 @@ use crate::sys::message::Outgoing;
 use crate::sys::ring::{Features, NOTIFICATION_COPIED, Ring, SEND_ZC_REPORT_USAGE};
 use crate::sys::socket;
 use crate::sys::span::Span;
+use crate::sys::stat::layout::engine as count;
+use crate::sys::trace::{self, Fallback};
 
 /// What the kernel books for a message besides its bytes is less.
 const PAGE_BYTES: usize = 4096;
@@ -221,6 +224,7 @@ impl Uring {
             }
             (None, None) => opcode::Send::new(fd, std::ptr::null(), 0).flags(plan.flags).build(),
         };
+        self.counts.add(count::ZERO_COPY_SENDS, plan.zero_copy.into());
         let index = self.operations.insert(Operation::Send(SendOperation {
             key,
             zero_copy: plan.zero_copy,
@@ -247,6 +251,7 @@ impl Uring {
         let key = operation.key;
         if cqueue::notif(flags) {
             let copied = result as u32 & NOTIFICATION_COPIED != 0;
+            self.counts.add(count::ZERO_COPY_COPIED, copied.into());
             let numbers = operation.numbers.clone();
             self.operations.remove(index);
             if let Some(connection) = self.connection_mut(key) {
@@ -264,6 +269,8 @@ impl Uring {
                     connection.sending.remove(at);
                 }
                 let numbers = connection.result(result, zero_copy);
+                let is_refused = zero_copy && result < 0 && connection.path.is_never();
+                let fd = connection.socket.fd;
                 if is_notified_later {
                     for number in numbers.clone() {
                         if let Some(entry) = connection.outbox.get(number) {
@@ -277,6 +284,10 @@ impl Uring {
                     && !std::mem::replace(&mut connection.is_to_send, true)
                 {
                     self.to_send.push(key);
+                }
+                if is_refused {
+                    self.counts.add(count::FALLBACKS, 1);
+                    trace::fallback(fd, Kind::Uring.code(), Fallback::ZeroCopyRefused);
                 }
                 numbers
             }
@@ -389,6 +400,9 @@ impl Connection {
         }
         if !matches!(self.path, Path::Never) {
             self.path = if copied { Path::copies() } else { Path::ZeroCopy };
+        }
+        if copied {
+            trace::fallback(self.socket.fd, Kind::Uring.code(), Fallback::ZeroCopyCopied);
         }
         self.socket.counters.zero_copy.swap(!copied, Ordering::Relaxed);
     }
