@@ -55,6 +55,7 @@ const NOT_FOR_NETWORK: &[(&str, &str)] = &[
     ("ec_create-single_threaded", "the network of the tests has a child keep it"),
     ("sio_detach-purges", "blocks of more than a frame"),
     ("sio_info-counters", "polls the kernel's socket, which does not see the data"),
+    ("sio_send-allocations", "polls the kernel's socket, which does not see the data"),
     ("sio_send-message_too_long", "blocks of more than a frame"),
 ];
 
