@@ -10,6 +10,8 @@ mod context;
 pub mod device;
 pub mod ethernet;
 pub mod fault;
+#[cfg(test)]
+mod lock_tests;
 pub mod mqueue;
 pub mod notify;
 mod pause;

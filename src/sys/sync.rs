@@ -29,6 +29,21 @@ mod imp {
     }
 }
 
+/// Locks that this thread has taken so far: for tests that say what takes none.
+#[cfg(test)]
+pub fn locks_taken() -> u64 {
+    TAKEN.with(std::cell::Cell::get)
+}
+
+#[cfg(test)]
+thread_local!(static TAKEN: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+
+#[inline(always)]
+fn count_lock() {
+    #[cfg(test)]
+    TAKEN.with(|taken| taken.set(taken.get() + 1));
+}
+
 #[derive(Default)]
 pub struct Mutex<T>(imp::Mutex<T>);
 
@@ -54,6 +69,7 @@ impl<T> Mutex<T> {
     /// For what a panic leaves whole, because every change is made in one step.
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
+        count_lock();
         let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         MutexGuard { section: self.section(), inner }
     }
@@ -61,6 +77,7 @@ impl<T> Mutex<T> {
     /// `None` after a panic of a thread that held it.
     #[inline]
     pub fn lock_sound(&self) -> Option<MutexGuard<'_, T>> {
+        count_lock();
         let inner = self.0.lock().ok()?;
         Some(MutexGuard { section: self.section(), inner })
     }
