@@ -1,10 +1,8 @@
 /* Many sends on one socket cost few system calls: large datagrams that the kernel need not copy,
  * and small ones. A parent counts the calls of a child. */
-#include "check.h"
+#include "calls.h"
 
-#include <sys/ptrace.h>
-
-enum { SENDS = 512, WINDOW = 64, MARK = 0x51011 };
+enum { SENDS = 512, WINDOW = 64 };
 
 static void run_child(size_t size, unsigned flags)
 {
@@ -25,7 +23,7 @@ static void run_child(size_t size, unsigned flags)
     memset(block, 'x', WINDOW * size);
     for (int sent = 0; sent < 2 * SENDS;) {
         if (sent == SENDS)
-            syscall(SYS_getpgid, MARK);
+            calls_mark();
         for (int i = 0; i < WINDOW; i++)
             CHECK_IS(sio_send(sock, block + i * size, size, 0), (int)size);
         for (int told = 0, n; told < WINDOW; told += n) {
@@ -35,52 +33,7 @@ static void run_child(size_t size, unsigned flags)
         }
         sent += WINDOW;
     }
-    syscall(SYS_getpgid, MARK);
-    _exit(0);
-}
-
-/* The calls of a child between two marks. */
-static long count_calls(size_t size, unsigned flags)
-{
-    long calls = 0;
-    int status, marks = 0, is_entry = 0;
-    pid_t child = fork();
-
-    CHECK(child >= 0);
-    if (child == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) != 0)
-            _exit(77);
-        raise(SIGSTOP);
-        run_child(size, flags);
-    }
-    CHECK(waitpid(child, &status, 0) == child);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-        check_skip("no process may be traced here");
-    CHECK(ptrace(PTRACE_SETOPTIONS, child, NULL, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL) == 0);
-    for (int signal = 0;;) {
-        CHECK(ptrace(PTRACE_SYSCALL, child, NULL, signal) == 0);
-        CHECK(waitpid(child, &status, __WALL) == child);
-        if (!WIFSTOPPED(status))
-            break;
-        signal = 0;
-        if (WSTOPSIG(status) != (SIGTRAP | 0x80)) {
-            signal = WSTOPSIG(status);
-            continue;
-        }
-        is_entry = !is_entry;
-        if (!is_entry)
-            continue;
-        struct __ptrace_syscall_info info;
-        CHECK(ptrace(PTRACE_GET_SYSCALL_INFO, child, sizeof info, &info) > 0);
-        if (info.entry.nr == SYS_getpgid && info.entry.args[0] == MARK)
-            marks++;
-        else if (marks == 1)
-            calls++;
-    }
-    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    CHECK(marks == 2);
-    return calls;
+    calls_mark();
 }
 
 int main(void)
@@ -97,7 +50,7 @@ int main(void)
         check_skip("no network namespace with a device that drops");
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         for (int shared = 0; shared < 2; shared++) {
-            long calls = count_calls(sizes[i], shared ? 0 : EC_SINGLE);
+            long calls = calls_of(run_child, sizes[i], shared ? 0 : EC_SINGLE);
             if (calls * 8 > SENDS)
                 check_fail(__FILE__, __LINE__, "%ld calls for %d sends of %zu bytes (%s)", calls,
                            SENDS, sizes[i], shared ? "shared" : "EC_SINGLE");

@@ -55,14 +55,14 @@ impl Uring {
     }
 
     /// The thread goes; `is_readable`: there is something to fetch, and the ring or the token says
-    /// so.
+    /// so. Then the gong stays muted: who polls need not be told twice.
     ///
     /// What completes because an eventfd was written to cannot raise another one at once. The
     /// kernel does it a little later, but only the first time (seen in Linux 6.18): so the gong is
     /// registered anew where that may have happened.
     pub(super) fn go_out(&mut self, is_readable: bool) {
-        let Some(gong) = &mut self.gong else { return };
-        if !is_readable && (gong.may_be_up || gong.is_late) {
+        let Some(gong) = self.gong.as_mut().filter(|_| !is_readable) else { return };
+        if gong.may_be_up || gong.is_late {
             gong.counter.lower();
             if gong.is_due && gong.is_late {
                 // If it fails now it is tried again after the next completion.
@@ -77,9 +77,16 @@ impl Uring {
         self.ring.mute(false);
         // What it tells of may have been run already: that is no news.
         let _ = self.ring.run_deferred();
-        if self.ring.has_completions() {
+        if !self.ring.has_completions() {
+            return;
+        }
+        if gong.is_late {
             gong.counter.raise();
             gong.may_be_up = true;
+        } else {
+            // What was brought forth makes the ring readable, and has told those who poll it.
+            self.ring.mute(true);
+            gong.is_muted = true;
         }
     }
 }
