@@ -94,6 +94,8 @@ pub struct Receive {
     space: Option<SpaceTicket>,
     /// While this thread waits for the socket's flow.
     sleeper: Option<Sleeper>,
+    /// What the short way has found.
+    looked: Option<Result<Received>>,
 }
 
 /// `sio_recv` and `sio_recvfrom` where an interface serves the socket and several datagrams wait:
@@ -134,21 +136,29 @@ impl Receive {
             waiting: None,
             space: None,
             sleeper: None,
+            looked: None,
         })
+    }
+
+    /// The same after a look that has found this.
+    pub fn after(self, looked: Option<Result<Received>>) -> Self {
+        Self { looked, ..self }
     }
 
     fn attempt(&mut self, slept: Option<Result<()>>) -> Result<Option<Step>> {
         if let Some(waiting) = &mut self.waiting {
             return waiting.step(slept).map(Some);
         }
-        let received = match self.association.attached() {
-            Some(attached) => {
+        let attached = self.association.attached();
+        let received = match (self.looked.take(), attached) {
+            (Some(looked), _) => looked,
+            (None, Some(attached)) => {
                 let mut state = attached.channel.enter()?;
                 let received = state.receive(attached.key, &self.ask);
                 attached.channel.settle(&mut state)?;
                 received
             }
-            None => self.receive_alone(),
+            (None, None) => self.receive_alone(),
         };
         match received {
             Ok(received) => Ok(Some(Step::Received(received))),

@@ -168,6 +168,18 @@ impl Context {
         self.quick_regions.look(slot, body)?
     }
 
+    /// Lends the association of a descriptor for a moment, if it has one.
+    pub fn with_socket<R>(
+        &self,
+        fd: RawFd,
+        look: impl FnOnce(Option<&Arc<Association>>) -> R,
+    ) -> R {
+        match usize::try_from(fd) {
+            Ok(index) => self.sockets.with(index, look),
+            Err(_) => look(None),
+        }
+    }
+
     #[cold]
     fn why_no_socket(&self, fd: RawFd, index: usize) -> Errno {
         let is_inherited = |context: &Context| {

@@ -17,6 +17,7 @@ pub mod notify;
 mod pause;
 pub mod region;
 mod registrations;
+pub mod short;
 pub mod socket;
 pub mod source;
 mod table;

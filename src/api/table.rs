@@ -41,6 +41,14 @@ impl<T> Table<T> {
         self.0.get(number)?.get()
     }
 
+    /// Lends what is in a place for a moment.
+    pub fn with<R>(&self, number: usize, look: impl FnOnce(Option<&Arc<T>>) -> R) -> R {
+        match self.0.get(number) {
+            Some(place) => place.with(look),
+            None => look(None),
+        }
+    }
+
     /// Puts something in a place, or nothing; returns what was there. `None` for numbers that
     /// the table has no place for.
     pub fn set(&self, number: usize, value: Option<Arc<T>>) -> Option<Option<Arc<T>>> {

@@ -56,6 +56,19 @@ pub fn fast(body: impl FnOnce() -> Result<i32>) -> i32 {
     finish(protect(body), before)
 }
 
+/// For the short way of a function that may block: as [`fast`]. `None`: it is to go the long way.
+pub fn short(body: impl FnOnce() -> Result<Option<i32>>) -> Option<i32> {
+    let before = errno();
+    match protect(body) {
+        Ok(None) => {
+            set_errno(before);
+            None
+        }
+        Ok(Some(value)) => Some(finish(Ok(value), before)),
+        Err(reason) => Some(finish(Err(reason), before)),
+    }
+}
+
 /// For functions that return 0.
 pub fn nothing(body: impl FnOnce() -> Result<()>) -> i32 {
     number(|| body().map(|()| 0))

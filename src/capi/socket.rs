@@ -9,7 +9,7 @@ use super::types::{
 };
 use super::{convert, guard};
 use crate::api::blocking::{self, Outgoing, Receive, Send};
-use crate::api::socket;
+use crate::api::{short, socket};
 use crate::engine::frame::Brief;
 use crate::engine::{Form, Received};
 use crate::error::{Errno, Result};
@@ -57,7 +57,13 @@ pub extern "C-unwind" fn sio_send(
     size: usize,
     flags: c_int,
 ) -> c_int {
-    guard::blocking(|| Send::new(sock, outgoing(&[(buf as usize, size)], flags)), count)
+    let part = (buf as usize, size);
+    let asked = flags & !(SIO_RELEASE | SIO_QUIET);
+    let (release, quiet) = (flags & SIO_RELEASE != 0, flags & SIO_QUIET != 0);
+    guard::short(|| {
+        short::send(sock, part, asked, release, quiet).transpose()?.map(count).transpose()
+    })
+    .unwrap_or_else(|| guard::blocking(|| Send::new(sock, outgoing(&[part], flags)), count))
 }
 
 /// Sends part of a block to an address. See sio_sendto(3).
@@ -127,21 +133,48 @@ unsafe fn receive(
         Ok(None) => {}
         Err(reason) => return guard::fail(reason),
     }
-    let make = || Receive::new(sock, size, flags, form);
+    let mut looked = None;
+    let short = || match short::receive(sock, size, flags, form) {
+        Some(found) if !short::may_wait(&found) => {
+            // SAFETY: not null, by the check above.
+            unsafe { hand_out(found?, buf, |_| ()) }.map(Some)
+        }
+        found => {
+            looked = found;
+            Ok(None)
+        }
+    };
+    if let Some(answer) = guard::short(short) {
+        return answer;
+    }
+    let make = || Receive::new(sock, size, flags, form).map(|call| call.after(looked));
     guard::blocking(make, |received| {
-        let (address, bytes) = match received {
-            Received::End => (0, 0),
-            Received::Block { address, count, name: from } => {
-                if let Some(from) = from {
-                    name(&from);
-                }
-                (address, count)
-            }
-        };
         // SAFETY: not null, by the check above.
-        unsafe { buf.write(address as *mut c_void) };
-        count(bytes)
+        unsafe { hand_out(received, buf, name) }
     })
+}
+
+/// Passes on what was received.
+///
+/// # Safety
+/// `buf` points to room for a pointer.
+unsafe fn hand_out(
+    received: Received,
+    buf: *mut *mut c_void,
+    name: impl FnOnce(&Address),
+) -> Result<c_int> {
+    let (address, bytes) = match received {
+        Received::End => (0, 0),
+        Received::Block { address, count, name: from } => {
+            if let Some(from) = from {
+                name(&from);
+            }
+            (address, count)
+        }
+    };
+    // SAFETY: by the contract of this function.
+    unsafe { buf.write(address as *mut c_void) };
+    count(bytes)
 }
 
 /// Receives a block. See sio_recv(3).

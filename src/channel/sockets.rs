@@ -117,6 +117,20 @@ impl State {
         Ok(())
     }
 
+    /// The same, if there is a slot: only then is the memory lent. `None`: there is none, or the
+    /// memory cannot be had in this way.
+    pub fn send_lent(
+        &mut self,
+        id: Key,
+        lend: impl FnOnce() -> Option<Request>,
+    ) -> Option<Result<()>> {
+        if !self.queue.has_room() {
+            return None;
+        }
+        self.attachment(id).ok()?;
+        Some(self.send(id, lend()?))
+    }
+
     /// `sio_recv`, without waiting.
     pub fn receive(&mut self, id: Key, ask: &Ask) -> Result<Received> {
         let &mut Attachment { engine, edge, .. } = self.attachment(id)?;

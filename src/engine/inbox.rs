@@ -73,6 +73,9 @@ impl Inbox {
     pub fn receive(&mut self, ask: &Ask, socket: &Socket) -> Result<Received> {
         let Some(piece) = self.pieces.front_mut() else { return self.receive_nothing(socket) };
         let left = piece.left();
+        if socket.is_stream() && ask.form == Form::Data && ask.size >= left {
+            return Ok(self.receive_whole(socket));
+        }
         let count = if ask.form == Form::Message { left } else { ask.size.min(left) };
         let account = &socket.account;
         let address = match ask.form {
@@ -103,6 +106,15 @@ impl Inbox {
             }
         }
         Ok(Received::Block { address, count: told, name: name.map(Box::new) })
+    }
+
+    /// Takes all that is left of the first piece of a stream.
+    fn receive_whole(&mut self, socket: &Socket) -> Received {
+        let Some(Piece { loan, from, .. }) = self.pieces.pop_front() else { return Received::End };
+        let count = loan.len() - from;
+        self.bytes -= count;
+        let address = loan.hand_over(from, count, socket.account.booked());
+        Received::Block { address, count, name: None }
     }
 
     fn receive_nothing(&mut self, socket: &Socket) -> Result<Received> {

@@ -15,6 +15,7 @@ use crate::limits::GRANULE_BYTES;
 use crate::sys::futex;
 use crate::sys::socket::{MessageFacts, MessageRoom};
 use crate::sys::span::Span;
+use crate::sys::stat::layout::area as count;
 use crate::sys::stat::{Tally, layout::Kind};
 use crate::sys::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard};
@@ -41,6 +42,8 @@ pub struct Region {
     patrons: Mutex<Vec<Weak<dyn Patron>>>,
     /// Somebody waits for room.
     hungry: AtomicBool,
+    /// When something was taken last, room was short.
+    is_tight: AtomicBool,
     /// Moved on whenever room may have become free while `sleepers` is not zero.
     freed: Arc<AtomicU32>,
     sleepers: AtomicUsize,
@@ -81,6 +84,7 @@ impl Region {
             associations: AtomicUsize::new(0),
             patrons: Mutex::new(Vec::new()),
             hungry: AtomicBool::new(false),
+            is_tight: AtomicBool::new(false),
             freed: Arc::new(AtomicU32::new(0)),
             sleepers: AtomicUsize::new(0),
             tally,
@@ -180,6 +184,40 @@ impl Region {
             None => Holder::Chunk(self.blocks().lend(offset, bytes)?),
         };
         Ok(Loan { region: self.clone(), holder, offset, length: bytes })
+    }
+
+    /// The same for the whole of such a block, which ends the program's hold on it. `None`: it is
+    /// something else.
+    pub fn lend_last(self: &Arc<Self>, address: usize, bytes: usize) -> Option<Loan> {
+        let offset = self.mapping.offset_of(address, bytes).filter(|_| self.framed.is_none())?;
+        let holder = Holder::Chunk(self.blocks().lend_last(offset, bytes)?);
+        Some(Loan { region: self.clone(), holder, offset, length: bytes })
+    }
+
+    /// Fresh chunks to receive into: at most `wanted`, for `each`.
+    pub fn take_many(self: &Arc<Self>, bytes: usize, wanted: usize, mut each: impl FnMut(Loan)) {
+        if self.framed.is_some() {
+            (0..wanted).map_while(|_| self.take(bytes)).for_each(each);
+            return;
+        }
+        let mut blocks = self.blocks();
+        let mut taken = 0;
+        for (chunk, offset) in (0..wanted).map_while(|_| blocks.take(bytes)) {
+            let holder = Holder::Chunk(chunk);
+            each(Loan { region: self.clone(), holder, offset, length: bytes });
+            taken += 1;
+        }
+        self.tally.add(count::TAKEN, taken);
+        self.tally.add(count::REFUSED, u64::from((taken as usize) < wanted));
+        self.look_at_room(&blocks);
+    }
+
+    /// Room was taken: it may be short now. What comes back meanwhile is seen with the next look.
+    pub(super) fn look_at_room(&self, blocks: &Blocks) {
+        let is_tight = blocks.is_tight();
+        if self.is_tight.load(Ordering::Relaxed) != is_tight {
+            self.is_tight.swap(is_tight, Ordering::Relaxed);
+        }
     }
 
     /// A fresh chunk to receive into.
@@ -301,7 +339,9 @@ impl Loan {
     /// Keeps only the first `bytes`, and gives the rest of the chunk back if room is short.
     pub fn cut(&mut self, bytes: usize) {
         self.length = bytes;
-        if let Holder::Chunk(chunk) = self.holder {
+        if let Holder::Chunk(chunk) = self.holder
+            && self.region.is_tight.load(Ordering::Relaxed)
+        {
             self.region.blocks().trim_if_tight(chunk, bytes);
         }
     }
@@ -310,7 +350,9 @@ impl Loan {
     fn chunk(&self) -> Chunk {
         match self.holder {
             Holder::Chunk(chunk) => chunk,
-            Holder::Frame(_) => unreachable!("a frame is handed out as a whole"),
+            Holder::Frame(_) | Holder::Nothing => {
+                unreachable!("a frame is handed out as a whole")
+            }
         }
     }
 
@@ -318,7 +360,7 @@ impl Loan {
     pub fn frame(&self) -> Option<Frame> {
         match self.holder {
             Holder::Frame(frame) => Some(frame),
-            Holder::Chunk(_) => None,
+            Holder::Chunk(_) | Holder::Nothing => None,
         }
     }
 
@@ -335,11 +377,24 @@ impl Loan {
         blocks.hand_out(self.chunk(), self.offset + from, bytes, account);
         span.address() as usize
     }
+
+    /// The same for the last of them: the reference becomes the program's.
+    pub fn hand_over(mut self, from: usize, bytes: usize, account: Option<Arc<Account>>) -> usize {
+        let span = self.region.mapping.span(self.offset + from, bytes);
+        if bytes == 0 {
+            return self.hand_out(from, bytes, account);
+        }
+        let chunk = self.chunk();
+        self.region.blocks().hand_over(chunk, self.offset + from, bytes, account);
+        self.holder = Holder::Nothing;
+        span.address() as usize
+    }
 }
 
 impl Drop for Loan {
     fn drop(&mut self) {
         match self.holder {
+            Holder::Nothing => {}
             Holder::Frame(frame) => self.region.drop_frame(frame),
             Holder::Chunk(chunk) => {
                 if self.region.blocks().drop_reference(chunk) {

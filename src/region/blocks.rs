@@ -1,6 +1,7 @@
 //! Who holds what in an area: the state behind its lock.
 #![forbid(unsafe_code)]
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -66,9 +67,14 @@ impl Blocks {
         Some((chunk, self.allocator.offset(chunk) as usize * self.granule_bytes))
     }
 
+    /// Whether less than half of it is free.
+    pub fn is_tight(&self) -> bool {
+        self.allocator.free_granules() < self.granules / 2
+    }
+
     /// Cuts a chunk to what it holds if room is short; otherwise that is not worth the while.
     pub fn trim_if_tight(&mut self, chunk: Chunk, bytes: usize) {
-        if self.allocator.free_granules() < self.granules / 2 {
+        if self.is_tight() {
             self.trim(chunk, bytes);
         }
     }
@@ -104,6 +110,17 @@ impl Blocks {
             return;
         }
         self.allocator.add_reference(chunk);
+        self.hand_over(chunk, offset, length, account);
+    }
+
+    /// The same with the caller's reference. There is at least one byte.
+    pub fn hand_over(
+        &mut self,
+        chunk: Chunk,
+        offset: usize,
+        length: usize,
+        account: Option<Arc<Account>>,
+    ) {
         self.held.insert(offset, Held { length, chunk, account, role: Role::Whole });
     }
 
@@ -167,6 +184,18 @@ impl Blocks {
         let chunk = self.block_of(offset, length)?.1.chunk;
         self.allocator.add_reference(chunk);
         Ok(chunk)
+    }
+
+    /// A block that the program has held becomes the caller's, with the reference. `None` unless it
+    /// is exactly one that was handed out.
+    pub fn lend_last(&mut self, offset: usize, length: usize) -> Option<Chunk> {
+        let Entry::Occupied(entry) = self.held.entry(offset) else { return None };
+        let is_that = entry.get().length == length && matches!(entry.get().role, Role::Whole);
+        let held = is_that.then(|| entry.remove())?;
+        if let Some(account) = held.account {
+            self.lingering.entry(held.chunk).or_default().push((account, length));
+        }
+        Some(held.chunk)
     }
 
     /// Takes back the whole block around `offset`, as `SIO_RELEASE` asks.

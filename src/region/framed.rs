@@ -25,6 +25,8 @@ use crate::sys::sync::atomic::{AtomicBool, Ordering};
 pub enum Holder {
     Chunk(Chunk),
     Frame(Frame),
+    /// It has become the program's.
+    Nothing,
 }
 
 pub struct Framed {
@@ -130,6 +132,7 @@ impl Region {
         }
         // The lock of the blocks is held: nobody else counts here.
         self.tally.add(if taken.is_some() { count::TAKEN } else { count::REFUSED }, 1);
+        self.look_at_room(&blocks);
         taken
     }
 

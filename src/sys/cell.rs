@@ -74,6 +74,14 @@ impl<T> Current<T> {
         if annotate::is_watched() { self.get_watched() } else { self.0.load_full() }
     }
 
+    /// Lends what is there for a moment, without counting one more who has it.
+    pub fn with<R>(&self, look: impl FnOnce(Option<&Arc<T>>) -> R) -> R {
+        if annotate::is_watched() {
+            return look(self.get_watched().as_ref());
+        }
+        look(self.0.load().as_ref())
+    }
+
     #[cold]
     fn get_watched(&self) -> Option<Arc<T>> {
         let _guard = one_at_a_time();

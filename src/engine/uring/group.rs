@@ -92,16 +92,16 @@ impl Group {
         if !self.active || self.free_ids.is_empty() {
             return;
         }
-        let mut added = false;
-        while let Some(&id) = self.free_ids.last() {
-            let Some(loan) = self.region.take(self.buffer_bytes) else { break };
-            self.free_ids.pop();
-            self.ring.provide(loan.span(), id);
-            self.buffers[usize::from(id)] = Some(loan);
-            added = true;
-        }
-        if added {
-            self.ring.publish();
+        let Self { region, ring, buffers, free_ids, buffer_bytes, .. } = self;
+        let wanted = free_ids.len();
+        region.take_many(*buffer_bytes, wanted, |loan| {
+            if let Some(id) = free_ids.pop() {
+                ring.provide(loan.span(), id);
+                buffers[usize::from(id)] = Some(loan);
+            }
+        });
+        if free_ids.len() < wanted {
+            ring.publish();
         }
     }
 

@@ -345,11 +345,11 @@ impl Engine for Uring {
     }
 
     fn receive(&mut self, key: Key, ask: &Ask, poll: &mut PollSet) -> Result<Received> {
-        let connection = self.connection_mut(key).ok_or(Errno::EINVAL)?;
-        let socket = connection.socket.clone();
-        match &mut connection.receiving {
+        let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
+        let Connection { socket, receiving, .. } = &mut **connection;
+        match receiving {
             Receiving::Ring(inbox, _) => {
-                let answer = inbox.receive(ask, &socket);
+                let answer = inbox.receive(ask, socket);
                 let has_failed = !matches!(answer, Ok(_) | Err(Errno::EAGAIN | Errno::ENOBUFS));
                 if has_failed && !socket.is_stream() {
                     // The error has been told: a datagram socket goes on receiving.

@@ -157,17 +157,17 @@ impl Uring {
         if !more {
             self.operations.remove(index);
         }
-        let Some(connection) = self.connection_mut(key) else { return };
-        let socket = connection.socket.clone();
-        let is_leaving = connection.is_leaving;
-        let Receiving::Ring(inbox, _) = &mut connection.receiving else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Connection { socket, receiving, is_leaving, .. } = &mut **connection;
+        let is_leaving = *is_leaving;
+        let Receiving::Ring(inbox, _) = receiving else { return };
         if !more {
             inbox.armed = None;
         }
         let mut arm = !more && !is_leaving;
         match (result, loan) {
             (1.., Some(loan)) => {
-                inbox.push(loan, result as usize, &socket);
+                inbox.push(loan, result as usize, socket);
                 notices.push(Notice::Receivable(key));
             }
             (0, _) => {

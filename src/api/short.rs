@@ -1,0 +1,85 @@
+//! What most calls of `sio_send` and `sio_recv` are: one stretch of memory, a socket that is attached
+//! to a channel, nothing to wait for. They go a short way, which counts no references and makes no
+//! call that is a cancellation point. Whatever is different goes the long way (`blocking.rs`), and
+//! errors are found there.
+#![forbid(unsafe_code)]
+
+use std::os::fd::RawFd;
+
+use super::blocking::Part;
+use super::context::{Attached, context};
+use crate::channel::State;
+use crate::engine::{Ask, Form, Pieces, Received, Request, Socket};
+use crate::error::{Errno, Result};
+use crate::sys::cell::Entered;
+use crate::sys::socket as system;
+
+/// Enters the channel that a socket is attached to, and ends the change. `None`: the long way.
+fn inside<R>(
+    fd: RawFd,
+    change: impl FnOnce(&Socket, &Attached, &mut Entered<'_, State>) -> Option<Result<R>>,
+) -> Option<Result<R>> {
+    context().with_socket(fd, |association| {
+        let association = association?;
+        let socket = &*association.socket;
+        if socket.flow().is_some() || socket.listening || association.tail.is_busy() {
+            return None;
+        }
+        association.attachment.with(|attached| {
+            let attached = attached?;
+            let mut state = attached.channel.enter().ok()?;
+            let answer = change(socket, attached, &mut state)?;
+            let settled = attached.channel.settle(&mut state);
+            Some(settled.and(answer))
+        })
+    })
+}
+
+/// `sio_send`; `release` and `quiet` as the flags say.
+pub fn send(
+    fd: RawFd,
+    (address, bytes): Part,
+    flags: i32,
+    release: bool,
+    quiet: bool,
+) -> Option<Result<usize>> {
+    const KNOWN: i32 = system::DONTWAIT | system::NOSIGNAL | system::MORE;
+    if flags & !KNOWN != 0 || bytes == 0 || i32::try_from(bytes).is_err() {
+        return None;
+    }
+    inside(fd, |socket, attached, state| {
+        let lend = || {
+            let piece = if release {
+                socket.region.lend_last(address, bytes)?
+            } else {
+                socket.region.lend(address, bytes).ok()?
+            };
+            Some(Request {
+                pieces: Pieces::from_buf([piece]),
+                length: bytes,
+                address,
+                name: None,
+                control: Vec::new(),
+                flags: flags & system::MORE,
+                quiet,
+            })
+        };
+        let sent = state.send_lent(attached.key, lend)?;
+        Some(sent.map(|()| bytes))
+    })
+}
+
+/// `sio_recv`. `EAGAIN` and `ENOBUFS` may be reasons to wait.
+pub fn receive(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<Received>> {
+    let is_plain = flags & !(system::DONTWAIT | system::NOSIGNAL) == 0 && form == Form::Data;
+    if !is_plain || size == 0 {
+        return None;
+    }
+    let ask = Ask { size, flags, form };
+    inside(fd, |_, attached, state| Some(state.receive(attached.key, &ask)))
+}
+
+/// Whether a receive that has come to this may have to wait.
+pub fn may_wait(answer: &Result<Received>) -> bool {
+    matches!(answer, Err(Errno::EAGAIN | Errno::ENOBUFS))
+}
