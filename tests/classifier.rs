@@ -48,7 +48,7 @@ fn what_is_shipped_is_what_the_source_gives() {
 fn compile() -> Vec<u64> {
     let object = scratch("classifier").join("classifier.o");
     let mut clang = Command::new("clang");
-    clang.args(["-O2", "-Wall", "-Wextra", "-Werror", "-target", "bpfel", "-c", "-o"]);
+    clang.args(["-O2", "-Wall", "-Wextra", "-Werror", "-target", "bpfel", "-mcpu=v3", "-c", "-o"]);
     output(clang.arg(&object).arg(root().join(SOURCE))).expect("clang takes the source");
     let bytes = std::fs::read(object).expect("what clang has made");
     let file = object::File::parse(bytes.as_slice()).expect("an object file");

@@ -7,6 +7,8 @@
 
 #![allow(unsafe_op_in_unsafe_fn)] // Every function here that is unsafe says why as a whole.
 
+mod datagrams;
+mod next;
 mod off;
 mod report;
 mod sockets;

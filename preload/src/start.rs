@@ -2,7 +2,7 @@
 
 use std::ffi::{CStr, c_char, c_int};
 
-use crate::{off, report, sockets};
+use crate::{datagrams, next, off, report, sockets};
 
 /// `off` keeps out of this program and of what it starts.
 const SWITCH: &CStr = c"SIO_PRELOAD";
@@ -11,6 +11,11 @@ const REPORT: &CStr = c"SIO_REPORT";
 
 /// Set where TCP may be bypassed.
 const BYPASS: &CStr = c"SIO_BYPASS";
+
+/// Set where UDP sockets may be served by interfaces.
+const DATAGRAMS: &CStr = c"SIO_UDP";
+/// After how many datagrams of a socket.
+const THRESHOLD: &CStr = c"SIO_UDP_AFTER";
 
 /// The value of a variable of the environment.
 fn variable(name: &CStr) -> Option<&'static CStr> {
@@ -36,11 +41,16 @@ unsafe fn begin(arguments: *const *const c_char) {
     if variable(SWITCH) == Some(c"off") {
         return off::leave(arguments);
     }
+    next::find_all();
     if variable(BYPASS).is_some() {
         sockets::turn_on();
     }
     if let Some(path) = variable(REPORT) {
         report::join(path);
+    }
+    if variable(DATAGRAMS).is_some() {
+        let threshold = variable(THRESHOLD).and_then(|text| text.to_str().ok()?.parse().ok());
+        datagrams::turn_on(threshold);
     }
 }
 

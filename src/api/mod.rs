@@ -7,6 +7,7 @@ pub mod aio;
 pub mod blocking;
 pub mod channel;
 mod context;
+pub mod datagrams;
 pub mod device;
 pub mod ethernet;
 pub mod fault;

@@ -18,6 +18,7 @@ mod guard;
 mod notify;
 mod pause;
 mod posix;
+mod shim;
 mod socket;
 mod source;
 pub mod types;

@@ -18,8 +18,10 @@ pub mod ways;
 use std::net::IpAddr;
 use std::os::fd::RawFd;
 
-use crate::error::Result;
+use crate::error::{Errno, Result};
 use crate::net::flow::FlowKey;
+use crate::sys::gate::Gate;
+use crate::sys::span::Span;
 
 /// A stretch of the area that holds a packet or a part of one.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -91,6 +93,21 @@ pub trait Port: Send {
     /// Packets of this flow come here from now on, and all others stay where they are. A flow
     /// that was claimed already: `EADDRINUSE`.
     fn claim(&mut self, flow: &FlowKey) -> Result<()>;
+
+    /// A gate for [`Port::claim_behind`]. `EOPNOTSUPP`: this port has none.
+    fn take_gate(&mut self) -> Result<Gate> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// As [`Port::claim`], for what the gate redirects.
+    fn claim_behind(&mut self, _flow: &FlowKey, _gate: &Gate) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Lets a packet that it has received go on to the kernel after all.
+    fn pass_on(&mut self, _packet: Span) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
 
     /// They do not any more. Those that are on their way already may still come.
     fn disclaim(&mut self, flow: &FlowKey) -> Result<()>;

@@ -21,6 +21,7 @@ pub enum MapKind {
 
 /// Memory of a hash map is taken when an entry comes, not before.
 const NO_PREALLOC: u32 = 1;
+const MAPPABLE: u32 = 1 << 10;
 const TYPE_XDP: u32 = 6;
 const ATTACH_XDP: u32 = 37;
 const HAS_FRAGMENTS: u32 = 1 << 5;
@@ -57,6 +58,22 @@ pub struct Map {
 
 impl Map {
     pub fn new(kind: MapKind, key_bytes: u32, value_bytes: u32, entries: u32) -> Result<Self> {
+        let flags = if kind == MapKind::Hash { NO_PREALLOC } else { 0 };
+        Self::with_flags(kind, key_bytes, value_bytes, entries, flags)
+    }
+
+    /// One that can be mapped with mmap(2).
+    pub fn mappable(kind: MapKind, key_bytes: u32, value_bytes: u32, entries: u32) -> Result<Self> {
+        Self::with_flags(kind, key_bytes, value_bytes, entries, MAPPABLE)
+    }
+
+    fn with_flags(
+        kind: MapKind,
+        key_bytes: u32,
+        value_bytes: u32,
+        entries: u32,
+        flags: u32,
+    ) -> Result<Self> {
         #[repr(C)]
         struct Attributes {
             kind: u32,
@@ -65,7 +82,6 @@ impl Map {
             entries: u32,
             flags: u32,
         }
-        let flags = if kind == MapKind::Hash { NO_PREALLOC } else { 0 };
         let mut attributes =
             Attributes { kind: kind as u32, key_bytes, value_bytes, entries, flags };
         let descriptor = bpf(MAP_CREATE, &mut attributes)?;
@@ -113,6 +129,12 @@ impl Map {
             key: key.as_ptr() as u64,
         };
         bpf(MAP_DELETE, &mut attributes).map(drop)
+    }
+}
+
+impl AsRawFd for Map {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor.as_raw_fd()
     }
 }
 
@@ -183,6 +205,74 @@ impl Program {
         };
         bpf(PROGRAM_TEST_RUN, &mut attributes)?;
         Ok(attributes.answer)
+    }
+
+    /// A program that lets every packet go on to the kernel.
+    pub fn pass() -> Result<Self> {
+        const ANSWER_IS_PASS: u64 = 2 << 32 | 0xb7;
+        const EXIT: u64 = 0x95;
+        Self::load(&[ANSWER_IS_PASS, EXIT], &[], false)
+    }
+
+    /// Runs it over a packet as if an interface had just received that, in this queue, with all that
+    /// follows from the answer (Linux 5.18). It has happened when the call returns.
+    pub fn run_live(&self, packet: &[u8], interface: u32, queue: u32) -> Result<()> {
+        #[repr(C)]
+        struct Context {
+            data: u32,
+            data_end: u32,
+            data_meta: u32,
+            interface: u32,
+            queue: u32,
+            egress: u32,
+        }
+        #[repr(C)]
+        struct Attributes {
+            program: u32,
+            answer: u32,
+            bytes_in: u32,
+            bytes_out: u32,
+            data_in: u64,
+            data_out: u64,
+            repeat: u32,
+            duration: u32,
+            context_bytes_in: u32,
+            context_bytes_out: u32,
+            context_in: u64,
+            context_out: u64,
+            flags: u32,
+            processor: u32,
+            batch: u32,
+            _pad: u32,
+        }
+        const LIVE_FRAMES: u32 = 1 << 1;
+        let context = Context {
+            data: 0,
+            data_end: packet.len() as u32,
+            data_meta: 0,
+            interface,
+            queue,
+            egress: 0,
+        };
+        let mut attributes = Attributes {
+            program: self.0.as_raw_fd() as u32,
+            answer: 0,
+            bytes_in: packet.len() as u32,
+            bytes_out: 0,
+            data_in: packet.as_ptr() as u64,
+            data_out: 0,
+            repeat: 1,
+            duration: 0,
+            context_bytes_in: size_of::<Context>() as u32,
+            context_bytes_out: 0,
+            context_in: (&raw const context) as u64,
+            context_out: 0,
+            flags: LIVE_FRAMES,
+            processor: 0,
+            batch: 1,
+            _pad: 0,
+        };
+        bpf(PROGRAM_TEST_RUN, &mut attributes).map(drop)
     }
 
     /// Has the interface run it, for as long as the link is held by anybody: in the driver, or,

@@ -144,6 +144,63 @@ pub fn shares_port(fd: RawFd) -> bool {
     is_set(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT)
 }
 
+/// What a socket has been told that only the kernel does.
+pub fn hindrance(fd: RawFd) -> Option<&'static str> {
+    const UDP_ENCAP: i32 = 100;
+    const UDP_GRO: i32 = 104;
+    const UDP_SEGMENT: i32 = 103;
+    const SO_TXTIME: i32 = 61;
+    const IP_RECVFRAGSIZE: i32 = 25;
+    const IPV6_FLOWINFO: i32 = 11;
+    let (socket, four, six) = (libc::SOL_SOCKET, libc::IPPROTO_IP, libc::IPPROTO_IPV6);
+    let options = [
+        (socket, libc::SO_REUSEPORT, "SO_REUSEPORT"),
+        (socket, libc::SO_TIMESTAMP, "SO_TIMESTAMP"),
+        (socket, libc::SO_TIMESTAMPNS, "SO_TIMESTAMPNS"),
+        (socket, libc::SO_TIMESTAMPING, "SO_TIMESTAMPING"),
+        (socket, libc::SO_RXQ_OVFL, "SO_RXQ_OVFL"),
+        (socket, libc::SO_MARK, "SO_MARK"),
+        (socket, libc::SO_DONTROUTE, "SO_DONTROUTE"),
+        (socket, SO_TXTIME, "SO_TXTIME"),
+        (libc::IPPROTO_UDP, libc::UDP_CORK, "UDP_CORK"),
+        (libc::IPPROTO_UDP, UDP_ENCAP, "UDP_ENCAP"),
+        (libc::IPPROTO_UDP, UDP_SEGMENT, "UDP_SEGMENT"),
+        (libc::IPPROTO_UDP, UDP_GRO, "UDP_GRO"),
+        (four, libc::IP_RECVERR, "IP_RECVERR"),
+        (four, libc::IP_RECVOPTS, "IP_RECVOPTS"),
+        (four, libc::IP_RETOPTS, "IP_RETOPTS"),
+        (four, libc::IP_PASSSEC, "IP_PASSSEC"),
+        (four, libc::IP_RECVORIGDSTADDR, "IP_RECVORIGDSTADDR"),
+        (four, libc::IP_CHECKSUM, "IP_CHECKSUM"),
+        (four, IP_RECVFRAGSIZE, "IP_RECVFRAGSIZE"),
+        (six, libc::IPV6_RECVERR, "IPV6_RECVERR"),
+        (six, libc::IPV6_RECVRTHDR, "IPV6_RECVRTHDR"),
+        (six, libc::IPV6_RECVHOPOPTS, "IPV6_RECVHOPOPTS"),
+        (six, libc::IPV6_RECVDSTOPTS, "IPV6_RECVDSTOPTS"),
+        (six, IPV6_FLOWINFO, "IPV6_FLOWINFO"),
+    ];
+    let found = options.into_iter().find(|(level, name, _)| is_set(fd, *level, *name));
+    if let Some((.., name)) = found {
+        return Some(name);
+    }
+    // Unlike the others it is -1 where it is off.
+    let looks_behind = option(fd, socket, libc::SO_PEEK_OFF).is_ok_and(|offset| offset >= 0);
+    looks_behind.then_some("SO_PEEK_OFF").or_else(|| has_filter(fd).then_some("a filter"))
+}
+
+/// Whether a program of the kernel's looks at what arrives. `SO_ATTACH_FILTER`, socket(7).
+fn has_filter(fd: RawFd) -> bool {
+    const SO_GET_FILTER: i32 = 26;
+    let mut count = 0 as libc::socklen_t;
+    // SAFETY: of no instructions only the number is told.
+    let answer = unsafe {
+        let nowhere = std::ptr::null_mut();
+        libc::getsockopt(fd, libc::SOL_SOCKET, SO_GET_FILTER, nowhere, &raw mut count)
+    };
+    // One of the newer kind cannot be read: EACCES.
+    answer < 0 && Errno::last() == Errno::EACCES || count > 0
+}
+
 /// What the socket's packets say besides addresses and data.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PacketFacts {

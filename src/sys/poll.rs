@@ -65,6 +65,16 @@ pub fn room(count: usize) -> Vec<libc::epoll_event> {
     vec![NOTHING; count]
 }
 
+/// Sleeps until one of the descriptors is readable, or for another reason.
+pub fn wait_for_any(fds: &[RawFd]) {
+    let polled = |fd: &RawFd| libc::pollfd { fd: *fd, events: IN as i16, revents: 0 };
+    let mut polled: Vec<libc::pollfd> = fds.iter().map(polled).collect();
+    // SAFETY: as many as the vector has; no limit of time, no mask.
+    unsafe {
+        libc::syscall(libc::SYS_ppoll, polled.as_mut_ptr(), polled.len(), 0usize, 0usize, 8usize)
+    };
+}
+
 /// What of `events` is ready on one descriptor now; never blocks.
 pub fn now(fd: RawFd, events: i16) -> Result<i16> {
     let mut polled = libc::pollfd { fd, events, revents: 0 };

@@ -31,6 +31,14 @@ pub fn now() -> Instant {
     Instant::now()
 }
 
+/// The same in the kernel's nanoseconds: `CLOCK_MONOTONIC`.
+pub fn monotonic_nanoseconds() -> u64 {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes the time.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now) };
+    now.tv_sec as u64 * 1_000_000_000 + now.tv_nsec as u64
+}
+
 /// How long, and with which signals blocked.
 #[derive(Clone, Copy, Default)]
 pub struct Terms {

@@ -282,6 +282,11 @@ pub fn is_foreign(node: &str) -> bool {
     node.starts_with("GLIBC_")
 }
 
+/// Whether the names of a node are only for what is installed together with the library.
+pub fn is_private(node: &str) -> bool {
+    node == "SIO_PRIVATE"
+}
+
 /// The file's name without its last suffix.
 pub fn stem(path: &Path) -> String {
     path.file_stem().unwrap_or_default().to_string_lossy().into_owned()

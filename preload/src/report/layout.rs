@@ -23,6 +23,22 @@ pub struct Counts {
 
 const _: () = assert!(size_of::<Counts>() == 144);
 
+/// What became of UDP sockets.
+#[repr(C)]
+pub struct Sockets {
+    /// How often one was moved to interfaces, given back, and refused.
+    pub joined: AtomicU32,
+    pub left: AtomicU32,
+    pub refused: AtomicU32,
+    pub reserved: u32,
+    /// The interfaces, why one was given back, and why one was refused: those of the last time.
+    pub interfaces: [u8; TEXT_BYTES],
+    pub left_why: [u8; TEXT_BYTES],
+    pub refused_why: [u8; TEXT_BYTES],
+}
+
+pub const TEXT_BYTES: usize = 104;
+
 #[repr(C)]
 pub struct Slot {
     pub process: AtomicU32,
@@ -31,6 +47,7 @@ pub struct Slot {
     /// As `/proc/PID/comm` has it.
     pub name: [u8; 16],
     pub counts: Counts,
+    pub sockets: Sockets,
 }
 
 #[repr(C)]

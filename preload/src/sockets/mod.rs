@@ -8,7 +8,6 @@
 //! Where --local-bypass was not given, each function here looks at one byte and calls the next one.
 
 mod interrupted;
-mod next;
 mod readable;
 mod receive;
 mod send;
@@ -19,11 +18,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{sockaddr, socklen_t};
 
+use crate::{datagrams, next};
+
 static IS_ON: AtomicBool = AtomicBool::new(false);
 
 /// From now on, and before the program begins.
 pub fn turn_on() {
-    next::find_all();
     IS_ON.store(true, Ordering::Relaxed);
 }
 
@@ -74,7 +74,10 @@ unsafe extern "C-unwind" fn connect(
             say(fd, Said::MayJoin);
         }
     }
-    next::connect(fd, address, length)
+    datagrams::connects(fd);
+    let answer = next::connect(fd, address, length);
+    datagrams::connected(fd, answer);
+    answer
 }
 
 /// # Safety

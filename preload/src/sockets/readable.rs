@@ -4,7 +4,8 @@ use std::ffi::{c_int, c_ulong, c_void};
 
 use libc::{FIONREAD, MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC};
 
-use super::{Said, is_on, next, say};
+use super::{Said, is_on, say};
+use crate::{datagrams, next};
 
 /// More than any socket holds.
 const BYTES_MAX: usize = 1 << 30;
@@ -13,7 +14,7 @@ const BYTES_MAX: usize = 1 << 30;
 /// As ioctl(2). The third argument is there for all requests that have one.
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int {
-    let answer = next::ioctl(fd, request, argument);
+    let answer = datagrams::ioctl(fd, request, argument, || next::ioctl(fd, request, argument));
     if !is_on() || request != FIONREAD || answer != 0 {
         return answer;
     }

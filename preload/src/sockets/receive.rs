@@ -10,10 +10,14 @@ use libc::{
 };
 
 use super::interrupted::again;
-use super::{Said, is_on, next, say};
+use super::{Said, is_on, say};
+use crate::datagrams::{self, received};
+use crate::next;
 
 const OURS: c_int = MSG_WAITALL | MSG_TRUNC | MSG_OOB;
 const SCRATCH_BYTES: usize = 16 * 1024;
+/// The sender's name is not wanted.
+const NOBODY: (*mut sockaddr, *mut socklen_t) = (std::ptr::null_mut(), std::ptr::null_mut());
 
 /// Whether these flags have to be seen to by us.
 fn concerns_us(fd: c_int, flags: c_int) -> bool {
@@ -73,7 +77,10 @@ unsafe fn urgent(fd: c_int, call: impl FnOnce() -> ssize_t) -> ssize_t {
 /// As read(2).
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn read(fd: c_int, bytes: *mut c_void, length: size_t) -> ssize_t {
-    again(fd, 0, || next::read(fd, bytes, length))
+    if let Some(answer) = datagrams::data(fd, (bytes, length), 0, NOBODY) {
+        return answer;
+    }
+    received(fd, again(fd, 0, || next::read(fd, bytes, length)))
 }
 
 /// # Safety
@@ -85,14 +92,22 @@ unsafe extern "C-unwind" fn __read_chk(
     length: size_t,
     room: size_t,
 ) -> ssize_t {
-    again(fd, 0, || next::__read_chk(fd, bytes, length, room))
+    if length <= room
+        && let Some(answer) = datagrams::data(fd, (bytes, length), 0, NOBODY)
+    {
+        return answer;
+    }
+    received(fd, again(fd, 0, || next::__read_chk(fd, bytes, length, room)))
 }
 
 /// # Safety
 /// As readv(2).
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn readv(fd: c_int, pieces: *const libc::iovec, count: c_int) -> ssize_t {
-    again(fd, 0, || next::readv(fd, pieces, count))
+    if let Some(answer) = datagrams::pieces(fd, pieces, count) {
+        return answer;
+    }
+    received(fd, again(fd, 0, || next::readv(fd, pieces, count)))
 }
 
 /// # Safety
@@ -104,10 +119,13 @@ unsafe extern "C-unwind" fn recv(
     length: size_t,
     flags: c_int,
 ) -> ssize_t {
+    if let Some(answer) = datagrams::data(fd, (bytes, length), flags, NOBODY) {
+        return answer;
+    }
     if concerns_us(fd, flags) {
         return stream(fd, bytes, length, flags);
     }
-    again(fd, flags, || next::recv(fd, bytes, length, flags))
+    received(fd, again(fd, flags, || next::recv(fd, bytes, length, flags)))
 }
 
 /// # Safety
@@ -120,10 +138,15 @@ unsafe extern "C-unwind" fn __recv_chk(
     room: size_t,
     flags: c_int,
 ) -> ssize_t {
+    if length <= room
+        && let Some(answer) = datagrams::data(fd, (bytes, length), flags, NOBODY)
+    {
+        return answer;
+    }
     if length <= room && concerns_us(fd, flags) {
         return stream(fd, bytes, length, flags);
     }
-    again(fd, flags, || next::__recv_chk(fd, bytes, length, room, flags))
+    received(fd, again(fd, flags, || next::__recv_chk(fd, bytes, length, room, flags)))
 }
 
 /// # Safety
@@ -154,10 +177,14 @@ unsafe extern "C-unwind" fn recvfrom(
     from: *mut sockaddr,
     from_length: *mut socklen_t,
 ) -> ssize_t {
+    if let Some(answer) = datagrams::data(fd, (bytes, length), flags, (from, from_length)) {
+        return answer;
+    }
     if concerns_us(fd, flags) {
         return stream_from(fd, bytes, length, flags, from_length);
     }
-    again(fd, flags, || next::recvfrom(fd, bytes, length, flags, from, from_length))
+    let call = || next::recvfrom(fd, bytes, length, flags, from, from_length);
+    received(fd, again(fd, flags, call))
 }
 
 /// # Safety
@@ -172,18 +199,27 @@ unsafe extern "C-unwind" fn __recvfrom_chk(
     from: *mut sockaddr,
     from_length: *mut socklen_t,
 ) -> ssize_t {
+    if length <= room
+        && let Some(answer) = datagrams::data(fd, (bytes, length), flags, (from, from_length))
+    {
+        return answer;
+    }
     if length <= room && concerns_us(fd, flags) {
         return stream_from(fd, bytes, length, flags, from_length);
     }
-    again(fd, flags, || next::__recvfrom_chk(fd, bytes, length, room, flags, from, from_length))
+    let call = || next::__recvfrom_chk(fd, bytes, length, room, flags, from, from_length);
+    received(fd, again(fd, flags, call))
 }
 
 /// # Safety
 /// As recvmsg(2).
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_int) -> ssize_t {
+    if let Some(answer) = datagrams::message(fd, message, flags) {
+        return answer;
+    }
     if message.is_null() || !concerns_us(fd, flags) {
-        return again(fd, flags, || next::recvmsg(fd, message, flags));
+        return received(fd, again(fd, flags, || next::recvmsg(fd, message, flags)));
     }
     // The kernel takes any address.
     let mut header = message.read_unaligned();

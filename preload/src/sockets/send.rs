@@ -4,7 +4,8 @@ use std::ffi::{c_int, c_void};
 
 use libc::{MSG_OOB, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
-use super::{Said, is_on, next, say};
+use super::{Said, is_on, say};
+use crate::{datagrams, next};
 
 /// How long the receiver is waited for: what it has not read of what came before, it would take for
 /// the urgent byte.
@@ -42,6 +43,9 @@ unsafe extern "C-unwind" fn send(
     length: size_t,
     flags: c_int,
 ) -> ssize_t {
+    if let Some(answer) = datagrams::sent_data(fd, (bytes, length), flags, (std::ptr::null(), 0)) {
+        return answer;
+    }
     prepare(fd, flags);
     next::send(fd, bytes, length, flags)
 }
@@ -57,6 +61,9 @@ unsafe extern "C-unwind" fn sendto(
     to: *const sockaddr,
     to_length: socklen_t,
 ) -> ssize_t {
+    if let Some(answer) = datagrams::sent_data(fd, (bytes, length), flags, (to, to_length)) {
+        return answer;
+    }
     prepare(fd, flags);
     next::sendto(fd, bytes, length, flags, to, to_length)
 }
@@ -65,6 +72,10 @@ unsafe extern "C-unwind" fn sendto(
 /// As sendmsg(2).
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn sendmsg(fd: c_int, message: *const msghdr, flags: c_int) -> ssize_t {
+    if let Some(answer) = datagrams::sent_message(fd, message, flags) {
+        return answer;
+    }
+    datagrams::rights(message);
     prepare(fd, flags);
     next::sendmsg(fd, message, flags)
 }

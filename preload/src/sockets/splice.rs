@@ -5,7 +5,8 @@ use std::ffi::{c_int, c_uint, c_void};
 
 use libc::{MSG_DONTWAIT, MSG_PEEK, SPLICE_F_NONBLOCK, loff_t, size_t, ssize_t};
 
-use super::{Said, is_on, next, say};
+use super::{Said, is_on, say};
+use crate::next;
 
 /// As much as a pipe holds that nobody has made larger.
 const PIECE_BYTES: usize = 64 * 1024;

@@ -21,14 +21,20 @@ use super::preload::Objects;
 #[path = "../../../preload/src/report/layout.rs"]
 mod layout;
 
-use layout::{Counts, SLOTS, Slot};
+use layout::{Counts, SLOTS, Slot, Sockets, TEXT_BYTES};
 
 fn tell(text: &str) {
     eprintln!("sio-run: {text}");
 }
 
 /// Tells what is to be expected.
-pub fn before(options: &Options, path: &Path, objects: Option<&Objects>, bypass: bool) {
+pub fn before(
+    options: &Options,
+    path: &Path,
+    objects: Option<&Objects>,
+    bypass: bool,
+    datagrams: &Result<Vec<String>, Option<String>>,
+) {
     let Some(objects) = objects else {
         return tell(&format!("{}: nothing is accelerated", path.display()));
     };
@@ -45,7 +51,11 @@ pub fn before(options: &Options, path: &Path, objects: Option<&Objects>, bypass:
     } else {
         "TCP: as without sio-run"
     });
-    tell("UDP: as without sio-run");
+    tell(&match datagrams {
+        Ok(names) => format!("UDP: busy sockets by AF_XDP, on {}", names.join(", ")),
+        Err(None) => "UDP: as without sio-run".to_owned(),
+        Err(Some(reason)) => format!("UDP: as without sio-run: {reason}"),
+    });
 }
 
 /// Tells what became of connections.
@@ -94,6 +104,7 @@ impl Report {
         }
         let mut idle = 0;
         for slot in 0..programs.min(SLOTS) {
+            self.sockets(slot).iter().for_each(|line| tell(line));
             match self.program(slot) {
                 Some(line) => tell(&line),
                 None => idle += 1,
@@ -137,6 +148,38 @@ impl Report {
             line += &format!(", {by_threads} by threads ({reason})");
         }
         Some(line)
+    }
+
+    /// What became of the UDP sockets of a program.
+    fn sockets(&self, slot: usize) -> Vec<String> {
+        let start = offset_of!(layout::Report, slots) + slot * size_of::<Slot>();
+        let process = self.number(start + offset_of!(Slot, process));
+        let who = format!("{} ({process})", self.text(start + offset_of!(Slot, name), 16));
+        let sockets = start + offset_of!(Slot, sockets);
+        let count = |member: usize| self.number(sockets + member) as usize;
+        let text = |member: usize| self.text(sockets + member, TEXT_BYTES);
+        let line = |count: usize, what: &str, text: String| {
+            let noun = plural(count, "socket");
+            (count > 0).then(|| format!("{who}: UDP: {count} {noun} {what}{text}"))
+        };
+        let lines = [
+            line(
+                count(offset_of!(Sockets, joined)),
+                "moved to AF_XDP on ",
+                text(offset_of!(Sockets, interfaces)),
+            ),
+            line(
+                count(offset_of!(Sockets, left)),
+                "given back to the kernel, the last one because of ",
+                text(offset_of!(Sockets, left_why)),
+            ),
+            line(
+                count(offset_of!(Sockets, refused)),
+                "left to the kernel: ",
+                text(offset_of!(Sockets, refused_why)),
+            ),
+        ];
+        lines.into_iter().flatten().collect()
     }
 
     fn bytes<const N: usize>(&self, at: usize) -> [u8; N] {

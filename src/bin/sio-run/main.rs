@@ -11,6 +11,7 @@ mod preload;
 mod program;
 mod stay;
 mod system;
+mod udp;
 
 use std::ffi::OsString;
 use std::io;
@@ -86,6 +87,8 @@ fn run(options: &Options) -> Result<u8, Failure> {
     let mut changed = preload::environment(options, objects.as_ref());
     let bypass = bypass(options, objects.is_some())?;
     changed.extend(bypass.as_ref().map(Bypass::variable));
+    let datagrams = datagrams(options, objects.is_some())?;
+    changed.extend(datagrams.is_ok().then(|| (udp::VARIABLE.into(), "1".into())));
     if !options.explain {
         let launch = Launch::new(options, path, changed);
         return Err(launch.execute(bypass.as_ref()));
@@ -94,7 +97,7 @@ fn run(options: &Options) -> Result<u8, Failure> {
         Failure::new(preload::FAILED, format!("no memory for a report: {}", errno.desc()))
     })?;
     changed.extend(report.variable());
-    explain::before(options, &path, objects.as_ref(), bypass.is_some());
+    explain::before(options, &path, objects.as_ref(), bypass.is_some(), &datagrams);
     let launch = Launch::new(options, path, changed);
     let status = stay::run(|| {
         let failure = launch.execute(bypass.as_ref());
@@ -121,6 +124,23 @@ fn bypass(options: &Options, loads: bool) -> Result<Option<Bypass>, Failure> {
             eprintln!("sio-run: --local-bypass: {reason}; connections go through TCP");
             Ok(None)
         }
+    }
+}
+
+/// The interfaces that --udp can use, or why UDP is as without sio-run.
+fn datagrams(
+    options: &Options,
+    loads: bool,
+) -> Result<Result<Vec<String>, Option<String>>, Failure> {
+    if !options.udp || !loads {
+        return Ok(Err(None));
+    }
+    match udp::interfaces() {
+        Ok(names) => Ok(Ok(names)),
+        Err(reason) if options.require => {
+            Err(Failure::new(preload::FAILED, format!("--udp: {reason}")))
+        }
+        Err(reason) => Ok(Err(Some(reason))),
     }
 }
 

@@ -12,6 +12,7 @@ Runs a program that knows nothing of libsio with what libsio can do for it.
   --engine LIST  the engines, in the order of preference, separated by commas
   --local-bypass connections between programs that are run with this option, on
                  this host, bypass TCP
+  --udp          UDP sockets that are busy are served by AF_XDP
   --require      fail where less is to be had than was asked for
   --explain      tell on standard error what is done for the program, and what came of it
   --help         print this text
@@ -22,6 +23,7 @@ Runs a program that knows nothing of libsio with what libsio can do for it.
 pub struct Options {
     pub engines: Option<String>,
     pub local_bypass: bool,
+    pub udp: bool,
     pub require: bool,
     pub explain: bool,
     pub program: OsString,
@@ -32,7 +34,8 @@ pub struct Options {
 pub fn read() -> Result<Option<Options>, lexopt::Error> {
     use lexopt::prelude::{Long, Value, ValueExt};
     let mut engines = None;
-    let (mut local_bypass, mut require, mut explain) = (false, false, false);
+    let (mut local_bypass, mut udp) = (false, false);
+    let (mut require, mut explain) = (false, false);
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -40,7 +43,7 @@ pub fn read() -> Result<Option<Options>, lexopt::Error> {
             Long("local-bypass") => local_bypass = true,
             Long("require") => require = true,
             Long("explain") => explain = true,
-            Long("udp") => return Err("--udp: no engine of this version serves UDP".into()),
+            Long("udp") => udp = true,
             Long("help") => {
                 print!("{HELP}");
                 return Ok(None);
@@ -51,9 +54,15 @@ pub fn read() -> Result<Option<Options>, lexopt::Error> {
             }
             Value(program) => {
                 let arguments = parser.raw_args()?.collect();
-                let options =
-                    Options { engines, local_bypass, require, explain, program, arguments };
-                return Ok(Some(options));
+                return Ok(Some(Options {
+                    engines,
+                    local_bypass,
+                    udp,
+                    require,
+                    explain,
+                    program,
+                    arguments,
+                }));
             }
             other => return Err(other.unexpected()),
         }

@@ -86,6 +86,7 @@ impl State {
             |from| region.mapping().span(offset + from, HEAD_BYTES).head().unwrap_or(NO_HEAD);
         let datagram = parse_head(&head(0), bytes, || head(TAG_BYTES)).ok()?;
         let slot = self.find(datagram.destination, datagram.source)?;
+        self.arrived(slot);
         self.is_intact(hub, segments, &datagram).then_some((slot, datagram))
     }
 

@@ -25,6 +25,7 @@ use crate::port::ways::Ways;
 use crate::port::{Facts, Port};
 use crate::region::{Account, Patron, Region};
 use crate::sys::descriptor::{self, Counter};
+use crate::sys::gate::Gate;
 use crate::sys::relay::{Putter, relay};
 use crate::sys::socket::identity;
 use crate::sys::sync::atomic::{AtomicU64, Ordering};
@@ -47,7 +48,12 @@ pub(super) struct Outlet {
     is_closed: bool,
     pub putter: Putter<Arrival>,
     account: Arc<Account>,
-    door: Arc<Door>,
+    gate: Option<Arc<Gate>>,
+    /// Packets that have come through the gate, whatever became of them: those that the reader can
+    /// see, and those since then.
+    received: Arc<AtomicU64>,
+    received_unseen: u64,
+    door: Option<Arc<Door>>,
     reader: Option<(Arc<Mailbox>, Key)>,
     /// It is told of all that arrives, not only when it waits.
     is_edge: bool,
@@ -223,6 +229,33 @@ impl Hub {
         account: &Arc<Account>,
         door: &Arc<Door>,
     ) -> Result<Inlet> {
+        self.open_outlet(fd, keys, shares, account, Some(door), None).map(|(inlet, _)| inlet)
+    }
+
+    /// Claims flows for a socket behind a gate, which passes until it is opened; with the number of
+    /// packets that have come.
+    pub fn open_gated(
+        self: &Arc<Self>,
+        fd: RawFd,
+        keys: &[FlowKey],
+        account: &Arc<Account>,
+    ) -> Result<(Inlet, Arc<Gate>, Arc<AtomicU64>)> {
+        let gate = Arc::new(self.lock().port.take_gate()?);
+        let (inlet, received) =
+            self.open_outlet(fd, keys, false, account, None, Some(gate.clone()))?;
+        Ok((inlet, gate, received))
+    }
+
+    fn open_outlet(
+        self: &Arc<Self>,
+        fd: RawFd,
+        keys: &[FlowKey],
+        shares: bool,
+        account: &Arc<Account>,
+        door: Option<&Arc<Door>>,
+        gate: Option<Arc<Gate>>,
+    ) -> Result<(Inlet, Arc<AtomicU64>)> {
+        let received = Arc::new(AtomicU64::new(0));
         let capacity = (self.region.frame_count() / FILL_SHARE).min(WAITING_MAX);
         let (putter, taker) = relay(1 << capacity.ilog2());
         let socket = (fd, identity(fd)?);
@@ -236,7 +269,10 @@ impl Hub {
             is_closed: false,
             putter,
             account: account.clone(),
-            door: door.clone(),
+            gate,
+            received: received.clone(),
+            received_unseen: 0,
+            door: door.cloned(),
             reader: None,
             is_edge: false,
             completed: Vec::new(),
@@ -248,7 +284,7 @@ impl Hub {
                 return Err(errno);
             }
         }
-        Ok(Inlet { hub: self.clone(), outlet: OutletKey { slot, serial }, taker })
+        Ok((Inlet { hub: self.clone(), outlet: OutletKey { slot, serial }, taker }, received))
     }
 
     /// The flows are the kernel's again.
@@ -351,7 +387,10 @@ impl State {
             Some(group) if shares => self.groups[group].push(slot),
             Some(_) => return Err(Errno::EADDRINUSE),
             None => {
-                self.port.claim(key)?;
+                match self.outlets[slot].gate.clone() {
+                    Some(gate) => self.port.claim_behind(key, &gate)?,
+                    None => self.port.claim(key)?,
+                }
                 let group = self.groups.insert(vec![slot]);
                 self.table.insert(key, group);
             }
@@ -420,6 +459,15 @@ impl State {
         }
     }
 
+    /// A packet has come for the socket, and may still be dropped.
+    pub fn arrived(&mut self, slot: usize) {
+        let outlet = &mut self.outlets[slot];
+        if outlet.gate.is_some() {
+            outlet.received_unseen += 1;
+            self.touch(slot);
+        }
+    }
+
     /// The socket has something to be told.
     pub fn touch(&mut self, slot: usize) {
         let outlet = &mut self.outlets[slot];
@@ -449,8 +497,11 @@ impl State {
             outlet.is_touched = false;
             let is_new = outlet.putter.is_unpublished();
             let has_arrived = is_new && outlet.putter.publish() | outlet.is_edge;
-            if has_arrived {
-                outlet.door.knock();
+            // Only now: who reads the number finds in the ring what it counts.
+            let unseen = std::mem::take(&mut outlet.received_unseen);
+            outlet.received.fetch_add(unseen, Ordering::SeqCst);
+            if let Some(door) = outlet.door.as_ref().filter(|_| has_arrived) {
+                door.knock();
             }
             let Some((mailbox, key)) = &outlet.reader else {
                 outlet.completed.clear();

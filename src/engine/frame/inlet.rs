@@ -97,7 +97,7 @@ impl Arrival {
 
     /// What the headers in front of the payload say. They are there as long as nobody has written
     /// to the frame.
-    fn heading(&self, hub: &Hub, given: &Given) -> Heading {
+    pub fn heading(&self, hub: &Hub, given: &Given) -> Heading {
         let mut headers = [0; HEADER_BYTES_MAX];
         let bytes = heading_bytes(self.is_ipv4());
         let region = hub.region();
@@ -105,6 +105,17 @@ impl Arrival {
         region.mapping().span(from - bytes, bytes).read(&mut headers);
         heading(&headers[..bytes], self.is_ipv4())
     }
+}
+
+/// The control data that recvmsg(2) would give with a datagram.
+pub fn control(wishes: &ControlWishes, hub: &Hub, heading: &Heading) -> Vec<u8> {
+    let facts = ControlFacts {
+        destination: heading.destination,
+        interface: hub.interface(),
+        traffic_class: heading.traffic_class,
+        hop_limit: heading.hop_limit,
+    };
+    control_data(wishes, &facts)
 }
 
 /// A socket's part of one hub.
@@ -280,7 +291,7 @@ impl Inlets {
             }
             (Place::Frame(given), Form::Message) => {
                 let heading = arrival.heading(hub, &given);
-                let control = self.control(hub, &heading);
+                let control = control(&self.wishes, hub, &heading);
                 let name = name(&heading);
                 let parts = (name.bytes(), &control[..], 0);
                 let booked = account.booked();
@@ -289,7 +300,7 @@ impl Inlets {
             (Place::Gathered { number, .. }, form) => {
                 let Gathered { loan, heading } = hub.take_gathered(number).ok_or(Errno::EIO)?;
                 let address = if form == Form::Message {
-                    let control = self.control(hub, &heading);
+                    let control = control(&self.wishes, hub, &heading);
                     Message::wrap_with(&loan, stored, name(&heading).bytes(), &control, account)
                         .ok_or(Errno::ENOBUFS)?
                 } else {
@@ -302,16 +313,6 @@ impl Inlets {
         let heading = heading.filter(|_| ask.form == Form::Name);
         let name = heading.map(|heading| Box::new(name(&heading)));
         Ok(Received::Block { address, count, name })
-    }
-
-    fn control(&self, hub: &Hub, heading: &Heading) -> Vec<u8> {
-        let facts = ControlFacts {
-            destination: heading.destination,
-            interface: hub.interface(),
-            traffic_class: heading.traffic_class,
-            hop_limit: heading.hop_limit,
-        };
-        control_data(&self.wishes, &facts)
     }
 
     /// Throws away what has not been fetched, without an account: its socket is gone.

@@ -16,6 +16,7 @@ mod hub;
 mod inlet;
 mod open;
 mod sender;
+mod shared;
 mod transmit;
 
 use std::sync::Arc;
@@ -24,7 +25,8 @@ pub use door::Sleeper;
 pub use flow::{Flow, Sent as DirectlySent};
 pub use hub::{FRAMES_MIN, Hub};
 pub use inlet::Brief;
-pub use open::open_flow;
+pub use open::{open_flow, open_hubs, open_shared};
+pub use shared::Shared;
 
 use super::connections::Connections;
 use super::ready::Ready;

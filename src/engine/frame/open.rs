@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use super::flow::Flow;
 use super::hub::Hub;
+use super::shared::Shared;
 use crate::error::{Errno, Refusal};
 use crate::port::af_xdp::AfXdp;
 use crate::port::link::{self, Interface, Routes};
@@ -36,6 +37,34 @@ pub fn open_flow(
     region: &Arc<Region>,
     account: &Arc<Account>,
 ) -> Answer<Arc<Flow>> {
+    let hubs = open_hubs(fd, region)?;
+    Flow::open(fd, domain, &hubs, account).map_err(not_claimed)
+}
+
+/// A socket that stays the kernel's for the program: see shared.rs.
+pub fn open_shared(fd: RawFd, domain: i32, region: &Arc<Region>) -> Answer<Arc<Shared>> {
+    if let Some(what) = internet::hindrance(fd) {
+        return Err(refusal(Errno::EOPNOTSUPP, &format!("the socket has {what}")));
+    }
+    let hubs = open_hubs(fd, region)?;
+    Shared::open(fd, domain, &hubs, region).map_err(|errno| match errno {
+        Errno::EOPNOTSUPP | Errno::EINVAL => {
+            let cause = "the interface or the kernel cannot give packets back (Linux 5.18)";
+            refusal(Errno::EOPNOTSUPP, cause)
+        }
+        _ => not_claimed(errno),
+    })
+}
+
+fn not_claimed(errno: Errno) -> Refusal {
+    match errno {
+        Errno::EADDRINUSE => refusal(errno, "another socket has the same flow"),
+        _ => refused_by("the flow could not be claimed")(errno),
+    }
+}
+
+/// The hubs of the interfaces that a socket's datagrams come in by.
+pub fn open_hubs(fd: RawFd, region: &Arc<Region>) -> Answer<Vec<Arc<Hub>>> {
     if !internet::is_udp(fd) {
         return Err(refusal(Errno::EPROTONOSUPPORT, "UDP sockets only"));
     }
@@ -61,10 +90,7 @@ pub fn open_flow(
         let nothing = || refusal(Errno::ENODEV, "no interface has the socket's address");
         return Err(first.unwrap_or_else(nothing));
     }
-    Flow::open(fd, domain, &hubs, account).map_err(|errno| match errno {
-        Errno::EADDRINUSE => refusal(errno, "another socket has the same flow"),
-        _ => refused_by("the flow could not be claimed")(errno),
-    })
+    Ok(hubs)
 }
 
 /// The interfaces by which a socket's datagrams come in: the one that it is bound to; that with its

@@ -14,8 +14,10 @@ use crate::net::flow::Endpoint;
 use crate::net::payload_bytes_max;
 use crate::port::ways::Way;
 use crate::region::Frame;
+use crate::sys::foreign::Foreign;
 use crate::sys::internet::{self, PacketFacts};
-use crate::sys::socket::MORE;
+use crate::sys::message::Address;
+use crate::sys::socket::{DONTWAIT, MORE, NOSIGNAL};
 use crate::sys::sync::MutexGuard;
 
 /// A socket's part of each hub, in the order of its inlets.
@@ -70,8 +72,8 @@ impl Sender {
         is_plain
     }
 
-    fn destination(&mut self, request: &Request) -> Option<Endpoint> {
-        let to = match &request.name {
+    fn destination(&mut self, name: Option<&Address>) -> Option<Endpoint> {
+        let to = match name {
             Some(name) => name.to_internet()?,
             None => {
                 if self.remote.is_none() {
@@ -82,7 +84,8 @@ impl Sender {
                 self.remote?
             }
         };
-        Some(Endpoint { address: to.ip(), port: to.port() })
+        // What the kernel says of port 0, it says itself.
+        (to.port() != 0).then(|| Endpoint { address: to.ip(), port: to.port() })
     }
 
     fn route(
@@ -168,13 +171,10 @@ impl<'a> Session<'a> {
         if !self.sender.is_ours(request) {
             return Sending::Refused;
         }
-        let Some(to) = self.sender.destination(request) else { return Sending::Refused };
-        let at = self.guard.as_ref().map_or(0, |(leg, _)| *leg);
-        self.state(at);
-        let route = match &mut self.guard {
-            Some((_, state)) => self.sender.route(self.legs, state, to, self.now),
-            None => None,
+        let Some(to) = self.sender.destination(request.name.as_deref()) else {
+            return Sending::Refused;
         };
+        let route = self.route_to(to);
         let Some(route) = route.filter(|route| request.length <= route.payload_bytes_max) else {
             return Sending::Refused;
         };
@@ -188,6 +188,35 @@ impl<'a> Session<'a> {
             must_copy,
         };
         self.state(route.leg).transmit(hub, &parcel)
+    }
+
+    /// Gives the port a copy of a message in the program's memory.
+    pub fn send_foreign(&mut self, message: &Foreign, flags: i32, number: u64) -> Sending {
+        let is_plain = flags & !(NOSIGNAL | DONTWAIT) == 0 && !message.has_control();
+        let is_ours = is_plain && !self.sender.is_corked;
+        self.sender.is_corked = flags & MORE != 0;
+        let (Ok(name), Ok(length)) = (message.name(), message.bytes()) else {
+            return Sending::Refused;
+        };
+        let Some(to) = self.sender.destination(name.as_ref()).filter(|_| is_ours) else {
+            return Sending::Refused;
+        };
+        let Some(route) = self.route_to(to).filter(|route| length <= route.payload_bytes_max)
+        else {
+            return Sending::Refused;
+        };
+        let (hub, outlet) = &self.legs[route.leg];
+        let copy = (*outlet, number, length);
+        self.state(route.leg).transmit_bytes(hub, &route.template, copy, &|room| {
+            message.copy_to(room);
+        })
+    }
+
+    fn route_to(&mut self, to: Endpoint) -> Option<Route> {
+        let at = self.guard.as_ref().map_or(0, |(leg, _)| *leg);
+        self.state(at);
+        let (_, state) = self.guard.as_mut()?;
+        self.sender.route(self.legs, state, to, self.now)
     }
 
     /// Takes back what was sent, to make room.

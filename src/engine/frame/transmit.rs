@@ -14,6 +14,7 @@ use crate::net::build::{Template, Transport};
 use crate::net::checksum::Sum;
 use crate::port::Segment;
 use crate::region::{Frame, Headers, Loan, Region};
+use crate::sys::span::Span;
 
 /// What became of a datagram.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -129,6 +130,12 @@ pub struct Parcel<'a> {
     pub must_copy: bool,
 }
 
+impl Parcel<'_> {
+    fn flight(&self, offset: u64, left: usize, headers: Option<Headers>) -> Flight {
+        Flight { offset, outlet: self.outlet, number: self.number, left, headers }
+    }
+}
+
 impl State {
     /// Takes back what was sent, and notes whom to tell.
     pub(super) fn complete(&mut self, _hub: &Hub) {
@@ -193,7 +200,7 @@ impl State {
             region.drop_frame(frame);
             return Sending::Full;
         }
-        self.begin(frame, offset as u64, 1, Some(headers), parcel);
+        self.begin(frame, parcel.flight(offset as u64, 1, Some(headers)));
         Sending::Begun { copied: false, first: frame }
     }
 
@@ -221,7 +228,7 @@ impl State {
                 region.add_frame_reference(region.frame_at(segment.offset as usize));
                 self.flights.further.entry(segment.offset).or_default().push_back(first);
             }
-            self.begin(first, offset as u64, segments.len(), None, parcel);
+            self.begin(first, parcel.flight(offset as u64, segments.len(), None));
         } else {
             region.drop_frame(first);
         }
@@ -230,41 +237,55 @@ impl State {
     }
 
     fn transmit_copy(&mut self, hub: &Hub, parcel: &Parcel<'_>) -> Sending {
+        let copy = (parcel.outlet, parcel.number, parcel.length);
+        self.transmit_bytes(hub, parcel.template, copy, &|room| {
+            let mut rest = room;
+            for piece in parcel.pieces {
+                rest.copy_from(piece.span());
+                rest = rest.skip(piece.len());
+            }
+        })
+    }
+
+    /// Headers and a copy of the bytes in one frame: of which flow, by which number, how many, and
+    /// who writes them to their place.
+    pub fn transmit_bytes(
+        &mut self,
+        hub: &Hub,
+        template: &Template,
+        (outlet, number, length): (OutletKey, u64, usize),
+        fill: &dyn Fn(Span),
+    ) -> Sending {
         let region = hub.region();
         let headroom = FRAME_HEADROOM_BYTES;
-        if headroom + parcel.length > hub.facts().chunk_bytes as usize {
+        if headroom + length > hub.facts().chunk_bytes as usize {
             return Sending::Refused;
         }
         let Some(frame) = region.take_frame() else { return Sending::Full };
-        let header = parcel.template.header(parcel.length, self.checksum(hub, parcel));
-        let bytes = header.bytes().len();
+        let bytes = template.header_bytes();
         let offset = region.frame_offset(frame) + headroom - bytes;
-        let room = region.mapping().span(offset, bytes + parcel.length);
-        room.fill_from(header.bytes());
-        let mut rest = room.skip(bytes);
-        for piece in parcel.pieces {
-            rest.copy_from(piece.span());
-            rest = rest.skip(piece.len());
-        }
+        let room = region.mapping().span(offset, bytes + length);
+        let payload = room.skip(bytes);
+        fill(payload);
+        let checksum = if hub.facts().fills_in_checksums {
+            Transport::Later
+        } else {
+            let mut sum = Sum::default();
+            add_span(&mut sum, payload);
+            Transport::Payload(sum)
+        };
+        room.fill_from(template.header(length, checksum).bytes());
         let segment = Segment { offset: offset as u64, length: room.len() as u32, more: false };
         if self.port.send(&[segment]) == 0 {
             region.drop_frame(frame);
             return Sending::Full;
         }
-        self.begin(frame, offset as u64, 1, None, parcel);
+        let flight = Flight { offset: offset as u64, outlet, number, left: 1, headers: None };
+        self.begin(frame, flight);
         Sending::Begun { copied: true, first: frame }
     }
 
-    fn begin(
-        &mut self,
-        first: Frame,
-        offset: u64,
-        left: usize,
-        headers: Option<Headers>,
-        parcel: &Parcel<'_>,
-    ) {
-        let (outlet, number) = (parcel.outlet, parcel.number);
-        let flight = Flight { offset, outlet, number, left, headers };
+    fn begin(&mut self, first: Frame, flight: Flight) {
         let old = self.flights.flights.insert(first, flight);
         debug_assert!(old.is_none(), "frame {first} is in flight already");
     }

@@ -8,6 +8,11 @@
  *     SIO_UPDATE_CLASSIFIER=1 cargo test --test classifier
  *
  * No header is needed, so any clang will do; the test compares only what the same version makes.
+ *
+ * A flow may have a gate in front of it (sys/gate.rs). Then the first packet of a burst goes on to the
+ * kernel, whose socket becomes readable by it, and those that follow go to the AF_XDP socket, until the
+ * library has taken them all and arms the gate anew. The count of a gate tells the library how many it
+ * has to expect, so that it arms only when none is on its way.
  */
 typedef unsigned char u8;
 typedef unsigned short u16;
@@ -30,6 +35,7 @@ struct xdp_md {
 };
 
 static void *(*const lookup)(const void *map, const void *key) = (void *)1;
+static u64 (*const now_nanoseconds)(void) = (void *)5;
 static long (*const redirect)(const void *map, u32 index, u64 otherwise) = (void *)51;
 
 /* A flow's two ends, in network order; what is 0 stands for anything. */
@@ -61,6 +67,26 @@ extern const char ADDRESSES;
 /* 1 for each VLAN in which the host is. */
 extern const char VLANS;
 extern const char SETTINGS;
+/* Gates by number; a flow of number 0 has none. */
+extern const char GATES;
+
+/* What a gate does with a packet: bits 0 and 1 of its word. Above them are counted those that it has
+ * redirected. */
+enum { ARMED = 0, REDIRECTS = 1, PASSES = 2, MODE = 3, ONE_MORE = 4 };
+/* When others change the word again and again, the packet goes to the kernel. */
+enum { TRIES_MAX = 4 };
+
+struct gate {
+	u64 word;
+	/* How many packets have found it armed, and when the last one came. */
+	u64 tokens;
+	u64 time;
+	/* By what that one is known again. */
+	u64 source[2];
+	u64 port_and_length;
+	u64 start;
+	u64 reserved;
+};
 
 struct ethernet {
 	u8 destination[6];
@@ -110,26 +136,30 @@ INLINE int is_local(const u32 *address)
 	return lookup(&ADDRESSES, address) != 0;
 }
 
-INLINE int claimed4(const struct ipv4 *ip, const struct udp *udp, u32 kinds)
+/* The number of the flow's gate; null if nobody has claimed it. */
+INLINE const u32 *claimed4(const struct ipv4 *ip, const struct udp *udp, u32 kinds)
 {
+	const u32 *found;
 	struct flow4 flow = { ip->destination, ip->source, udp->destination, udp->source };
 	u32 address[4] = { ip->destination, 0, 0, 0 };
 
-	if ((kinds & CONNECTED) && lookup(&FLOWS4, &flow))
-		return 1;
+	if ((kinds & CONNECTED) && (found = lookup(&FLOWS4, &flow)))
+		return found;
 	if (kinds & CONNECTED_TO_ANY) {
 		flow.local = 0;
-		if (lookup(&FLOWS4, &flow) && is_local(address))
-			return 1;
+		found = lookup(&FLOWS4, &flow);
+		if (found && is_local(address))
+			return found;
 		flow.local = ip->destination;
 	}
 	flow.remote = 0;
 	flow.remote_port = 0;
-	if ((kinds & BOUND) && lookup(&FLOWS4, &flow))
-		return 1;
+	if ((kinds & BOUND) && (found = lookup(&FLOWS4, &flow)))
+		return found;
 	if (kinds & BOUND_TO_ANY) {
 		flow.local = 0;
-		return lookup(&FLOWS4, &flow) && is_local(address);
+		found = lookup(&FLOWS4, &flow);
+		return found && is_local(address) ? found : 0;
 	}
 	return 0;
 }
@@ -147,8 +177,9 @@ INLINE void clear(u32 *address)
 	address[0] = address[1] = address[2] = address[3] = 0;
 }
 
-INLINE int claimed6(const struct ipv6 *ip, const struct udp *udp, u32 kinds)
+INLINE const u32 *claimed6(const struct ipv6 *ip, const struct udp *udp, u32 kinds)
 {
+	const u32 *found;
 	struct flow6 flow;
 	u32 address[4];
 
@@ -157,21 +188,63 @@ INLINE int claimed6(const struct ipv6 *ip, const struct udp *udp, u32 kinds)
 	copy(flow.remote, ip->source);
 	flow.local_port = udp->destination;
 	flow.remote_port = udp->source;
-	if ((kinds & CONNECTED) && lookup(&FLOWS6, &flow))
-		return 1;
+	if ((kinds & CONNECTED) && (found = lookup(&FLOWS6, &flow)))
+		return found;
 	if (kinds & CONNECTED_TO_ANY) {
 		clear(flow.local);
-		if (lookup(&FLOWS6, &flow) && is_local(address))
-			return 1;
+		found = lookup(&FLOWS6, &flow);
+		if (found && is_local(address))
+			return found;
 		copy(flow.local, address);
 	}
 	clear(flow.remote);
 	flow.remote_port = 0;
-	if ((kinds & BOUND) && lookup(&FLOWS6, &flow))
-		return 1;
+	if ((kinds & BOUND) && (found = lookup(&FLOWS6, &flow)))
+		return found;
 	if (kinds & BOUND_TO_ANY) {
 		clear(flow.local);
-		return lookup(&FLOWS6, &flow) && is_local(address);
+		found = lookup(&FLOWS6, &flow);
+		return found && is_local(address) ? found : 0;
+	}
+	return 0;
+}
+
+INLINE u64 compare_and_swap(u64 *word, u64 old, u64 changed)
+{
+	return __sync_val_compare_and_swap(word, old, changed);
+}
+
+/* Whether a packet of a flow goes to the AF_XDP socket. */
+INLINE int is_redirected(u32 number, const struct udp *udp, const u8 *end, u64 high, u64 low)
+{
+	const u8 *payload = (const u8 *)(udp + 1);
+	struct gate *gate;
+	int tries;
+
+	if (number == 0)
+		return 1;
+	gate = lookup(&GATES, &number);
+	if (!gate)
+		return 0;
+#pragma unroll
+	for (tries = 0; tries < TRIES_MAX; tries++) {
+		u64 word = *(volatile u64 *)&gate->word;
+
+		if ((word & MODE) == PASSES)
+			return 0;
+		if ((word & MODE) == REDIRECTS) {
+			if (compare_and_swap(&gate->word, word, word + ONE_MORE) == word)
+				return 1;
+		} else if (compare_and_swap(&gate->word, word, word | REDIRECTS) == word) {
+			gate->time = now_nanoseconds();
+			gate->source[0] = high;
+			gate->source[1] = low;
+			gate->port_and_length = udp->source | (u64)udp->length << 16;
+			gate->start = payload + 8 <= end ? *(const u64 *)payload : 0;
+			/* With the barrier that the library's look needs. */
+			__sync_fetch_and_add(&gate->tokens, 1);
+			return 0;
+		}
 	}
 	return 0;
 }
@@ -184,6 +257,7 @@ INLINE int is_claimed(const struct xdp_md *context)
 	u32 first = 0, second = 1;
 	const u32 *kinds = lookup(&SETTINGS, &first);
 	const u32 *wanted = lookup(&SETTINGS, &second);
+	const u32 *number;
 	u16 type;
 
 	at += sizeof(*ethernet);
@@ -218,7 +292,8 @@ INLINE int is_claimed(const struct xdp_md *context)
 			return 0;
 		if (ip->protocol != PROTOCOL_UDP || (ip->fragment & BIG_ENDIAN_16(IPV4_FRAGMENT)))
 			return 0;
-		return claimed4(ip, udp, *kinds);
+		number = claimed4(ip, udp, *kinds);
+		return number && is_redirected(*number, udp, end, 0, ip->source);
 	}
 	if (type == BIG_ENDIAN_16(TYPE_IPV6)) {
 		const struct ipv6 *ip = (const void *)at;
@@ -228,7 +303,10 @@ INLINE int is_claimed(const struct xdp_md *context)
 			return 0;
 		if (ip->next_header != PROTOCOL_UDP)
 			return 0;
-		return claimed6(ip, udp, *kinds >> IPV6_SHIFT);
+		number = claimed6(ip, udp, *kinds >> IPV6_SHIFT);
+		return number && is_redirected(*number, udp, end,
+			ip->source[0] | (u64)ip->source[1] << 32,
+			ip->source[2] | (u64)ip->source[3] << 32);
 	}
 	return 0;
 }

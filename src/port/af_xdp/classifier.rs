@@ -4,17 +4,20 @@
 //! grow: when it is full, the program is loaded anew with larger ones and takes the place of the
 //! old one in one step.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
 use super::instructions::INSTRUCTIONS;
 use crate::error::{Errno, Result};
 use crate::net::flow::{Endpoint, FlowKey};
 use crate::sys::bpf::{Link, Map, MapKind, Program};
+use crate::sys::gate::{Gate, Gates};
 
 /// The tables by the numbers that stand for them in the instructions.
-pub const MAPS: [&str; 6] = ["FLOWS4", "FLOWS6", "SOCKETS", "ADDRESSES", "VLANS", "SETTINGS"];
+pub const MAPS: [&str; 7] =
+    ["FLOWS4", "FLOWS6", "SOCKETS", "ADDRESSES", "VLANS", "SETTINGS", "GATES"];
 
 /// Flows of one family, and addresses, for which there is room at first; and by what that grows.
 const ENTRIES_AT_FIRST: u32 = 4096;
@@ -38,15 +41,16 @@ pub enum Frames {
 }
 
 /// What is to be picked, and where it goes.
-#[derive(Default)]
 struct Wanted {
-    flows: HashSet<FlowKey>,
+    /// With the numbers of their gates, or 0.
+    flows: HashMap<FlowKey, u32>,
     /// How many flows of each kind there are, by the number of its bit.
     kinds: [usize; 8],
     sockets: Vec<RawFd>,
     addresses: HashSet<IpAddr>,
     vlans: HashSet<u16>,
     frames: Option<Frames>,
+    gates: Arc<Gates>,
 }
 
 pub struct Classifier {
@@ -61,7 +65,15 @@ impl Classifier {
     /// One that picks nothing yet. `sockets` are those of the queues from 0 on.
     pub fn new(sockets: Vec<RawFd>, scattered: bool) -> Result<Self> {
         // Packets without a VLAN may have a tag with a priority only.
-        let wanted = Wanted { sockets, vlans: HashSet::from([0]), ..Wanted::default() };
+        let wanted = Wanted {
+            flows: HashMap::new(),
+            kinds: [0; 8],
+            sockets,
+            addresses: HashSet::new(),
+            vlans: HashSet::from([0]),
+            frames: None,
+            gates: Gates::new()?,
+        };
         let tables = Tables::new(&wanted, ENTRIES_AT_FIRST, scattered)?;
         Ok(Self { wanted, tables, link: None, scattered })
     }
@@ -78,25 +90,37 @@ impl Classifier {
     }
 
     pub fn claim(&mut self, flow: &FlowKey) -> Result<()> {
-        if self.wanted.flows.contains(flow) {
+        self.claim_as(flow, 0)
+    }
+
+    /// A gate that nobody has.
+    pub fn take_gate(&self) -> Result<Gate> {
+        self.wanted.gates.take()
+    }
+
+    /// What the gate redirects of a flow is picked.
+    pub fn claim_behind(&mut self, flow: &FlowKey, gate: &Gate) -> Result<()> {
+        self.claim_as(flow, gate.number())
+    }
+
+    fn claim_as(&mut self, flow: &FlowKey, gate: u32) -> Result<()> {
+        if self.wanted.flows.contains_key(flow) {
             return Err(Errno::EADDRINUSE);
         }
-        match self.tables.add_flow(flow) {
+        match self.tables.add_flow(flow, gate) {
             Err(Errno::E2BIG) => {
                 self.grow()?;
-                self.tables.add_flow(flow)?;
+                self.tables.add_flow(flow, gate)?;
             }
             answer => answer?,
         }
-        self.wanted.flows.insert(*flow);
+        self.wanted.flows.insert(*flow, gate);
         self.wanted.kinds[kind(flow) as usize] += 1;
         self.tables.set_kinds(self.wanted.settings())
     }
 
     pub fn disclaim(&mut self, flow: &FlowKey) -> Result<()> {
-        if !self.wanted.flows.remove(flow) {
-            return Err(Errno::ENOENT);
-        }
+        self.wanted.flows.remove(flow).ok_or(Errno::ENOENT)?;
         self.wanted.kinds[kind(flow) as usize] -= 1;
         self.tables.remove_flow(flow)?;
         self.tables.set_kinds(self.wanted.settings())
@@ -176,7 +200,8 @@ impl Tables {
         let addresses = Map::new(MapKind::Hash, 16, 4, ENTRIES_AT_FIRST)?;
         let vlans = Map::new(MapKind::Array, 4, 4, VLAN_IDS)?;
         let settings = Map::new(MapKind::Array, 4, 4, 2)?;
-        let maps = [&flows4, &flows6, &sockets, &addresses, &vlans, &settings];
+        let gates = wanted.gates.map();
+        let maps = [&flows4, &flows6, &sockets, &addresses, &vlans, &settings, gates];
         let program = Program::load(&INSTRUCTIONS, &maps, scattered)?;
         let tables = Self { flows4, flows6, sockets, addresses, vlans, settings, program, entries };
         for (queue, fd) in wanted.sockets.iter().enumerate() {
@@ -184,7 +209,7 @@ impl Tables {
         }
         wanted.addresses.iter().try_for_each(|address| tables.add_address(*address))?;
         wanted.vlans.iter().try_for_each(|vlan| tables.set_vlan(*vlan, true))?;
-        wanted.flows.iter().try_for_each(|flow| tables.add_flow(flow))?;
+        wanted.flows.iter().try_for_each(|(flow, gate)| tables.add_flow(flow, *gate))?;
         if let Some(Frames::OfType(kind)) = wanted.frames {
             tables.set_type(kind)?;
         }
@@ -196,8 +221,8 @@ impl Tables {
         if flow.is_ipv4() { &self.flows4 } else { &self.flows6 }
     }
 
-    fn add_flow(&self, flow: &FlowKey) -> Result<()> {
-        self.flows(flow).set(&flow_key(flow), &[0; 4])
+    fn add_flow(&self, flow: &FlowKey, gate: u32) -> Result<()> {
+        self.flows(flow).set(&flow_key(flow), &gate.to_ne_bytes())
     }
 
     fn remove_flow(&self, flow: &FlowKey) -> Result<()> {

@@ -25,7 +25,10 @@ use super::{Facts, Port, Segment};
 use crate::error::{Errno, Refusal, Result};
 use crate::net::flow::FlowKey;
 use crate::region::Region;
+use crate::sys::bpf::Program;
+use crate::sys::gate::Gate;
 use crate::sys::interface::receive_queues;
+use crate::sys::span::Span;
 use crate::sys::xdp::{Binding, Descriptor, Mode, Sizes, Socket, Statistics};
 
 /// The driver may put something in front of a packet: `XDP_PACKET_HEADROOM`.
@@ -39,6 +42,18 @@ const RING_ENTRIES: u32 = 2048;
 const FRAMES_MIN: u32 = 16;
 /// Fragments of a packet of the kernel's, at the least: `MAX_SKB_FRAGS`.
 const SEGMENTS_MAX: u32 = 17;
+/// Of packets that can be passed on: those of the kernel's test runs have to fit into a page with
+/// room around them.
+const PASSED_ON_BYTES_MAX: u32 = 3000;
+/// To nobody, of a type for experiments: no kernel does anything with it. IEEE 802.
+const NOBODYS_FRAME: [u8; 60] = {
+    let mut frame = [0; 60];
+    frame[0] = 2;
+    frame[6] = 2;
+    frame[12] = 0x88;
+    frame[13] = 0xb5;
+    frame
+};
 /// One batch, so that the rings come back into the cache.
 const BATCH: usize = 64;
 /// The kernel takes its time to let go of a queue after a socket was closed.
@@ -51,6 +66,10 @@ pub struct AfXdp {
     classifier: Classifier,
     sockets: Vec<Socket>,
     descriptors: Vec<RawFd>,
+    /// The driver itself runs the classifier: what is passed on does not meet it again.
+    is_native: bool,
+    /// What passes packets on, made for the first gate.
+    passing: Option<Program>,
     _area: Arc<Region>,
 }
 
@@ -84,7 +103,7 @@ impl AfXdp {
         let vlans = link::vlans(interface.index).map_err(|errno| refused(errno, name))?;
         let vlans: Vec<u16> = vlans.iter().map(|vlan| vlan.id).collect();
         classifier.localize(&addresses, &vlans).map_err(|errno| refused(errno, name))?;
-        attach(&mut classifier, interface)?;
+        let is_native = attach(&mut classifier, interface)?;
         let facts = Facts {
             name: "af_xdp",
             interface_index: interface.index,
@@ -100,7 +119,8 @@ impl AfXdp {
             trusts_checksums: interface.is_virtual,
             fills_in_checksums: false,
         };
-        Ok(Self { facts, classifier, sockets, descriptors, _area: area.clone() })
+        let _area = area.clone();
+        Ok(Self { facts, classifier, sockets, descriptors, is_native, passing: None, _area })
     }
 
     /// Whole frames come here too, whatever is in them; `None`: no more.
@@ -191,13 +211,16 @@ fn patiently(bind: impl Fn() -> Result<()>) -> Result<()> {
     bind()
 }
 
-/// In the driver, or behind it where the driver cannot.
-fn attach(classifier: &mut Classifier, interface: &Interface) -> std::result::Result<(), Refusal> {
+/// In the driver (`true`), or behind it where the driver cannot.
+fn attach(
+    classifier: &mut Classifier,
+    interface: &Interface,
+) -> std::result::Result<bool, Refusal> {
     let answer = match classifier.attach(interface.index, true) {
         Err(errno) if !matches!(errno, Errno::EBUSY | Errno::EEXIST | Errno::EPERM) => {
-            classifier.attach(interface.index, false)
+            classifier.attach(interface.index, false).map(|()| false)
         }
-        answer => answer,
+        answer => answer.map(|()| true),
     };
     answer.map_err(|errno| attach_refused(errno, &interface.name))
 }
@@ -270,6 +293,30 @@ impl Port for AfXdp {
 
     fn claim(&mut self, flow: &FlowKey) -> Result<()> {
         self.classifier.claim(flow)
+    }
+
+    /// Not where a packet that is passed on would meet the classifier once more, may lie in several
+    /// frames, or cannot be passed on at all.
+    fn take_gate(&mut self) -> Result<Gate> {
+        if !self.is_native || self.facts.mtu_bytes > PASSED_ON_BYTES_MAX {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        if self.passing.is_none() {
+            let program = Program::pass()?;
+            // Older kernels know no packets of ours: EINVAL.
+            program.run_live(&NOBODYS_FRAME, self.facts.interface_index, 0)?;
+            self.passing = Some(program);
+        }
+        self.classifier.take_gate()
+    }
+
+    fn claim_behind(&mut self, flow: &FlowKey, gate: &Gate) -> Result<()> {
+        self.classifier.claim_behind(flow, gate)
+    }
+
+    fn pass_on(&mut self, packet: Span) -> Result<()> {
+        let program = self.passing.as_ref().ok_or(Errno::EOPNOTSUPP)?;
+        program.run_live(&packet.to_vec(), self.facts.interface_index, 0)
     }
 
     fn disclaim(&mut self, flow: &FlowKey) -> Result<()> {

@@ -1,9 +1,9 @@
 //! The functions of the C library, or of whoever comes after us, whose names we have.
 
-use std::ffi::{CStr, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{iovec, loff_t, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{iovec, loff_t, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec};
 
 struct Next {
     name: &'static CStr,
@@ -111,4 +111,48 @@ functions! {
         length: size_t,
         flags: c_uint
     ) -> ssize_t;
+    fn recvmmsg(
+        fd: c_int,
+        messages: *mut mmsghdr,
+        count: c_uint,
+        flags: c_int,
+        limit: *mut timespec
+    ) -> c_int;
+    fn sendmmsg(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int;
+    fn write(fd: c_int, bytes: *const c_void, length: size_t) -> ssize_t;
+    fn writev(fd: c_int, pieces: *const iovec, count: c_int) -> ssize_t;
+    fn bind(fd: c_int, address: *const sockaddr, length: socklen_t) -> c_int;
+    fn setsockopt(
+        fd: c_int,
+        level: c_int,
+        name: c_int,
+        value: *const c_void,
+        length: socklen_t
+    ) -> c_int;
+    fn shutdown(fd: c_int, how: c_int) -> c_int;
+    fn close(fd: c_int) -> c_int;
+    fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int;
+    fn closefrom(first: c_int) -> c_int;
+    fn dup(fd: c_int) -> c_int;
+    fn dup2(fd: c_int, other: c_int) -> c_int;
+    fn dup3(fd: c_int, other: c_int, flags: c_int) -> c_int;
+    fn fcntl(fd: c_int, command: c_int, argument: *mut c_void) -> c_int;
+    fn fcntl64(fd: c_int, command: c_int, argument: *mut c_void) -> c_int;
+    fn execve(
+        path: *const c_char,
+        words: *const *const c_char,
+        variables: *const *const c_char
+    ) -> c_int;
+    fn execv(path: *const c_char, words: *const *const c_char) -> c_int;
+    fn execvp(file: *const c_char, words: *const *const c_char) -> c_int;
+    fn execvpe(
+        file: *const c_char,
+        words: *const *const c_char,
+        variables: *const *const c_char
+    ) -> c_int;
+    fn fexecve(
+        fd: c_int,
+        words: *const *const c_char,
+        variables: *const *const c_char
+    ) -> c_int;
 }

@@ -1,0 +1,116 @@
+//! Several messages with one call, and the calls that move datagrams as if they were bytes of a file.
+
+use std::ffi::{c_int, c_uint, c_void};
+
+use libc::{MSG_DONTWAIT, MSG_WAITFORONE, iovec, mmsghdr, size_t, ssize_t, timespec};
+
+use super::{has_joined, receive, send};
+use crate::next;
+
+/// What a call answers that has done some of its work, and then could not go on.
+///
+/// # Safety
+/// It is this thread's errno.
+unsafe fn some(count: c_uint, errno: *mut c_int, before: c_int) -> c_int {
+    if count == 0 {
+        return -1;
+    }
+    *errno = before;
+    count as c_int
+}
+
+/// # Safety
+/// As recvmmsg(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn recvmmsg(
+    fd: c_int,
+    messages: *mut mmsghdr,
+    count: c_uint,
+    flags: c_int,
+    limit: *mut timespec,
+) -> c_int {
+    // The kernel looks at the time after each datagram only; nobody wants that done better.
+    if !has_joined(fd) || !limit.is_null() {
+        let answer = next::recvmmsg(fd, messages, count, flags, limit);
+        receive::count(fd, answer as ssize_t);
+        return answer;
+    }
+    let errno = libc::__errno_location();
+    let before = *errno;
+    let mut wait = flags & !MSG_WAITFORONE;
+    for at in 0..count {
+        let place = messages.add(at as usize);
+        let header = (&raw mut (*place).msg_hdr).cast();
+        let received = match receive::message(fd, header, wait) {
+            Some(received) => received,
+            None => next::recvmsg(fd, header, wait),
+        };
+        if received < 0 {
+            return some(at, errno, before);
+        }
+        (&raw mut (*place).msg_len).write_unaligned(received as c_uint);
+        if flags & MSG_WAITFORONE != 0 {
+            wait |= MSG_DONTWAIT;
+        }
+    }
+    count as c_int
+}
+
+/// # Safety
+/// As sendmmsg(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn sendmmsg(
+    fd: c_int,
+    messages: *mut mmsghdr,
+    count: c_uint,
+    flags: c_int,
+) -> c_int {
+    if !has_joined(fd) {
+        if super::is_on() && !messages.is_null() {
+            (0..count.min(1024))
+                .for_each(|at| send::rights(&raw const (*messages.add(at as usize)).msg_hdr));
+        }
+        return next::sendmmsg(fd, messages, count, flags);
+    }
+    let errno = libc::__errno_location();
+    let before = *errno;
+    for at in 0..count {
+        let place = messages.add(at as usize);
+        let header = (&raw const (*place).msg_hdr).cast();
+        let sent = match send::message(fd, header, flags) {
+            Some(sent) => sent,
+            None => next::sendmsg(fd, header, flags),
+        };
+        if sent < 0 {
+            return some(at, errno, before);
+        }
+        (&raw mut (*place).msg_len).write_unaligned(sent as c_uint);
+    }
+    count as c_int
+}
+
+/// # Safety
+/// As write(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn write(fd: c_int, bytes: *const c_void, length: size_t) -> ssize_t {
+    let nobody = (std::ptr::null(), 0);
+    match send::data(fd, (bytes, length), 0, nobody) {
+        Some(sent) => sent,
+        None => next::write(fd, bytes, length),
+    }
+}
+
+/// # Safety
+/// As writev(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn writev(fd: c_int, pieces: *const iovec, count: c_int) -> ssize_t {
+    if has_joined(fd) && (0..=1024).contains(&count) {
+        let mut header: libc::msghdr = std::mem::zeroed();
+        header.msg_iov = pieces.cast_mut();
+        header.msg_iovlen = count as size_t;
+        if let Some(sent) = send::message(fd, &header, 0) {
+            return sent;
+        }
+    }
+    next::writev(fd, pieces, count)
+}

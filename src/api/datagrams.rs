@@ -1,0 +1,205 @@
+//! Sockets of programs that know nothing of us, for the preloaded object: see
+//! engine/frame/shared.rs and sio_preload(7).
+#![forbid(unsafe_code)]
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::context::context;
+use super::region;
+use super::table::Table;
+use crate::engine::frame::{Hub, Shared, open_hubs, open_shared};
+use crate::engine::table::Kind;
+use crate::error::{Errno, Refusal, Result};
+use crate::limits::DESCRIPTOR_MAX;
+use crate::region::Region;
+use crate::region::map::Pages;
+use crate::sys::cell::Leaked;
+use crate::sys::descriptor::Counter;
+use crate::sys::foreign::Foreign;
+use crate::sys::sync::Mutex;
+use crate::sys::{fork, poll, socket, thread};
+
+/// Enough for what arrives while a program is busy with something else.
+const AREA_BYTES: usize = 16 << 20;
+/// How often it is looked whether a token was lost.
+const LOOK_INTERVAL: Duration = Duration::from_millis(10);
+
+struct Sockets {
+    epoch: u32,
+    table: Table<Shared>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    area: Option<Arc<Region>>,
+    /// Interfaces that stay open: the program may have lost the right to open them again.
+    hubs: Vec<Arc<Hub>>,
+    /// What the thread looks at.
+    known: Vec<Arc<Shared>>,
+    has_thread: bool,
+    /// Raised for the thread when the sockets are others.
+    bell: Option<Arc<Counter>>,
+}
+
+impl State {
+    fn area(&mut self) -> std::result::Result<Arc<Region>, Refusal> {
+        if let Some(area) = &self.area {
+            return Ok(area.clone());
+        }
+        let handle = region::alloc(AREA_BYTES, Pages::Normal, Kind::AfXdp.bit());
+        let area = handle.and_then(|handle| context().region(handle)).map_err(plain)?;
+        area.insist_on_frames();
+        Ok(self.area.insert(area).clone())
+    }
+
+    fn keep<'a>(&mut self, hubs: impl Iterator<Item = &'a Arc<Hub>>) {
+        for hub in hubs {
+            if !self.hubs.iter().any(|known| Arc::ptr_eq(known, hub)) {
+                self.hubs.push(hub.clone());
+            }
+        }
+    }
+
+    fn ring(&self) {
+        if let Some(bell) = &self.bell {
+            bell.raise();
+        }
+    }
+}
+
+fn sockets() -> &'static Sockets {
+    static SOCKETS: Leaked<Sockets> = Leaked::empty();
+    let present = SOCKETS.get();
+    if let Some(sockets) = present
+        && sockets.epoch == fork::epoch()
+    {
+        return sockets;
+    }
+    // Of a parent's nothing is touched.
+    let table = Table::new(DESCRIPTOR_MAX);
+    let new = Sockets { epoch: fork::epoch(), table, state: Mutex::default() };
+    SOCKETS.replace(present, Box::new(new))
+}
+
+fn find(fd: RawFd) -> Result<Arc<Shared>> {
+    sockets().table.get(usize::try_from(fd).map_err(|_| Errno::EBADF)?).ok_or(Errno::ENOENT)
+}
+
+fn plain(errno: Errno) -> Refusal {
+    Refusal { errno, cause: errno.desc().to_owned() }
+}
+
+/// Opens the interfaces that will serve a socket.
+pub fn prepare(fd: RawFd) -> std::result::Result<(), Refusal> {
+    Kind::AfXdp.check()?;
+    let mut state = sockets().state.lock();
+    let area = state.area()?;
+    let hubs = open_hubs(fd, &area)?;
+    state.keep(hubs.iter());
+    Ok(())
+}
+
+/// Moves a socket behind gates: the interfaces that serve it.
+pub fn join(fd: RawFd) -> std::result::Result<String, Refusal> {
+    let number = usize::try_from(fd).map_err(|_| plain(Errno::EBADF))?;
+    let sockets = sockets();
+    let mut state = sockets.state.lock();
+    if sockets.table.get(number).is_some() {
+        return Err(plain(Errno::EBUSY));
+    }
+    if state.hubs.is_empty() {
+        Kind::AfXdp.check()?;
+    }
+    let area = state.area()?;
+    let domain = socket::domain(fd).map_err(plain)?;
+    let shared = open_shared(fd, domain, &area)?;
+    if state.bell.is_none() {
+        state.bell = Some(Arc::new(Counter::new().map_err(plain)?));
+    }
+    if !state.has_thread {
+        if let Err(errno) = thread::spawn("sio-token", watch) {
+            shared.leave();
+            return Err(plain(errno));
+        }
+        state.has_thread = true;
+    }
+    state.known.push(shared.clone());
+    state.ring();
+    state.keep(shared.hubs());
+    let description = shared.description();
+    sockets.table.set(number, Some(shared)).ok_or_else(|| plain(Errno::EMFILE))?;
+    Ok(description)
+}
+
+fn remove(fd: RawFd) -> Result<Arc<Shared>> {
+    let shared = find(fd)?;
+    let sockets = sockets();
+    let mut state = sockets.state.lock();
+    state.known.retain(|known| !Arc::ptr_eq(known, &shared));
+    state.ring();
+    sockets.table.set(fd as usize, None);
+    Ok(shared)
+}
+
+/// Gives a socket back to the kernel, with all that has arrived for it.
+pub fn leave(fd: RawFd) -> Result<()> {
+    // First: who finds it until then waits for the end of that.
+    find(fd)?.leave();
+    remove(fd).map(drop)
+}
+
+/// A socket is about to be closed.
+pub fn close(fd: RawFd) -> Result<()> {
+    remove(fd)?.close();
+    Ok(())
+}
+
+/// Receives without waiting. `ENOENT`: the socket is the kernel's.
+pub fn receive(fd: RawFd, message: &Foreign, flags: i32) -> Result<usize> {
+    find(fd)?.receive(message, flags).unwrap_or(Err(Errno::ENOENT))
+}
+
+/// Sends by an interface. `ENOENT`: the kernel has to do it.
+pub fn send(fd: RawFd, message: &Foreign, flags: i32) -> Result<usize> {
+    find(fd)?.send(message, flags).ok_or(Errno::ENOENT)
+}
+
+/// The bytes of the next datagram. `ENOENT`: the kernel knows.
+pub fn next_bytes(fd: RawFd) -> Result<usize> {
+    find(fd)?.next_bytes().ok_or(Errno::ENOENT)
+}
+
+/// The thread that looks whether a token was lost: the kernel drops datagrams for reasons of its own,
+/// and then nobody would hear of those that follow. It sleeps while nothing arrives, and ends with
+/// the last socket.
+fn watch() {
+    loop {
+        let mut state = sockets().state.lock();
+        let known = state.known.clone();
+        let Some(bell) = state.bell.clone().filter(|_| !known.is_empty()) else {
+            state.has_thread = false;
+            return;
+        };
+        drop(state);
+        bell.lower();
+        let mut hubs: Vec<&Arc<Hub>> = Vec::new();
+        for hub in known.iter().flat_map(|shared| shared.hubs()) {
+            if !hubs.iter().any(|other| Arc::ptr_eq(other, hub)) {
+                hubs.push(hub);
+            }
+        }
+        hubs.iter().for_each(|hub| hub.service(None));
+        let is_early = known.iter().fold(false, |early, shared| shared.check_token() | early);
+        let fds: Vec<RawFd> = hubs.iter().map(|hub| hub.fd()).chain([bell.fd()]).collect();
+        // While this thread sleeps it holds nothing.
+        drop(known);
+        if !is_early {
+            poll::wait_for_any(&fds);
+        }
+        sleep(LOOK_INTERVAL);
+    }
+}

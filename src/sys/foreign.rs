@@ -1,0 +1,218 @@
+//! Messages of a program that knows nothing of us: what recvmsg(2) fills in and sendmsg(2) reads lies
+//! in the program's own memory.
+
+use std::os::fd::RawFd;
+
+use super::check;
+use super::message::{ADDRESS_BYTES_MAX, Address};
+use super::span::Span;
+use crate::error::{Errno, Result};
+
+/// A `struct msghdr` of the program's, for the time of one call.
+pub struct Foreign {
+    header: *mut libc::msghdr,
+}
+
+impl Foreign {
+    /// # Safety
+    /// It points to a header whose pointers are valid for as long as this lives, as recvmsg(2) and
+    /// sendmsg(2) want them.
+    pub unsafe fn new(header: *mut libc::msghdr) -> Self {
+        Self { header }
+    }
+
+    fn get(&self) -> libc::msghdr {
+        // SAFETY: valid by the contract of `new`; a program need not align it.
+        unsafe { self.header.read_unaligned() }
+    }
+
+    fn set(&self, header: libc::msghdr) {
+        // SAFETY: as above.
+        unsafe { self.header.write_unaligned(header) }
+    }
+
+    /// The pieces of memory that it names.
+    fn pieces(&self) -> impl Iterator<Item = (*mut u8, usize)> + use<> {
+        let header = self.get();
+        let count: usize = if header.msg_iov.is_null() { 0 } else { header.msg_iovlen as _ };
+        (0..count).map(move |at| {
+            // SAFETY: as many as the header says.
+            let piece = unsafe { header.msg_iov.add(at).read_unaligned() };
+            (piece.iov_base.cast(), piece.iov_len)
+        })
+    }
+
+    /// The bytes of all pieces. `EMSGSIZE`: more than there can be.
+    pub fn bytes(&self) -> Result<usize> {
+        self.pieces()
+            .try_fold(0usize, |sum, (_, length)| sum.checked_add(length))
+            .filter(|sum| i32::try_from(*sum).is_ok())
+            .ok_or(Errno::EMSGSIZE)
+    }
+
+    pub fn has_control(&self) -> bool {
+        let header = self.get();
+        !header.msg_control.is_null() && header.msg_controllen > 0
+    }
+
+    /// Where it is to be sent to, if that is said.
+    pub fn name(&self) -> Result<Option<Address>> {
+        let header = self.get();
+        if header.msg_name.is_null() || header.msg_namelen == 0 {
+            return Ok(None);
+        }
+        let length = header.msg_namelen as usize;
+        if length > ADDRESS_BYTES_MAX {
+            return Err(Errno::EINVAL);
+        }
+        // SAFETY: so many bytes, by the contract of `new`.
+        let bytes = unsafe { std::slice::from_raw_parts(header.msg_name.cast::<u8>(), length) };
+        Address::new(bytes).map(Some)
+    }
+
+    /// Has the kernel receive into it, without waiting.
+    pub fn receive(&self, fd: RawFd, flags: i32) -> Result<usize> {
+        let flags = flags | libc::MSG_DONTWAIT;
+        // SAFETY: a valid header, by the contract of `new`.
+        check(unsafe { libc::syscall(libc::SYS_recvmsg, fd, self.header, flags) })
+    }
+
+    /// Puts a datagram into it, as the kernel would: how many bytes there was room for.
+    pub fn fill(&self, data: Span, name: &[u8], control: &[u8]) -> usize {
+        let mut header = self.get();
+        let mut rest = data;
+        for (place, length) in self.pieces() {
+            let count = length.min(rest.len());
+            if count > 0 {
+                // SAFETY: the program's memory, by the contract of `new`; a span is a live mapping,
+                // and no program gets an address in this one.
+                unsafe { place.copy_from_nonoverlapping(rest.address(), count) };
+            }
+            rest = rest.skip(count);
+        }
+        header.msg_flags = if rest.is_empty() { 0 } else { libc::MSG_TRUNC };
+        if header.msg_name.is_null() {
+            header.msg_namelen = 0;
+        } else {
+            let count = name.len().min(header.msg_namelen as usize);
+            // SAFETY: the header says that there is room for so many.
+            unsafe { header.msg_name.cast::<u8>().copy_from(name.as_ptr(), count) };
+            header.msg_namelen = name.len() as libc::socklen_t;
+        }
+        let room: usize = if header.msg_control.is_null() { 0 } else { header.msg_controllen as _ };
+        let (count, is_whole) = fitting_control(control, room);
+        if count > 0 {
+            // SAFETY: the header says that there is room for so many.
+            unsafe { header.msg_control.cast::<u8>().copy_from(control.as_ptr(), count) };
+        }
+        header.msg_controllen = count as _;
+        if !is_whole {
+            header.msg_flags |= libc::MSG_CTRUNC;
+        }
+        self.set(header);
+        data.len() - rest.len()
+    }
+
+    /// Copies what is to be sent into a stretch of an area that has room for it.
+    pub fn copy_to(&self, room: Span) {
+        let mut rest = room;
+        for (place, length) in self.pieces() {
+            let count = length.min(rest.len());
+            if count > 0 {
+                // SAFETY: as in `fill`, the other way round.
+                unsafe { rest.address().copy_from_nonoverlapping(place, count) };
+            }
+            rest = rest.skip(count);
+        }
+    }
+}
+
+/// How much of a list of control messages fits into a room, and whether that is all of it. cmsg(3)
+fn fitting_control(control: &[u8], room: usize) -> (usize, bool) {
+    let mut end = 0;
+    while let Some(length) = control.get(end..end + size_of::<usize>()) {
+        let mut word = [0; size_of::<usize>()];
+        word.copy_from_slice(length);
+        let length = usize::from_ne_bytes(word);
+        if end + length > room {
+            return (end, false);
+        }
+        end += length.next_multiple_of(size_of::<usize>());
+    }
+    (end.min(room).min(control.len()), true)
+}
+
+/// What is known of the first datagram that waits in a socket's queue.
+pub struct Head {
+    pub name: Address,
+    pub bytes: usize,
+    start: [u8; 8],
+}
+
+impl Head {
+    /// Its first bytes.
+    pub fn start(&self) -> &[u8] {
+        &self.start[..self.bytes.min(self.start.len())]
+    }
+}
+
+/// Looks at the first datagram in the queue of a socket, and leaves it there.
+pub fn head(fd: RawFd) -> Result<Head> {
+    let mut head = Head { name: Address::room(), bytes: 0, start: [0; 8] };
+    let (name, mut length) = head.name.as_room();
+    let flags = libc::MSG_PEEK | libc::MSG_TRUNC | libc::MSG_DONTWAIT;
+    // SAFETY: room of our own, with its sizes.
+    head.bytes = check(unsafe {
+        let start = head.start.as_mut_ptr();
+        libc::syscall(libc::SYS_recvfrom, fd, start, 8usize, flags, name, &raw mut length)
+    })?;
+    head.name.set_length(length as usize);
+    Ok(head)
+}
+
+/// Takes the first datagram out of the queue of a socket, and throws it away.
+pub fn drop_head(fd: RawFd) -> Result<usize> {
+    let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
+    // SAFETY: nothing is written to.
+    check(unsafe { libc::syscall(libc::SYS_recvfrom, fd, 0usize, 0usize, flags, 0usize, 0usize) })
+}
+
+/// Whether a datagram waits behind the first one, which has `bytes` bytes and has been looked at.
+/// `SO_PEEK_OFF`, socket(7).
+pub fn is_any_behind(fd: RawFd, bytes: usize) -> bool {
+    let set = |offset: i32| {
+        // SAFETY: the option's value is borrowed for the call.
+        let answer = unsafe {
+            let value = &raw const offset;
+            // Not by its name, which may be that of the preloaded object.
+            let (level, name) = (libc::SOL_SOCKET, libc::SO_PEEK_OFF);
+            libc::syscall(libc::SYS_setsockopt, fd, level, name, value, 4)
+        };
+        answer == 0
+    };
+    let is_any = set(bytes as i32) && head(fd).is_ok();
+    set(-1);
+    is_any
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_messages_are_cut_between_two() {
+        let mut list = Vec::new();
+        for bytes in [20usize, 17] {
+            let mut message = bytes.to_ne_bytes().to_vec();
+            message.resize(bytes.next_multiple_of(8), 1);
+            list.extend(message);
+        }
+        assert_eq!(list.len(), 48);
+        assert_eq!(fitting_control(&list, 100), (48, true));
+        assert_eq!(fitting_control(&list, 48), (48, true));
+        assert_eq!(fitting_control(&list, 41), (41, true));
+        assert_eq!(fitting_control(&list, 40), (24, false));
+        assert_eq!(fitting_control(&list, 0), (0, false));
+        assert_eq!(fitting_control(&[], 0), (0, true));
+    }
+}

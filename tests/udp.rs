@@ -1,0 +1,147 @@
+//! sio-run --udp: UDP sockets of a program that knows nothing of it behave as they do without, whatever
+//! the program does with them. Each test in namespaces of its own; needs root.
+
+mod common;
+
+use std::process::{Command, Stdio};
+
+use common::network::{FAR, FAR6, NEAR, NEAR6, Network};
+use common::{Outcome, PROGRAM_LIMIT, output, root, scratch, skip};
+
+const RUN: &str = env!("CARGO_BIN_EXE_sio-run");
+const DATAGRAMS: &str = "tests/udp/datagrams.py";
+
+/// A command in a namespace, with none of the variables that we read.
+fn command(space: &str, program: &str) -> Command {
+    let mut command = Network::command(space, program);
+    command.env("LC_ALL", "C").env("SIO_UDP_AFTER", "1");
+    for name in ["SIO_ENGINE", "SIO_REQUIRE", "SIO_PRELOAD", "SIO_LOG", "LD_PRELOAD"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+fn outcome(name: &str, command: &mut Command) -> Outcome {
+    common::run(command, PROGRAM_LIMIT, &scratch("udp").join(format!("{name}.log")))
+}
+
+fn python() -> Option<&'static str> {
+    let is_new = |name: &&str| {
+        let mut command = Command::new(name);
+        command.args(["-c", "import socket; socket.send_fds"]);
+        output(&mut command).is_ok()
+    };
+    ["/usr/bin/python3", "python3"].into_iter().find(is_new)
+}
+
+/// The network and Python, unless the reason why there is none is told.
+fn set_up(what: &str, queues: u32) -> Option<(Network, &'static str)> {
+    let network = match Network::new(queues) {
+        Ok(network) => network,
+        Err(reason) => {
+            skip(what, &reason);
+            return None;
+        }
+    };
+    let mut possible = command(&network.near, RUN);
+    let possible = outcome("possible", possible.args(["--require", "--udp", "true"]));
+    if possible.code() != Some(0) {
+        skip(what, possible.output.trim());
+        return None;
+    }
+    match python() {
+        Some(python) => Some((network, python)),
+        None => {
+            skip(what, "no Python of version 3.9");
+            None
+        }
+    }
+}
+
+#[test]
+fn sockets_behave_as_without_it() {
+    let mut plain = None;
+    for queues in [1, 2] {
+        let Some((network, python)) = set_up("UDP sockets", queues) else { return };
+        let script = root().join(DATAGRAMS).to_string_lossy().into_owned();
+        let arguments = [script.as_str(), &network.far, NEAR, FAR, NEAR6, FAR6];
+        let plain = plain.get_or_insert_with(|| {
+            let plain = outcome("plain", command(&network.near, python).args(arguments));
+            assert_eq!(plain.code(), Some(0), "{}", plain.output);
+            plain.output
+        });
+        let mut command = command(&network.near, RUN);
+        command.args(["--explain", "--udp", python]).args(arguments);
+        let served = outcome("served", &mut command);
+        let (told, text): (Vec<&str>, Vec<&str>) =
+            served.output.lines().partition(|line| line.starts_with("sio-run: "));
+        assert_eq!(served.code(), Some(0), "{}", served.output);
+        assert_eq!(text, plain.lines().collect::<Vec<_>>(), "{queues} queues");
+        let moved = told.iter().find_map(|line| {
+            let (count, rest) = line.split_once(" UDP: ")?.1.split_once(" sockets moved to ")?;
+            rest.starts_with("AF_XDP on near0").then_some(count)
+        });
+        let moved: usize = moved.expect("sockets were moved").parse().expect("a number");
+        assert!(moved > 20, "{told:#?}");
+        for reason in ["given back to the kernel", "left to the kernel"] {
+            assert!(told.iter().any(|line| line.contains(reason)), "{told:#?}");
+        }
+    }
+}
+
+/// Answers until it is killed, and says when it has begun.
+const SERVER: &str = "import socket, sys\n\
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+    s.bind((sys.argv[1], 9))\n\
+    print('begun', flush=True)\n\
+    while True:\n    data, sender = s.recvfrom(2000)\n    s.sendto(data, sender)\n";
+
+#[test]
+fn nothing_remains_of_one_that_is_killed() {
+    let Some((network, python)) = set_up("a program that is killed", 1) else { return };
+    // Twice: the second one finds the interface free.
+    for _ in 0..2 {
+        let mut server = command(&network.near, RUN);
+        server.args(["--udp", python, "-c", SERVER, NEAR]).stdout(Stdio::piped());
+        let mut server = server.spawn().expect("a server");
+        let mut byte = [0; 6];
+        let mut begun = server.stdout.take().expect("its output");
+        std::io::Read::read_exact(&mut begun, &mut byte).expect("its word");
+        let far = Network::inside(&network.far, || {
+            std::net::UdpSocket::bind((FAR, 0)).expect("a socket of the kernel")
+        });
+        far.connect((NEAR, 9)).expect("its port");
+        far.set_read_timeout(Some(PROGRAM_LIMIT)).expect("SO_RCVTIMEO");
+        let mut room = [0; 10];
+        for _ in 0..200 {
+            far.send(b"text").expect("sent");
+            assert_eq!(far.recv(&mut room).expect("an answer"), 4);
+        }
+        let attached =
+            || output(Network::command(&network.near, "ip").args(["link", "show", "near0"]));
+        assert!(attached().expect("ip link").contains("prog/xdp"));
+        server.kill().expect("killing it");
+        server.wait().expect("its end");
+        assert!(!attached().expect("ip link").contains("prog/xdp"));
+    }
+}
+
+#[test]
+fn who_may_not_is_told() {
+    let Ok(network) = Network::new(1) else { return skip("--udp without rights", "no network") };
+    if !common::has_program("setpriv") {
+        return skip("--udp without rights", "no setpriv");
+    }
+    // An interface is there; the right is not.
+    for (options, status, words) in [
+        (&["--explain", "--udp"][..], 0, "UDP: as without sio-run: "),
+        (&["--require", "--udp"], 125, "--udp: "),
+    ] {
+        let mut command = command(&network.near, "setpriv");
+        command.args(["--bounding-set=-net_raw,-net_admin,-bpf,-sys_admin", "--inh-caps=-all"]);
+        command.arg(RUN).args(options).arg("true");
+        let outcome = outcome("rights", &mut command);
+        assert_eq!(outcome.code(), Some(status), "{}", outcome.output);
+        assert!(outcome.output.contains(words), "{}", outcome.output);
+    }
+}
