@@ -15,6 +15,8 @@ use crate::sys::poll;
 
 /// Members of the poll set that are no sources.
 const NO_SOURCES: usize = 2;
+/// Connections that a listening socket gives in one fetch.
+const CONNECTIONS_MAX: usize = 16;
 
 /// Where fetched events go.
 struct Room<'a> {
@@ -337,7 +339,26 @@ impl State {
                 room.put_signal(event, signal.is_standard());
             }
         } else if let Some(event) = self.polled(id, events) {
+            let is_connection = event.kind == event::ACCEPT && event.errno == 0;
             room.put(event);
+            if is_connection {
+                self.fetch_connections(id, room);
+            }
+        }
+    }
+
+    /// Where one connection waited there are often more. Other sources have their turn, too.
+    fn fetch_connections(&mut self, id: Key, room: &mut Room<'_>) {
+        for _ in 1..CONNECTIONS_MAX {
+            if room.left() == 0 {
+                break;
+            }
+            let Some(event) = self.accepted(id) else { break };
+            let has_failed = event.errno != 0;
+            room.push(event);
+            if has_failed {
+                break;
+            }
         }
     }
 

@@ -37,6 +37,8 @@ pub struct Group {
     buffer_bytes: usize,
     /// Data have arrived: from now on the kernel is kept supplied.
     active: bool,
+    /// Sockets that were told, this time, that there is a buffer for them.
+    pub promised: usize,
 }
 
 impl Group {
@@ -63,6 +65,7 @@ impl Group {
             users: 0,
             buffer_bytes,
             active: false,
+            promised: 0,
         })
     }
 
@@ -73,6 +76,13 @@ impl Group {
     /// Whether the kernel has a buffer.
     pub fn has_buffers(&self) -> bool {
         self.free_ids.len() < self.buffers.len()
+    }
+
+    /// Whether one more socket finds a buffer, if each takes one.
+    pub fn promise(&mut self) -> bool {
+        let has_one = self.promised < self.buffers.len() - self.free_ids.len();
+        self.promised += usize::from(has_one);
+        has_one
     }
 
     /// The buffer that the kernel has filled.

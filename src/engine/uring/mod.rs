@@ -496,6 +496,7 @@ impl Engine for Uring {
     }
 
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
+        self.feed_all();
         self.start_watches()?;
         self.start_receives()?;
         self.start_sends(None)?;

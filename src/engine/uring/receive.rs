@@ -201,10 +201,24 @@ impl Uring {
         }
     }
 
-    /// Supplies the groups with buffers, and arms those who had none.
+    /// Supplies the groups with buffers, and arms those who had none: as many as there are buffers,
+    /// in the order in which they came. More would only fail once more, each time.
     pub(super) fn feed(&mut self) {
+        self.feed_some(false);
+    }
+
+    /// The same for all of them, before nobody looks for a while: a socket whose data somebody else
+    /// has taken keeps no other waiting.
+    pub(super) fn feed_all(&mut self) {
+        if !self.starved.is_empty() {
+            self.feed_some(true);
+        }
+    }
+
+    fn feed_some(&mut self, all: bool) {
         for group in &mut self.groups {
             group.refill();
+            group.promised = 0;
         }
         for key in std::mem::take(&mut self.starved) {
             let Some(connection) = self.connection(key) else { continue };
@@ -212,6 +226,8 @@ impl Uring {
                 self.starved.push(key);
                 continue;
             };
+            // One with a share may wait for that, and not for a buffer.
+            let has_share = !connection.socket.account.is_whole_area();
             let Some(group) = self.group(id) else { continue };
             group.activate();
             if !group.has_buffers() {
@@ -219,7 +235,7 @@ impl Uring {
                 group.want_space();
                 group.refill();
             }
-            if group.has_buffers() {
+            if group.has_buffers() && (all || has_share || group.promise()) {
                 self.to_arm.push(key);
             } else {
                 self.starved.push(key);
