@@ -141,6 +141,41 @@ impl AsRawFd for Map {
 /// A program for packets that have just arrived.
 pub struct Program(OwnedFd);
 
+/// What BPF_PROG_TEST_RUN is asked; an older kernel knows the first half, and wants zeroes after it.
+#[repr(C)]
+#[derive(Default)]
+struct TestRun {
+    program: u32,
+    answer: u32,
+    bytes_in: u32,
+    bytes_out: u32,
+    data_in: u64,
+    data_out: u64,
+    repeat: u32,
+    duration: u32,
+    context_bytes_in: u32,
+    context_bytes_out: u32,
+    context_in: u64,
+    context_out: u64,
+    flags: u32,
+    processor: u32,
+    batch: u32,
+    _pad: u32,
+}
+
+impl TestRun {
+    /// Once, over this packet.
+    fn of(program: &Program, packet: &[u8]) -> Self {
+        Self {
+            program: program.0.as_raw_fd() as u32,
+            bytes_in: packet.len() as u32,
+            data_in: packet.as_ptr() as u64,
+            repeat: 1,
+            ..Self::default()
+        }
+    }
+}
+
 impl Program {
     /// Loads instructions in which the address of a map is the map's place in `maps`. With
     /// `fragments` it may be given packets that lie in several buffers (Linux 5.18).
@@ -182,29 +217,9 @@ impl Program {
 
     /// Runs it once over a packet, which no interface has received: what it answers.
     pub fn test(&self, packet: &[u8]) -> Result<u32> {
-        #[repr(C)]
-        struct Attributes {
-            program: u32,
-            answer: u32,
-            bytes_in: u32,
-            bytes_out: u32,
-            data_in: u64,
-            data_out: u64,
-            repeat: u32,
-            duration: u32,
-        }
-        let mut attributes = Attributes {
-            program: self.0.as_raw_fd() as u32,
-            answer: 0,
-            bytes_in: packet.len() as u32,
-            bytes_out: 0,
-            data_in: packet.as_ptr() as u64,
-            data_out: 0,
-            repeat: 1,
-            duration: 0,
-        };
-        bpf(PROGRAM_TEST_RUN, &mut attributes)?;
-        Ok(attributes.answer)
+        let mut run = TestRun::of(self, packet);
+        bpf(PROGRAM_TEST_RUN, &mut run)?;
+        Ok(run.answer)
     }
 
     /// A program that lets every packet go on to the kernel.
@@ -226,25 +241,6 @@ impl Program {
             queue: u32,
             egress: u32,
         }
-        #[repr(C)]
-        struct Attributes {
-            program: u32,
-            answer: u32,
-            bytes_in: u32,
-            bytes_out: u32,
-            data_in: u64,
-            data_out: u64,
-            repeat: u32,
-            duration: u32,
-            context_bytes_in: u32,
-            context_bytes_out: u32,
-            context_in: u64,
-            context_out: u64,
-            flags: u32,
-            processor: u32,
-            batch: u32,
-            _pad: u32,
-        }
         const LIVE_FRAMES: u32 = 1 << 1;
         let context = Context {
             data: 0,
@@ -254,25 +250,14 @@ impl Program {
             queue,
             egress: 0,
         };
-        let mut attributes = Attributes {
-            program: self.0.as_raw_fd() as u32,
-            answer: 0,
-            bytes_in: packet.len() as u32,
-            bytes_out: 0,
-            data_in: packet.as_ptr() as u64,
-            data_out: 0,
-            repeat: 1,
-            duration: 0,
+        let mut run = TestRun {
             context_bytes_in: size_of::<Context>() as u32,
-            context_bytes_out: 0,
             context_in: (&raw const context) as u64,
-            context_out: 0,
             flags: LIVE_FRAMES,
-            processor: 0,
             batch: 1,
-            _pad: 0,
+            ..TestRun::of(self, packet)
         };
-        bpf(PROGRAM_TEST_RUN, &mut attributes).map(drop)
+        bpf(PROGRAM_TEST_RUN, &mut run).map(drop)
     }
 
     /// Has the interface run it, for as long as the link is held by anybody: in the driver, or,
