@@ -21,7 +21,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "../examples-c/http.h"
+#include "../examples-c/http_response.h"
 
 enum {
     DESCRIPTORS = 65536,

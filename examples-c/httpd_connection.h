@@ -3,7 +3,7 @@
 #ifndef HTTPD_CONNECTION_H
 #define HTTPD_CONNECTION_H
 
-#include "http.h"
+#include "http_response.h"
 #include "httpd_files.h"
 
 /* A slow client leaves memory to the others: it has at most so many sends under way. */
