@@ -26,6 +26,32 @@ struct frame {
     unsigned char data[1500];
 };
 
+/* An area for frames from the wire, where there can be one. */
+static inline dma_mem_t area_of_frames(size_t size)
+{
+    dma_mem_t area = 0;
+    if (dma_alloc(&area, size, DMA_ENGINE_AF_XDP) == -1)
+        check_skip("no AF_XDP: %s", strerror(errno));
+    return area;
+}
+
+static inline void check_engine(int sock, const char *name)
+{
+    struct sio_info info;
+    CHECK_OK(sio_info(sock, &info, sizeof info));
+    if (strcmp(info.si_engine, name) != 0)
+        check_fail(__FILE__, __LINE__, "%s and not %s: %s", info.si_engine, name, info.si_reason);
+}
+
+/* Waits for a frame with a socket of the kernel's: its length. */
+static inline size_t plain_receive(int sock, struct frame *frame)
+{
+    CHECK(poll(&(struct pollfd){ sock, POLLIN, 0 }, 1, 5000) == 1);
+    ssize_t count = recv(sock, frame, sizeof *frame, MSG_DONTWAIT);
+    CHECK(count >= (ssize_t)sizeof frame->header);
+    return (size_t)count;
+}
+
 /* A frame to everybody. */
 static inline size_t frame_fill(struct frame *frame, uint16_t type, size_t bytes, size_t at)
 {

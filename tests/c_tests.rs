@@ -122,10 +122,17 @@ fn tool() -> PathBuf {
     common::scratch("c-tests").join(TOOL)
 }
 
-/// Whether a test sends datagrams of the Internet protocols, and can do so over interfaces.
+/// Whether a test sends datagrams of the Internet protocols or frames, and can do so over interfaces.
 fn is_for_network(name: &str) -> bool {
-    const WORDS: [&str; 6] =
-        ["UDP4", "UDP6", "UDP_PAIRS", "DATAGRAM_PAIRS", "MESSAGE_PAIRS", "ALL_PAIRS"];
+    const WORDS: [&str; 7] = [
+        "UDP4",
+        "UDP6",
+        "UDP_PAIRS",
+        "DATAGRAM_PAIRS",
+        "MESSAGE_PAIRS",
+        "ALL_PAIRS",
+        "network_new",
+    ];
     let text = common::read(&common::root().join("c-tests").join(format!("{name}.c")));
     let has_word = WORDS.iter().any(|word| text.contains(word));
     has_word && !NOT_FOR_NETWORK.iter().any(|(test, _)| *test == name)

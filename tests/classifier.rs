@@ -15,7 +15,8 @@ use common::{has_program, output, read, root, scratch, skip};
 use object::{Object, ObjectSection, ObjectSymbol, RelocationTarget};
 use sio::error::Errno;
 use sio::net::flow::{Endpoint, FlowKey};
-use sio::port::af_xdp::{COMPILER, Classifier, Frames, INSTRUCTIONS, MAPS};
+use sio::port::FrameType;
+use sio::port::af_xdp::{COMPILER, Classifier, INSTRUCTIONS, MAPS};
 use sio::sys::xdp::{Sizes, Socket};
 
 const SOURCE: &str = "src/port/af_xdp/classifier.c";
@@ -277,9 +278,9 @@ fn whole_frames_are_picked_by_type() {
     };
     let both = |bench: &Bench| (bench.verdict(&of_type(0x88b5)), bench.verdict(&of_type(0x0806)));
     assert_eq!(both(&bench), (PASS, PASS));
-    bench.classifier.claim_frames(Some(Frames::OfType(0x88b5))).expect("a type");
+    bench.classifier.claim_frames(Some(FrameType::Only(0x88b5))).expect("a type");
     assert_eq!(both(&bench), (REDIRECT, PASS));
-    bench.classifier.claim_frames(Some(Frames::All)).expect("all");
+    bench.classifier.claim_frames(Some(FrameType::Any)).expect("all");
     assert_eq!(both(&bench), (REDIRECT, REDIRECT));
     bench.classifier.claim_frames(None).expect("none");
     assert_eq!(both(&bench), (PASS, PASS));

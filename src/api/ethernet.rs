@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::error::{Errno, Result};
 use crate::port::link::{self, Interface, Routes};
-use crate::sys::packet::{self, EVERY_TYPE};
+use crate::sys::packet::{self, EVERY_TYPE, TYPE_MIN};
 
 /// Which frames a descriptor is for.
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,9 +17,6 @@ pub struct Wanted {
     pub promiscuous: bool,
     pub nonblocking: bool,
 }
-
-/// Smaller numbers in the place of a frame's type are a length: IEEE 802.3, section 3.2.6.
-const TYPE_MIN: u16 = 0x600;
 
 /// `sio_open_ethernet`.
 pub fn open(name: &str, wanted: &Wanted) -> Result<RawFd> {

@@ -11,7 +11,7 @@ use super::notify;
 use super::tail::Tail;
 use crate::channel::Channel;
 use crate::channel::source::Heir;
-use crate::engine::frame::open_flow;
+use crate::engine::frame::{open_flow, open_frames};
 use crate::engine::table::{self, Choice, Frames, Kind};
 use crate::engine::{Counters, Key, Socket};
 use crate::error::{Errno, Result};
@@ -49,9 +49,14 @@ fn choose(socket: Socket, insist: u32) -> Result<(Socket, Choice, u32)> {
     {
         return Err(Errno::EBUSY);
     }
-    let served = Kind::AfXdp
-        .check()
-        .and_then(|()| open_flow(socket.fd, socket.domain, &socket.region, &socket.account));
+    let Socket { fd, domain, region, account, .. } = &socket;
+    let served = Kind::AfXdp.check().and_then(|()| {
+        if socket.is_of_frames() {
+            open_frames(*fd, region, account, insist == Kind::AfXdp.bit())
+        } else {
+            open_flow(*fd, *domain, region, account)
+        }
+    });
     match served {
         Ok(flow) => {
             socket.region.insist_on_frames();

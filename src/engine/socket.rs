@@ -106,6 +106,11 @@ impl Socket {
         matches!(self.domain, libc::AF_INET | libc::AF_INET6)
     }
 
+    /// Whether it is one of packet(7).
+    pub fn is_of_frames(&self) -> bool {
+        self.domain == libc::AF_PACKET
+    }
+
     /// Whether datagrams could be cut from larger ones, as far as is known.
     pub fn is_udp(&self) -> bool {
         self.segment_bytes_max.load(Ordering::Relaxed) > 0

@@ -6,6 +6,7 @@
 pub mod build;
 pub mod checksum;
 pub mod flow;
+pub mod frame;
 pub mod parse;
 pub mod table;
 
@@ -15,7 +16,7 @@ mod tests;
 /// The largest header that is built or understood: Ethernet, one VLAN tag, IPv6, UDP.
 pub const HEADER_BYTES_MAX: usize = ETHERNET_BYTES + VLAN_BYTES + IPV6_BYTES + UDP_BYTES;
 
-const ETHERNET_BYTES: usize = 14;
+pub const ETHERNET_BYTES: usize = 14;
 const VLAN_BYTES: usize = 4;
 const IPV4_BYTES: usize = 20;
 const IPV6_BYTES: usize = 40;
@@ -23,6 +24,7 @@ const UDP_BYTES: usize = 8;
 
 /// IEEE 802.3 types.
 const TYPE_IPV4: u16 = 0x0800;
+const TYPE_ARP: u16 = 0x0806;
 const TYPE_IPV6: u16 = 0x86dd;
 const TYPE_VLAN: u16 = 0x8100;
 /// The number of UDP in both Internet protocols.

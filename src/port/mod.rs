@@ -33,6 +33,23 @@ pub struct Segment {
     pub more: bool,
 }
 
+/// Which frames are picked as a whole, whatever is in them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FrameType {
+    Any,
+    /// The number that stands behind the addresses: linux/if_ether.h.
+    Only(u16),
+}
+
+impl FrameType {
+    pub fn includes(self, kind: u16) -> bool {
+        match self {
+            FrameType::Any => true,
+            FrameType::Only(only) => only == kind,
+        }
+    }
+}
+
 /// What was known about a port when it was opened.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Facts {
@@ -106,6 +123,11 @@ pub trait Port: Send {
 
     /// Lets a packet that it has received go on to the kernel after all.
     fn pass_on(&mut self, _packet: Span) -> Result<()> {
+        Err(Errno::EOPNOTSUPP)
+    }
+
+    /// Whole frames come here too, of one type or all; `None`: no more.
+    fn claim_frames(&mut self, _kind: Option<FrameType>) -> Result<()> {
         Err(Errno::EOPNOTSUPP)
     }
 

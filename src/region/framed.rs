@@ -18,7 +18,7 @@ use crate::limits::FRAME_HEADROOM_BYTES;
 use crate::sys::span::Span;
 use crate::sys::stat::layout::area as count;
 use crate::sys::sync::Mutex;
-use crate::sys::sync::atomic::{AtomicBool, Ordering};
+use crate::sys::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// What a reference to part of an area is to.
 #[derive(Clone, Copy)]
@@ -35,6 +35,8 @@ pub struct Framed {
     accounts: Mutex<HashMap<Frame, Arc<Account>>>,
     /// Frames are all that there is: nothing larger is given out.
     is_strict: AtomicBool,
+    /// Ports that take frames to receive into.
+    ports: AtomicUsize,
 }
 
 /// Room in front of a block for the headers of a packet. Given back when dropped.
@@ -63,6 +65,7 @@ impl Framed {
             frames: Frames::new(area_bytes, frame_bytes),
             accounts: Mutex::default(),
             is_strict: AtomicBool::new(false),
+            ports: AtomicUsize::new(0),
         }
     }
 
@@ -116,6 +119,24 @@ impl Region {
         if let Some(framed) = &self.framed {
             framed.is_strict.swap(true, Ordering::AcqRel);
         }
+    }
+
+    /// One more port takes frames to receive into.
+    pub fn add_port(&self) {
+        if let Some(framed) = &self.framed {
+            framed.ports.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    pub fn remove_port(&self) {
+        if let Some(framed) = &self.framed {
+            framed.ports.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+
+    /// How many share the area.
+    pub fn port_count(&self) -> usize {
+        self.framed.as_ref().map_or(0, |framed| framed.ports.load(Ordering::Acquire))
     }
 
     /// Claims a chunk from the allocator; free frames become its chunks again where it needs them.

@@ -95,7 +95,7 @@ fn option(fd: RawFd, level: i32, name: i32) -> Result<i32> {
     Ok(value)
 }
 
-fn is_set(fd: RawFd, level: i32, name: i32) -> bool {
+pub(super) fn is_set(fd: RawFd, level: i32, name: i32) -> bool {
     option(fd, level, name).is_ok_and(|value| value != 0)
 }
 
@@ -189,7 +189,7 @@ pub fn hindrance(fd: RawFd) -> Option<&'static str> {
 }
 
 /// Whether a program of the kernel's looks at what arrives. `SO_ATTACH_FILTER`, socket(7).
-fn has_filter(fd: RawFd) -> bool {
+pub(super) fn has_filter(fd: RawFd) -> bool {
     const SO_GET_FILTER: i32 = 26;
     let mut count = 0 as libc::socklen_t;
     // SAFETY: of no instructions only the number is told.

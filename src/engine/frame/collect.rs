@@ -3,9 +3,10 @@
 
 use super::hub::{Hub, State};
 use super::inlet::{Arrival, Gathered, Place};
-use crate::net::HEADER_BYTES_MAX;
 use crate::net::checksum::Sum;
-use crate::net::parse::{Datagram, HEAD_BYTES, Head, parse_head};
+use crate::net::frame::FrameHeading;
+use crate::net::parse::{Datagram, HEAD_BYTES, Head, Heading, parse_head};
+use crate::net::{ETHERNET_BYTES, HEADER_BYTES_MAX};
 use crate::port::Segment;
 use crate::region::{Given, Loan};
 use crate::sys::span::Span;
@@ -52,9 +53,19 @@ impl State {
 
     /// One packet, whose frames are ours.
     fn packet(&mut self, hub: &Hub, segments: &[Segment]) {
+        if self.has_whole()
+            && let Some((slot, part)) = self.look_at_frame(hub, segments)
+        {
+            let Some(place) = place(hub, segments, part, None) else {
+                self.dropped += 1;
+                return;
+            };
+            return self.deliver(hub, slot, Arrival::new(place, false));
+        }
         match self.look(hub, segments) {
             Some((slot, datagram)) => {
-                if let Some(place) = self.place(hub, segments, &datagram) {
+                let heading = datagram.heading();
+                if let Some(place) = place(hub, segments, Part::of(&datagram), Some(heading)) {
                     let arrival = Arrival::new(place, datagram.source.address.is_ipv6());
                     return self.deliver(hub, slot, arrival);
                 }
@@ -65,6 +76,18 @@ impl State {
                 drop_segments(hub, segments);
             }
         }
+    }
+
+    /// Whose the packet is as a whole.
+    fn look_at_frame(&self, hub: &Hub, segments: &[Segment]) -> Option<(usize, Part)> {
+        let bytes: usize = segments.iter().map(|segment| segment.length as usize).sum();
+        let start = span(hub, segments.first()?);
+        let mut heading = [0; ETHERNET_BYTES];
+        if start.read(&mut heading) < heading.len() || u16::try_from(bytes).is_err() {
+            return None;
+        }
+        let slot = self.find_whole(FrameHeading::new(&heading).kind)?;
+        Some((slot, Part { from: 0, bytes }))
     }
 
     /// Whose the packet is, if it is a datagram, undamaged, and somebody's.
@@ -104,41 +127,53 @@ impl State {
             }
         }
         let mut sum = datagram.sum();
-        for piece in payload(hub, segments, datagram) {
+        for piece in pieces(hub, segments, Part::of(datagram)) {
             add_span(&mut sum, piece);
         }
         sum.is_right()
     }
+}
 
-    /// Where the payload is to stay. The frames of a packet that came in several are given back.
-    fn place(&mut self, hub: &Hub, segments: &[Segment], datagram: &Datagram) -> Option<Place> {
-        let bytes = datagram.payload_bytes;
-        if let [only] = segments {
-            let region = hub.region();
-            let offset = only.offset as usize + datagram.payload_from;
-            let frame = region.frame_at(only.offset as usize);
-            let from = offset - region.frame_offset(frame);
-            return Some(Place::Frame(Given { frame, from, bytes }));
-        }
-        let loan = gather(hub, segments, datagram);
-        drop_segments(hub, segments);
-        let gathered = Gathered { loan: loan?, heading: datagram.heading() };
-        Some(Place::Gathered { number: hub.keep_gathered(gathered), bytes })
+/// What of a packet the program is to have.
+#[derive(Clone, Copy)]
+struct Part {
+    from: usize,
+    bytes: usize,
+}
+
+impl Part {
+    fn of(datagram: &Datagram) -> Self {
+        Self { from: datagram.payload_from, bytes: datagram.payload_bytes }
     }
+}
+
+/// Where a part of a packet is to stay. The frames of one that came in several are given back.
+fn place(hub: &Hub, segments: &[Segment], part: Part, heading: Option<Heading>) -> Option<Place> {
+    let bytes = part.bytes;
+    if let [only] = segments {
+        let region = hub.region();
+        let offset = only.offset as usize + part.from;
+        let frame = region.frame_at(only.offset as usize);
+        let from = offset - region.frame_offset(frame);
+        return Some(Place::Frame(Given { frame, from, bytes }));
+    }
+    let loan = gather(hub, segments, part);
+    drop_segments(hub, segments);
+    let gathered = Gathered { loan: loan?, heading };
+    Some(Place::Gathered { number: hub.keep_gathered(gathered), bytes })
 }
 
 fn span(hub: &Hub, segment: &Segment) -> Span {
     hub.region().mapping().span(segment.offset as usize, segment.length as usize)
 }
 
-/// The parts of the payload, in order.
-fn payload<'a>(
+/// The pieces of a part, in order.
+fn pieces<'a>(
     hub: &'a Hub,
     segments: &'a [Segment],
-    datagram: &Datagram,
+    part: Part,
 ) -> impl Iterator<Item = Span> + 'a {
-    let mut skip = datagram.payload_from;
-    let mut left = datagram.payload_bytes;
+    let Part { from: mut skip, bytes: mut left } = part;
     segments.iter().filter_map(move |segment| {
         let all = span(hub, segment);
         let passed = skip.min(all.len());
@@ -150,11 +185,11 @@ fn payload<'a>(
     })
 }
 
-/// Copies the payload into one block.
-fn gather(hub: &Hub, segments: &[Segment], datagram: &Datagram) -> Option<Loan> {
-    let loan = hub.region().take(datagram.payload_bytes)?;
+/// Copies a part into one block.
+fn gather(hub: &Hub, segments: &[Segment], part: Part) -> Option<Loan> {
+    let loan = hub.region().take(part.bytes)?;
     let mut room = loan.span();
-    for piece in payload(hub, segments, datagram) {
+    for piece in pieces(hub, segments, part) {
         room.copy_from(piece);
         room = room.skip(piece.len());
     }

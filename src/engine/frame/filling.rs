@@ -12,8 +12,8 @@ pub struct Filling {
     /// Which frames the port has, by number, and how many.
     is_filling: Vec<bool>,
     count: usize,
-    /// So many make sense.
-    most: usize,
+    /// So many make sense for the port.
+    suitable: usize,
     offsets: Vec<u64>,
 }
 
@@ -22,22 +22,31 @@ const AWAITED_BELOW: usize = 16;
 
 impl Filling {
     pub fn new(region: &Arc<Region>, facts: &Facts) -> Self {
+        region.add_port();
         Self {
             region: region.clone(),
             is_filling: vec![false; region.frame_count()],
             count: 0,
-            most: (facts.fill_frames as usize).min(region.frame_count() / FILL_SHARE),
+            suitable: facts.fill_frames as usize,
             offsets: Vec::new(),
         }
     }
 
+    /// So many the port has at most: the share of the area that is for receiving is divided among its
+    /// ports.
+    fn most(&self) -> usize {
+        let share = self.region.frame_count() / FILL_SHARE / self.region.port_count().max(1);
+        self.suitable.min(share)
+    }
+
     /// Gives the port frames, if some are free and it lacks more than a few.
     pub fn fill(&mut self, port: &mut dyn Port) {
-        if self.count * 8 > self.most * 7 {
+        let most = self.most();
+        if self.count * 8 > most * 7 {
             return;
         }
         let (region, offsets) = (&self.region, &mut self.offsets);
-        region.take_frames(self.most - self.count, |frame| {
+        region.take_frames(most - self.count, |frame| {
             offsets.push(region.frame_offset(frame) as u64);
         });
         let taken = port.fill(&self.offsets);
@@ -55,7 +64,7 @@ impl Filling {
     /// Nobody looks until something happens: where the port can receive nothing more for want of
     /// frames, their return has to be that.
     pub fn await_space(&self) {
-        if self.count < AWAITED_BELOW.min(self.most) {
+        if self.count < AWAITED_BELOW.min(self.most()) {
             self.region.want_space();
             // One may have come back before it was known that somebody waits.
             if let Some(frame) = self.region.take_frame() {
@@ -79,5 +88,6 @@ impl Drop for Filling {
         {
             self.region.drop_frame(frame as Frame);
         }
+        self.region.remove_port();
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
+use super::claims::Claims;
 use super::door::{Door, Sleeper};
 use super::hub::{Hub, OutletKey};
 use super::inlet::{Brief, Inlet, Inlets, Reader};
@@ -14,6 +15,7 @@ use super::transmit::Sending;
 use crate::engine::{Ask, Received, Request, Socket, direct};
 use crate::error::{Errno, Result};
 use crate::net::flow::{Endpoint, FlowKey};
+use crate::port::FrameType;
 use crate::region::Account;
 use crate::sys::cell::thread_mark;
 use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
@@ -85,11 +87,33 @@ impl Flow {
         let remote = internet::peer_address(fd);
         let keys = keys(domain, internet::is_ipv6_only(fd), local, remote);
         let shares = internet::shares_port(fd);
+        let claims = Claims::Flows { keys: &keys, shares };
+        let sender = Sender::new(fd, local, remote);
+        Self::claim(fd, hubs, &claims, sender, account)
+    }
+
+    /// Claims whole frames on an interface.
+    pub fn open_frames(
+        fd: RawFd,
+        hub: Arc<Hub>,
+        kind: FrameType,
+        account: &Arc<Account>,
+    ) -> Result<Arc<Self>> {
+        Self::claim(fd, &[hub], &Claims::Frames(kind), Sender::Frames, account)
+    }
+
+    fn claim(
+        fd: RawFd,
+        hubs: &[Arc<Hub>],
+        claims: &Claims<'_>,
+        sender: Sender,
+        account: &Arc<Account>,
+    ) -> Result<Arc<Self>> {
         let door = Door::new()?;
         let mut inlets: Vec<Inlet> = Vec::new();
         let mut refused = Errno::ENODEV;
         for hub in hubs {
-            match hub.open(fd, &keys, shares, account, &door) {
+            match hub.open(fd, claims, account, &door) {
                 Ok(inlet) => inlets.push(inlet),
                 Err(errno) => refused = errno,
             }
@@ -98,7 +122,6 @@ impl Flow {
             return Err(refused);
         }
         let legs = inlets.iter().map(|inlet| (inlet.hub.clone(), inlet.outlet)).collect();
-        let sender = Sender::new(fd, local, remote);
         Ok(Arc::new(Self {
             fd,
             door,

@@ -6,13 +6,13 @@
 //! ring, in order, and its reader is told when it waits.
 #![forbid(unsafe_code)]
 
-use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 
+use super::claims::Claims;
 use super::door::{Door, Mailbox, News};
 use super::filling::Filling;
 use super::inlet::{Arrival, Gathered, Inlet};
@@ -22,7 +22,7 @@ use crate::error::{Errno, Result};
 use crate::net::flow::{Endpoint, FlowKey};
 use crate::net::table::FlowTable;
 use crate::port::ways::Ways;
-use crate::port::{Facts, Port};
+use crate::port::{Facts, FrameType, Port};
 use crate::region::{Account, Patron, Region};
 use crate::sys::descriptor::{self, Counter};
 use crate::sys::gate::Gate;
@@ -42,13 +42,13 @@ pub struct OutletKey {
 /// Where a flow's datagrams are put, and who is told.
 pub(super) struct Outlet {
     serial: u32,
-    keys: Vec<FlowKey>,
+    pub keys: Vec<FlowKey>,
     /// The socket, by descriptor and identity; closed ones are found out.
     socket: (RawFd, u64),
     is_closed: bool,
     pub putter: Putter<Arrival>,
     account: Arc<Account>,
-    gate: Option<Arc<Gate>>,
+    pub gate: Option<Arc<Gate>>,
     /// Packets that have come through the gate, whatever became of them: those that the reader can
     /// see, and those since then.
     received: Arc<AtomicU64>,
@@ -67,13 +67,15 @@ pub(super) struct State {
     pub port: Box<dyn Port>,
     pub ways: Box<dyn Ways>,
     /// The flows of one key: several share a port, and each remote end has one of them.
-    table: FlowTable<usize>,
-    groups: Slab<Vec<usize>>,
+    pub table: FlowTable<usize>,
+    pub groups: Slab<Vec<usize>>,
     /// What was found in the table last: void when that changes.
-    last_found: Option<((Endpoint, Endpoint), usize)>,
+    pub last_found: Option<((Endpoint, Endpoint), usize)>,
+    /// Who gets whole frames, and which.
+    pub whole: Option<(usize, FrameType)>,
     pub outlets: Slab<Outlet>,
     next_serial: u32,
-    touched: Vec<usize>,
+    pub touched: Vec<usize>,
     /// After the port: what it had is given back when it has gone.
     pub filling: Filling,
     pub flights: Flights,
@@ -148,6 +150,7 @@ impl Hub {
             table: FlowTable::new(seed),
             groups: Slab::new(),
             last_found: None,
+            whole: None,
             outlets: Slab::new(),
             next_serial: 0,
             touched: Vec::new(),
@@ -220,16 +223,15 @@ impl Hub {
         self.gathered.lock().try_remove(number)
     }
 
-    /// Claims flows for a socket. `shares`: it may be one of several with the same address.
-    pub fn open(
+    /// Claims something for a socket.
+    pub(super) fn open(
         self: &Arc<Self>,
         fd: RawFd,
-        keys: &[FlowKey],
-        shares: bool,
+        claims: &Claims<'_>,
         account: &Arc<Account>,
         door: &Arc<Door>,
     ) -> Result<Inlet> {
-        self.open_outlet(fd, keys, shares, account, Some(door), None).map(|(inlet, _)| inlet)
+        self.open_outlet(fd, claims, account, Some(door)).map(|(inlet, _)| inlet)
     }
 
     /// Claims flows for a socket behind a gate, which passes until it is opened; with the number of
@@ -241,19 +243,17 @@ impl Hub {
         account: &Arc<Account>,
     ) -> Result<(Inlet, Arc<Gate>, Arc<AtomicU64>)> {
         let gate = Arc::new(self.lock().port.take_gate()?);
-        let (inlet, received) =
-            self.open_outlet(fd, keys, false, account, None, Some(gate.clone()))?;
+        let claims = Claims::Gated(keys, gate.clone());
+        let (inlet, received) = self.open_outlet(fd, &claims, account, None)?;
         Ok((inlet, gate, received))
     }
 
     fn open_outlet(
         self: &Arc<Self>,
         fd: RawFd,
-        keys: &[FlowKey],
-        shares: bool,
+        claims: &Claims<'_>,
         account: &Arc<Account>,
         door: Option<&Arc<Door>>,
-        gate: Option<Arc<Gate>>,
     ) -> Result<(Inlet, Arc<AtomicU64>)> {
         let received = Arc::new(AtomicU64::new(0));
         let capacity = (self.region.frame_count() / FILL_SHARE).min(WAITING_MAX);
@@ -269,7 +269,7 @@ impl Hub {
             is_closed: false,
             putter,
             account: account.clone(),
-            gate,
+            gate: if let Claims::Gated(_, gate) = claims { Some(gate.clone()) } else { None },
             received: received.clone(),
             received_unseen: 0,
             door: door.cloned(),
@@ -278,11 +278,9 @@ impl Hub {
             completed: Vec::new(),
             is_touched: false,
         });
-        for key in keys {
-            if let Err(errno) = state.claim(key, slot, shares) {
-                state.close(slot);
-                return Err(errno);
-            }
+        if let Err(errno) = state.claim_all(claims, slot) {
+            state.close(slot);
+            return Err(errno);
         }
         Ok((Inlet { hub: self.clone(), outlet: OutletKey { slot, serial }, taker }, received))
     }
@@ -302,6 +300,9 @@ impl Hub {
             for flow in state.outlets[key.slot].keys.clone() {
                 // A port that refuses leaves the flow to the kernel, which has it.
                 let _ = state.port.claim(&flow);
+            }
+            if let Some(kind) = state.whole_frames_of(key.slot) {
+                let _ = state.port.claim_frames(Some(kind));
             }
         }
     }
@@ -379,67 +380,6 @@ impl Hub {
 impl State {
     fn is_open(&self, key: OutletKey) -> bool {
         self.outlets.get(key.slot).is_some_and(|outlet| outlet.serial == key.serial)
-    }
-
-    fn claim(&mut self, key: &FlowKey, slot: usize, shares: bool) -> Result<()> {
-        self.last_found = None;
-        match self.table.get(key) {
-            Some(group) if shares => self.groups[group].push(slot),
-            Some(_) => return Err(Errno::EADDRINUSE),
-            None => {
-                match self.outlets[slot].gate.clone() {
-                    Some(gate) => self.port.claim_behind(key, &gate)?,
-                    None => self.port.claim(key)?,
-                }
-                let group = self.groups.insert(vec![slot]);
-                self.table.insert(key, group);
-            }
-        }
-        self.outlets[slot].keys.push(*key);
-        Ok(())
-    }
-
-    /// Gives the flows of an outlet back to the kernel; what comes on the way is still delivered.
-    fn disclaim(&mut self, slot: usize) {
-        for key in self.outlets[slot].keys.clone() {
-            let is_last = self.table.get(&key).is_some_and(|group| self.groups[group].len() == 1);
-            if is_last {
-                // It is not there only if the port has lost it: then it is the kernel's already.
-                let _ = self.port.disclaim(&key);
-            }
-        }
-    }
-
-    fn close(&mut self, slot: usize) {
-        self.last_found = None;
-        self.disclaim(slot);
-        for key in std::mem::take(&mut self.outlets[slot].keys) {
-            let Some(group) = self.table.get(&key) else { continue };
-            self.groups[group].retain(|&member| member != slot);
-            if self.groups[group].is_empty() {
-                self.groups.remove(group);
-                self.table.remove(&key);
-            }
-        }
-        self.touched.retain(|&touched| touched != slot);
-        self.outlets.remove(slot);
-    }
-
-    /// The socket that a datagram is for.
-    pub fn find(&mut self, local: Endpoint, remote: Endpoint) -> Option<usize> {
-        // Most of the time the next one is of the same flow.
-        if let Some((ends, slot)) = self.last_found
-            && ends == (local, remote)
-        {
-            return Some(slot);
-        }
-        let group = &self.groups[self.table.find(local, remote)?];
-        let slot = match group.as_slice() {
-            [only] => *only,
-            members => members[spread(remote) % members.len()],
-        };
-        self.last_found = Some(((local, remote), slot));
-        Some(slot)
     }
 
     /// Puts a datagram into a socket's ring, if there is room for it there and in its share of the
@@ -567,16 +507,6 @@ impl State {
         let once = libc::itimerspec { it_interval: never, it_value: when };
         self.has_timer = descriptor::timer_set(hub.timer.as_raw_fd(), 0, &once).is_ok();
     }
-}
-
-/// The same number for all datagrams of one remote end.
-fn spread(remote: Endpoint) -> usize {
-    let address = match remote.address {
-        IpAddr::V4(address) => u64::from(address.to_bits()),
-        IpAddr::V6(address) => (address.to_bits() ^ (address.to_bits() >> 64)) as u64,
-    };
-    let mixed = (address ^ u64::from(remote.port) << 32).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    (mixed >> 40) as usize
 }
 
 impl Patron for Hub {

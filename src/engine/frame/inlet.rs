@@ -8,14 +8,16 @@ use super::door::Mailbox;
 use super::hub::{Hub, OutletKey};
 use crate::engine::{Ask, Form, Readiness, Received, Socket};
 use crate::error::{Errno, Result};
-use crate::net::HEADER_BYTES_MAX;
 use crate::net::flow::Endpoint;
+use crate::net::frame::FrameHeading;
 use crate::net::parse::{Heading, heading, heading_bytes};
+use crate::net::{ETHERNET_BYTES, HEADER_BYTES_MAX};
 use crate::region::{Given, Loan, Message};
 use crate::sys::internet::{ControlFacts, ControlWishes, control_data};
 use crate::sys::message::Address;
 use crate::sys::relay::Taker;
 use crate::sys::socket::TRUNC;
+use crate::sys::span::Span;
 
 /// A datagram that has arrived and was not fetched, in eight bytes: thousands of them wait. Whoever
 /// takes it out of its ring has the only reference to its place. What its headers say is read from
@@ -42,10 +44,11 @@ pub enum Place {
     Gathered { number: usize, bytes: usize },
 }
 
-/// A datagram that came in several frames.
+/// A datagram, or whole frame of the wire's, that came in several frames.
 pub struct Gathered {
     pub loan: Loan,
-    pub heading: Heading,
+    /// `None`: it is a whole frame, which has its own.
+    pub heading: Option<Heading>,
 }
 
 impl Arrival {
@@ -116,6 +119,29 @@ pub fn control(wishes: &ControlWishes, hub: &Hub, heading: &Heading) -> Vec<u8> 
         hop_limit: heading.hop_limit,
     };
     control_data(wishes, &facts)
+}
+
+/// What is told of something that has arrived, besides its bytes.
+struct Origin {
+    name: Address,
+    control: Vec<u8>,
+}
+
+impl Origin {
+    fn of_datagram(socket: &Socket, wishes: &ControlWishes, hub: &Hub, heading: &Heading) -> Self {
+        let Endpoint { address, port } = heading.source;
+        let name = Address::of_internet(socket.domain, address, port, hub.interface());
+        Self { name, control: control(wishes, hub, heading) }
+    }
+
+    fn of_frame(hub: &Hub, start: Span) -> Self {
+        let mut bytes = [0; ETHERNET_BYTES];
+        start.read(&mut bytes);
+        let FrameHeading { destination, source, kind } = FrameHeading::new(&bytes);
+        let own = hub.facts().hardware_address;
+        let name = Address::of_frame(hub.interface(), kind, source, destination, own);
+        Self { name, control: Vec::new() }
+    }
 }
 
 /// A socket's part of one hub.
@@ -251,6 +277,9 @@ impl Inlets {
     #[inline]
     pub fn receive_in_passing(&mut self, ask: &Ask, socket: &Socket) -> Option<Brief> {
         let inlet = self.inlets.get_mut(self.next)?;
+        if ask.form == Form::Name && !socket.is_internet() {
+            return None;
+        }
         let arrival = inlet.taker.take_unless_last(|arrival| !arrival.is_gathered())?;
         let given = arrival.given();
         let stored = ask.size.min(given.bytes);
@@ -276,43 +305,49 @@ impl Inlets {
         account.subtract(bytes - stored);
         let is_copied = matches!(arrival.place(), Place::Gathered { .. });
         socket.counters.count_received_alone(stored, is_copied);
-        let name = |heading: &Heading| {
-            let Endpoint { address, port } = heading.source;
-            Address::of_internet(socket.domain, address, port, hub.interface())
-        };
-        let (address, heading) = match (arrival.place(), ask.form) {
+        let (address, name) = match (arrival.place(), ask.form) {
             (Place::Frame(given), Form::Data) => {
                 (hub.region().give_frame(Given { bytes: stored, ..given }, account.booked()), None)
             }
             (Place::Frame(given), Form::Name) => {
-                let heading = arrival.heading(hub, &given);
+                let Origin { name, .. } = self.origin(hub, arrival, &given, socket);
                 let given = Given { bytes: stored, ..given };
-                (hub.region().give_frame(given, account.booked()), Some(heading))
+                (hub.region().give_frame(given, account.booked()), Some(name))
             }
             (Place::Frame(given), Form::Message) => {
-                let heading = arrival.heading(hub, &given);
-                let control = control(&self.wishes, hub, &heading);
-                let name = name(&heading);
+                let Origin { name, control } = self.origin(hub, arrival, &given, socket);
+                let kept_bytes = if socket.is_internet() { HEADER_BYTES_MAX } else { 0 };
                 let parts = (name.bytes(), &control[..], 0);
                 let booked = account.booked();
-                (hub.region().give_frame_message(given, HEADER_BYTES_MAX, parts, booked), None)
+                (hub.region().give_frame_message(given, kept_bytes, parts, booked), None)
             }
             (Place::Gathered { number, .. }, form) => {
                 let Gathered { loan, heading } = hub.take_gathered(number).ok_or(Errno::EIO)?;
+                let Origin { name, control } = match heading {
+                    Some(heading) => Origin::of_datagram(socket, &self.wishes, hub, &heading),
+                    None => Origin::of_frame(hub, loan.span()),
+                };
                 let address = if form == Form::Message {
-                    let control = control(&self.wishes, hub, &heading);
-                    Message::wrap_with(&loan, stored, name(&heading).bytes(), &control, account)
+                    Message::wrap_with(&loan, stored, name.bytes(), &control, account)
                         .ok_or(Errno::ENOBUFS)?
                 } else {
                     loan.hand_out(0, stored, account.booked())
                 };
-                (address, Some(heading))
+                (address, Some(name))
             }
         };
         let count = if ask.flags & TRUNC != 0 { bytes } else { stored };
-        let heading = heading.filter(|_| ask.form == Form::Name);
-        let name = heading.map(|heading| Box::new(name(&heading)));
+        let name = name.filter(|_| ask.form == Form::Name).map(Box::new);
         Ok(Received::Block { address, count, name })
+    }
+
+    fn origin(&self, hub: &Hub, arrival: &Arrival, given: &Given, socket: &Socket) -> Origin {
+        if socket.is_internet() {
+            let heading = arrival.heading(hub, given);
+            return Origin::of_datagram(socket, &self.wishes, hub, &heading);
+        }
+        let start = hub.region().frame_offset(given.frame) + given.from;
+        Origin::of_frame(hub, hub.region().mapping().span(start, ETHERNET_BYTES))
     }
 
     /// Throws away what has not been fetched, without an account: its socket is gone.

@@ -8,6 +8,7 @@
 //! the flow was claimed, and what the port leaves to the kernel, is received from there.
 #![forbid(unsafe_code)]
 
+mod claims;
 mod collect;
 mod door;
 mod filling;
@@ -25,7 +26,7 @@ pub use door::Sleeper;
 pub use flow::{Flow, Sent as DirectlySent};
 pub use hub::{FRAMES_MIN, Hub};
 pub use inlet::Brief;
-pub use open::{open_flow, open_hubs, open_shared};
+pub use open::{open_flow, open_frames, open_hubs, open_shared};
 pub use shared::Shared;
 
 use super::connections::Connections;

@@ -8,17 +8,19 @@ use std::os::fd::RawFd;
 use std::sync::{Arc, Weak};
 use std::time::Instant;
 
+use super::claims::takes_from_host;
 use super::flow::Flow;
 use super::hub::Hub;
 use super::shared::Shared;
 use crate::error::{Errno, Refusal};
+use crate::port::FrameType;
 use crate::port::af_xdp::AfXdp;
 use crate::port::link::{self, Interface, Routes};
 use crate::port::ways::{Changes, Way, Ways};
 use crate::region::{Account, Region};
 use crate::sys::cell::Leaked;
 use crate::sys::sync::Mutex;
-use crate::sys::{fork, internet};
+use crate::sys::{fork, internet, packet};
 
 type Answer<T> = std::result::Result<T, Refusal>;
 
@@ -39,6 +41,47 @@ pub fn open_flow(
 ) -> Answer<Arc<Flow>> {
     let hubs = open_hubs(fd, region)?;
     Flow::open(fd, domain, &hubs, account).map_err(not_claimed)
+}
+
+/// The frames of a socket for whole ones (packet(7)). `insists`: by a flag of the program's, which
+/// may take from the host what it lives on.
+pub fn open_frames(
+    fd: RawFd,
+    region: &Arc<Region>,
+    account: &Arc<Account>,
+    insists: bool,
+) -> Answer<Arc<Flow>> {
+    let binding = packet::binding(fd).map_err(refused_by("no socket for frames"))?;
+    if let Some(what) = packet::hindrance(fd) {
+        return Err(refusal(Errno::EOPNOTSUPP, &format!("the socket has {what}")));
+    }
+    if !packet::is_whole(fd) {
+        return Err(refusal(Errno::EPROTONOSUPPORT, "the socket's frames have no header"));
+    }
+    check_area(fd, region)?;
+    let kind = match binding.kind {
+        packet::EVERY_TYPE => FrameType::Any,
+        kind if kind >= packet::TYPE_MIN => FrameType::Only(kind),
+        _ => return Err(refusal(Errno::EOPNOTSUPP, "frames without a type are the kernel's")),
+    };
+    if takes_from_host(kind) && !insists {
+        let cause = "the kernel would get no such frames; DMA_ENGINE_AF_XDP says that it need not";
+        return Err(refusal(Errno::EOPNOTSUPP, cause));
+    }
+    if binding.interface == 0 {
+        return Err(refusal(Errno::EADDRNOTAVAIL, "the socket is not bound to an interface"));
+    }
+    let unknown = refused_by("the kernel does not tell of interfaces");
+    let interface = link::interface_by_index(binding.interface).map_err(unknown)?;
+    if interface.vlan.is_some() {
+        let cause = "the frames of a VLAN are those of the interface that it is on";
+        return Err(refusal(Errno::EOPNOTSUPP, cause));
+    }
+    let hub = hub(region, internet::namespace(fd), &interface)?;
+    Flow::open_frames(fd, hub, kind, account).map_err(|errno| match errno {
+        Errno::EADDRINUSE => refusal(errno, "another socket has frames or flows there"),
+        _ => refused_by("the frames could not be claimed")(errno),
+    })
 }
 
 /// A socket that stays the kernel's for the program: see shared.rs.
@@ -68,12 +111,7 @@ pub fn open_hubs(fd: RawFd, region: &Arc<Region>) -> Answer<Vec<Arc<Hub>>> {
     if !internet::is_udp(fd) {
         return Err(refusal(Errno::EPROTONOSUPPORT, "UDP sockets only"));
     }
-    if region.frame_bytes().is_none() {
-        return Err(refusal(Errno::EINVAL, "dma_alloc has not made the area for it"));
-    }
-    if internet::namespace(fd) != internet::own_namespace() {
-        return Err(refusal(Errno::EOPNOTSUPP, "the socket is of another network namespace"));
-    }
+    check_area(fd, region)?;
     let local = internet::local_address(fd).map_err(refused_by("no address"))?;
     if local.port() == 0 {
         return Err(refusal(Errno::EADDRNOTAVAIL, "the socket is not bound to a port"));
@@ -91,6 +129,16 @@ pub fn open_hubs(fd: RawFd, region: &Arc<Region>) -> Answer<Vec<Arc<Hub>>> {
         return Err(first.unwrap_or_else(nothing));
     }
     Ok(hubs)
+}
+
+fn check_area(fd: RawFd, region: &Region) -> Answer<()> {
+    if region.frame_bytes().is_none() {
+        return Err(refusal(Errno::EINVAL, "dma_alloc has not made the area for it"));
+    }
+    if internet::namespace(fd) != internet::own_namespace() {
+        return Err(refusal(Errno::EOPNOTSUPP, "the socket is of another network namespace"));
+    }
+    Ok(())
 }
 
 /// The interfaces by which a socket's datagrams come in: the one that it is bound to; that with its

@@ -11,7 +11,7 @@ use super::transmit::{Parcel, Sending};
 use crate::engine::Request;
 use crate::net::build::{Path, Template};
 use crate::net::flow::Endpoint;
-use crate::net::payload_bytes_max;
+use crate::net::{ETHERNET_BYTES, payload_bytes_max};
 use crate::port::ways::Way;
 use crate::region::Frame;
 use crate::sys::foreign::Foreign;
@@ -23,7 +23,14 @@ use crate::sys::sync::MutexGuard;
 /// A socket's part of each hub, in the order of its inlets.
 pub type Legs = [(Arc<Hub>, OutletKey)];
 
-pub struct Sender {
+pub enum Sender {
+    Datagrams(Box<Datagrams>),
+    /// Whole frames: what is sent says itself where it goes.
+    Frames,
+}
+
+/// By which way a socket's datagrams go.
+pub struct Datagrams {
     fd: RawFd,
     local: SocketAddr,
     remote: Option<SocketAddr>,
@@ -53,7 +60,7 @@ const FRESH: Duration = Duration::from_secs(1);
 
 impl Sender {
     pub fn new(fd: RawFd, local: SocketAddr, remote: Option<SocketAddr>) -> Self {
-        Self {
+        Self::Datagrams(Box::new(Datagrams {
             fd,
             local,
             remote,
@@ -62,9 +69,11 @@ impl Sender {
             ipv6: internet::packet_facts(fd, false),
             last: None,
             is_corked: false,
-        }
+        }))
     }
+}
 
+impl Datagrams {
     /// Whether the port can have the request at all.
     fn is_ours(&mut self, request: &Request) -> bool {
         let is_plain = request.control.is_empty() && request.flags == 0 && !self.is_corked;
@@ -168,10 +177,13 @@ impl<'a> Session<'a> {
 
     /// Gives a request to a port. `must_copy`: the memory is the program's again at once.
     pub fn send(&mut self, request: &Request, number: u64, must_copy: bool) -> Sending {
-        if !self.sender.is_ours(request) {
+        let Sender::Datagrams(datagrams) = &mut *self.sender else {
+            return self.send_frame(request, number, must_copy);
+        };
+        if !datagrams.is_ours(request) {
             return Sending::Refused;
         }
-        let Some(to) = self.sender.destination(request.name.as_deref()) else {
+        let Some(to) = datagrams.destination(request.name.as_deref()) else {
             return Sending::Refused;
         };
         let route = self.route_to(to);
@@ -182,7 +194,7 @@ impl<'a> Session<'a> {
         let parcel = Parcel {
             pieces: &request.pieces,
             length: request.length,
-            template: &route.template,
+            template: Some(&route.template),
             outlet: *outlet,
             number,
             must_copy,
@@ -190,15 +202,37 @@ impl<'a> Session<'a> {
         self.state(route.leg).transmit(hub, &parcel)
     }
 
+    /// One that the kernel would refuse is given to the kernel.
+    fn send_frame(&mut self, request: &Request, number: u64, must_copy: bool) -> Sending {
+        let (hub, outlet) = &self.legs[0];
+        let is_plain = request.control.is_empty() && request.flags == 0;
+        let to = request.name.as_ref().map(|name| name.to_interface());
+        let is_here = to.is_none_or(|interface| interface == Some(hub.interface()));
+        let lengths = ETHERNET_BYTES..=ETHERNET_BYTES + hub.facts().mtu_bytes as usize;
+        if !is_plain || !is_here || !lengths.contains(&request.length) {
+            return Sending::Refused;
+        }
+        let parcel = Parcel {
+            pieces: &request.pieces,
+            length: request.length,
+            template: None,
+            outlet: *outlet,
+            number,
+            must_copy,
+        };
+        self.state(0).transmit(hub, &parcel)
+    }
+
     /// Gives the port a copy of a message in the program's memory.
     pub fn send_foreign(&mut self, message: &Foreign, flags: i32, number: u64) -> Sending {
         let is_plain = flags & !(NOSIGNAL | DONTWAIT) == 0 && !message.has_control();
-        let is_ours = is_plain && !self.sender.is_corked;
-        self.sender.is_corked = flags & MORE != 0;
+        let Sender::Datagrams(datagrams) = &mut *self.sender else { return Sending::Refused };
+        let is_ours = is_plain && !datagrams.is_corked;
+        datagrams.is_corked = flags & MORE != 0;
         let (Ok(name), Ok(length)) = (message.name(), message.bytes()) else {
             return Sending::Refused;
         };
-        let Some(to) = self.sender.destination(name.as_ref()).filter(|_| is_ours) else {
+        let Some(to) = datagrams.destination(name.as_ref()).filter(|_| is_ours) else {
             return Sending::Refused;
         };
         let Some(route) = self.route_to(to).filter(|route| length <= route.payload_bytes_max)
@@ -207,7 +241,7 @@ impl<'a> Session<'a> {
         };
         let (hub, outlet) = &self.legs[route.leg];
         let copy = (*outlet, number, length);
-        self.state(route.leg).transmit_bytes(hub, &route.template, copy, &|room| {
+        self.state(route.leg).transmit_bytes(hub, Some(&route.template), copy, &|room| {
             message.copy_to(room);
         })
     }
@@ -216,7 +250,8 @@ impl<'a> Session<'a> {
         let at = self.guard.as_ref().map_or(0, |(leg, _)| *leg);
         self.state(at);
         let (_, state) = self.guard.as_mut()?;
-        self.sender.route(self.legs, state, to, self.now)
+        let Sender::Datagrams(datagrams) = &mut *self.sender else { return None };
+        datagrams.route(self.legs, state, to, self.now)
     }
 
     /// Takes back what was sent, to make room.

@@ -450,7 +450,8 @@ impl Receiver {
             }
             Place::Gathered { number, .. } => {
                 let Gathered { loan, heading } = hub.take_gathered(number).ok_or(Errno::EIO)?;
-                fill(loan.span(), &heading)
+                // Behind a gate there are datagrams only.
+                fill(loan.span(), &heading.ok_or(Errno::EIO)?)
             }
         };
         let is_whole = flags & libc::MSG_TRUNC != 0;

@@ -123,7 +123,8 @@ impl Drop for Flights {
 pub struct Parcel<'a> {
     pub pieces: &'a [Loan],
     pub length: usize,
-    pub template: &'a Template,
+    /// `None`: the bytes begin with their header.
+    pub template: Option<&'a Template>,
     pub outlet: OutletKey,
     pub number: u64,
     /// Nobody waits for the end of the send, and the program may write to the memory at once.
@@ -131,6 +132,10 @@ pub struct Parcel<'a> {
 }
 
 impl Parcel<'_> {
+    fn header_bytes(&self) -> usize {
+        self.template.map_or(0, Template::header_bytes)
+    }
+
     fn flight(&self, offset: u64, left: usize, headers: Option<Headers>) -> Flight {
         Flight { offset, outlet: self.outlet, number: self.number, left, headers }
     }
@@ -158,14 +163,19 @@ impl State {
         if !parcel.must_copy
             && let [piece] = parcel.pieces
             && piece.frame().is_some()
-            && let Some(headers) = hub.region().lead(piece.offset(), parcel.template.header_bytes())
+            && let Some(headers) = hub.region().lead(piece.offset(), parcel.header_bytes())
         {
             return self.transmit_in_place(hub, parcel, piece, headers);
         }
         let is_in_frames = parcel.pieces.iter().all(|piece| piece.frame().is_some());
         let fits = parcel.pieces.len() < hub.facts().segments_max as usize;
-        if !parcel.must_copy && is_in_frames && fits && parcel.length > COPIED_BYTES_MAX {
-            return self.transmit_apart(hub, parcel);
+        if !parcel.must_copy
+            && is_in_frames
+            && fits
+            && parcel.length > COPIED_BYTES_MAX
+            && let Some(template) = parcel.template
+        {
+            return self.transmit_apart(hub, parcel, template);
         }
         self.transmit_copy(hub, parcel)
     }
@@ -187,10 +197,12 @@ impl State {
         headers: Headers,
     ) -> Sending {
         let region = hub.region();
-        let header = parcel.template.header(parcel.length, self.checksum(hub, parcel));
-        let bytes = header.bytes().len();
+        let bytes = parcel.header_bytes();
         let offset = piece.offset() - bytes;
-        region.mapping().span(offset, bytes).fill_from(header.bytes());
+        if let Some(template) = parcel.template {
+            let header = template.header(parcel.length, self.checksum(hub, parcel));
+            region.mapping().span(offset, bytes).fill_from(header.bytes());
+        }
         let frame = region.frame_at(offset);
         region.add_frame_reference(frame);
         let length = (bytes + parcel.length) as u32;
@@ -205,10 +217,10 @@ impl State {
     }
 
     /// Headers in a frame of their own, the bytes where they are.
-    fn transmit_apart(&mut self, hub: &Hub, parcel: &Parcel<'_>) -> Sending {
+    fn transmit_apart(&mut self, hub: &Hub, parcel: &Parcel<'_>, template: &Template) -> Sending {
         let region = hub.region();
         let Some(first) = region.take_frame() else { return Sending::Full };
-        let header = parcel.template.header(parcel.length, self.checksum(hub, parcel));
+        let header = template.header(parcel.length, self.checksum(hub, parcel));
         let offset = region.frame_offset(first);
         region.mapping().span(offset, header.bytes().len()).fill_from(header.bytes());
         let mut segments = std::mem::take(&mut self.flights.segments);
@@ -252,7 +264,7 @@ impl State {
     pub fn transmit_bytes(
         &mut self,
         hub: &Hub,
-        template: &Template,
+        template: Option<&Template>,
         (outlet, number, length): (OutletKey, u64, usize),
         fill: &dyn Fn(Span),
     ) -> Sending {
@@ -262,19 +274,21 @@ impl State {
             return Sending::Refused;
         }
         let Some(frame) = region.take_frame() else { return Sending::Full };
-        let bytes = template.header_bytes();
+        let bytes = template.map_or(0, Template::header_bytes);
         let offset = region.frame_offset(frame) + headroom - bytes;
         let room = region.mapping().span(offset, bytes + length);
         let payload = room.skip(bytes);
         fill(payload);
-        let checksum = if hub.facts().fills_in_checksums {
-            Transport::Later
-        } else {
-            let mut sum = Sum::default();
-            add_span(&mut sum, payload);
-            Transport::Payload(sum)
-        };
-        room.fill_from(template.header(length, checksum).bytes());
+        if let Some(template) = template {
+            let checksum = if hub.facts().fills_in_checksums {
+                Transport::Later
+            } else {
+                let mut sum = Sum::default();
+                add_span(&mut sum, payload);
+                Transport::Payload(sum)
+            };
+            room.fill_from(template.header(length, checksum).bytes());
+        }
         let segment = Segment { offset: offset as u64, length: room.len() as u32, more: false };
         if self.port.send(&[segment]) == 0 {
             region.drop_frame(frame);

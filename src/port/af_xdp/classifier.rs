@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::instructions::INSTRUCTIONS;
 use crate::error::{Errno, Result};
 use crate::net::flow::{Endpoint, FlowKey};
+use crate::port::FrameType;
 use crate::sys::bpf::{Link, Map, MapKind, Program};
 use crate::sys::gate::{Gate, Gates};
 
@@ -32,14 +33,6 @@ const IPV6_SHIFT: u32 = 4;
 const FRAMES_OF_TYPE: u32 = 1 << 16;
 const ALL_FRAMES: u32 = 1 << 17;
 
-/// Whole frames, whatever is in them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Frames {
-    All,
-    /// Those of one type, as in linux/if_ether.h.
-    OfType(u16),
-}
-
 /// What is to be picked, and where it goes.
 struct Wanted {
     /// With the numbers of their gates, or 0.
@@ -49,7 +42,7 @@ struct Wanted {
     sockets: Vec<RawFd>,
     addresses: HashSet<IpAddr>,
     vlans: HashSet<u16>,
-    frames: Option<Frames>,
+    frames: Option<FrameType>,
     gates: Arc<Gates>,
 }
 
@@ -127,9 +120,9 @@ impl Classifier {
     }
 
     /// Whole frames are picked too, or not any more.
-    pub fn claim_frames(&mut self, frames: Option<Frames>) -> Result<()> {
+    pub fn claim_frames(&mut self, frames: Option<FrameType>) -> Result<()> {
         self.wanted.frames = frames;
-        if let Some(Frames::OfType(kind)) = frames {
+        if let Some(FrameType::Only(kind)) = frames {
             self.tables.set_type(kind)?;
         }
         self.tables.set_kinds(self.wanted.settings())
@@ -173,8 +166,8 @@ impl Wanted {
         kinds
             | match self.frames {
                 None => 0,
-                Some(Frames::All) => ALL_FRAMES,
-                Some(Frames::OfType(_)) => FRAMES_OF_TYPE,
+                Some(FrameType::Any) => ALL_FRAMES,
+                Some(FrameType::Only(_)) => FRAMES_OF_TYPE,
             }
     }
 }
@@ -210,7 +203,7 @@ impl Tables {
         wanted.addresses.iter().try_for_each(|address| tables.add_address(*address))?;
         wanted.vlans.iter().try_for_each(|vlan| tables.set_vlan(*vlan, true))?;
         wanted.flows.iter().try_for_each(|(flow, gate)| tables.add_flow(flow, *gate))?;
-        if let Some(Frames::OfType(kind)) = wanted.frames {
+        if let Some(FrameType::Only(kind)) = wanted.frames {
             tables.set_type(kind)?;
         }
         tables.set_kinds(wanted.settings())?;

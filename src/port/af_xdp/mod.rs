@@ -15,13 +15,13 @@ use std::sync::Arc;
 use std::thread::sleep;
 use std::time::Duration;
 
-pub use self::classifier::{Classifier, Frames, MAPS};
+pub use self::classifier::{Classifier, MAPS};
 pub use self::instructions::{COMPILER, INSTRUCTIONS};
 pub use self::refusal::{Verdict, check, survey};
 
 use self::refusal::{area_too_small, attach_refused, bind_refused, interface_refused, refused};
 use super::link::{self, Interface};
-use super::{Facts, Port, Segment};
+use super::{Facts, FrameType, Port, Segment};
 use crate::error::{Errno, Refusal, Result};
 use crate::net::flow::FlowKey;
 use crate::region::Region;
@@ -121,11 +121,6 @@ impl AfXdp {
         };
         let _area = area.clone();
         Ok(Self { facts, classifier, sockets, descriptors, is_native, passing: None, _area })
-    }
-
-    /// Whole frames come here too, whatever is in them; `None`: no more.
-    pub fn claim_frames(&mut self, frames: Option<Frames>) -> Result<()> {
-        self.classifier.claim_frames(frames)
     }
 
     /// What the kernel says about each queue.
@@ -317,6 +312,10 @@ impl Port for AfXdp {
     fn pass_on(&mut self, packet: Span) -> Result<()> {
         let program = self.passing.as_ref().ok_or(Errno::EOPNOTSUPP)?;
         program.run_live(&packet.to_vec(), self.facts.interface_index, 0)
+    }
+
+    fn claim_frames(&mut self, kind: Option<FrameType>) -> Result<()> {
+        self.classifier.claim_frames(kind)
     }
 
     fn disclaim(&mut self, flow: &FlowKey) -> Result<()> {
