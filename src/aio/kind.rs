@@ -4,7 +4,7 @@
 //! of a descriptor: descriptors are reused.
 
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::Result;
 use crate::sys::transfer::{self, Identity};
@@ -76,56 +76,95 @@ fn of_device(fd: RawFd, device: u64) -> Result<Kind> {
     Ok(kind)
 }
 
-/// Descriptors that were found to be in memory: worth asking first.
-static IN_MEMORY: [AtomicBool; 1024] = [const { AtomicBool::new(false) }; 1024];
+/// For so many transfers what was found out of a descriptor is taken for granted.
+const GRANTED: u64 = 15;
+const GRANTED_BITS: u32 = 8;
+
+/// Descriptors of which something was found out, each with how often that may still be believed.
+struct Found([AtomicU64; 256]);
+
+impl Found {
+    const fn none() -> Self {
+        Self([const { AtomicU64::new(u64::MAX) }; 256])
+    }
+
+    fn place(&self, fd: RawFd) -> &AtomicU64 {
+        &self.0[fd as usize % self.0.len()]
+    }
+
+    fn grant(&self, fd: RawFd) {
+        self.place(fd).store((fd as u64) << GRANTED_BITS | GRANTED, Ordering::Relaxed);
+    }
+
+    /// Believes it once more; `false`: it has to be found out again.
+    fn believe(&self, fd: RawFd) -> bool {
+        let place = self.place(fd);
+        let known = place.load(Ordering::Relaxed);
+        let may = known >> GRANTED_BITS == fd as u64 && known & ((1 << GRANTED_BITS) - 1) > 0;
+        if may {
+            place.store(known - 1, Ordering::Relaxed);
+        }
+        may
+    }
+
+    /// Whether it was so, long ago perhaps.
+    fn was(&self, fd: RawFd) -> bool {
+        self.place(fd).load(Ordering::Relaxed) >> GRANTED_BITS == fd as u64
+    }
+
+    fn forget(&self, fd: RawFd) {
+        self.place(fd).store(u64::MAX, Ordering::Relaxed);
+    }
+}
+
+/// Those that were in memory.
+static IN_MEMORY: Found = Found::none();
 
 /// Whether it is in memory for sure; asked only of descriptors that were the last time.
 pub fn is_still_in_memory(fd: RawFd) -> bool {
-    let guess = &IN_MEMORY[fd as usize % IN_MEMORY.len()];
-    if !guess.load(Ordering::Relaxed) {
+    if !IN_MEMORY.was(fd) {
         return false;
     }
     let is_so = transfer::has_seals(fd);
-    if !is_so {
-        guess.store(false, Ordering::Relaxed);
+    if is_so {
+        IN_MEMORY.grant(fd)
+    } else {
+        IN_MEMORY.forget(fd)
     }
     is_so
 }
 
+/// Whether it was in memory a few transfers ago.
+pub fn was_in_memory(fd: RawFd) -> bool {
+    IN_MEMORY.believe(fd)
+}
+
 /// It was found to be in memory.
 pub fn remember(fd: RawFd) {
-    IN_MEMORY[fd as usize % IN_MEMORY.len()].store(true, Ordering::Relaxed);
+    IN_MEMORY.grant(fd);
+}
+
+/// It is something else by now.
+pub fn forget(fd: RawFd) {
+    IN_MEMORY.forget(fd);
 }
 
 /// Flags of open(2) that decide how a transfer is done.
 const SPECIAL: i32 =
     libc::O_DIRECT | libc::O_SYNC | libc::O_DSYNC | libc::O_APPEND | libc::O_NONBLOCK;
-/// For so many transfers it is taken for granted that the flags are what they were. If they are
-/// not, those wait for the disk that need not: no more than that may follow.
-const GRANTED: u64 = 15;
-const GRANTED_BITS: u32 = 8;
 
-/// Descriptors that had none of those flags, each with how often that may still be believed.
-static PLAIN: [AtomicU64; 256] = [const { AtomicU64::new(0) }; 256];
-
-fn plain(fd: RawFd) -> &'static AtomicU64 {
-    &PLAIN[fd as usize % PLAIN.len()]
-}
+/// Those that had none of these flags. If they have one by now, those wait for the disk that need
+/// not.
+static PLAIN: Found = Found::none();
 
 /// Whether a descriptor had no special flags a few transfers ago.
 pub fn was_plain(fd: RawFd) -> bool {
-    let place = plain(fd);
-    let known = place.load(Ordering::Relaxed);
-    let is_known = known >> GRANTED_BITS == fd as u64 && known & ((1 << GRANTED_BITS) - 1) > 0;
-    if is_known {
-        place.store(known - 1, Ordering::Relaxed);
-    }
-    is_known
+    PLAIN.believe(fd)
 }
 
 /// The flags of a descriptor have been asked for.
 pub fn remember_flags(fd: RawFd, flags: i32) {
     if flags & SPECIAL == 0 {
-        plain(fd).store((fd as u64) << GRANTED_BITS | GRANTED, Ordering::Relaxed);
+        PLAIN.grant(fd);
     }
 }
