@@ -9,7 +9,6 @@ use common::network::{FAR, FAR6, NEAR, NEAR6, Network};
 use common::{Outcome, PROGRAM_LIMIT, output, root, scratch, skip};
 
 const RUN: &str = env!("CARGO_BIN_EXE_sio-run");
-const DATAGRAMS: &str = "tests/udp/datagrams.py";
 
 /// A command in a namespace, with none of the variables that we read.
 fn command(space: &str, program: &str) -> Command {
@@ -58,21 +57,23 @@ fn set_up(what: &str, queues: u32) -> Option<(Network, &'static str)> {
     }
 }
 
-#[test]
-fn sockets_behave_as_without_it() {
+/// A script of cases has to write the same with and without it; what `--explain` tells.
+fn compare(script: &str, queues: &[u32], moved_min: usize) -> Option<Vec<String>> {
     let mut plain = None;
-    for queues in [1, 2] {
-        let Some((network, python)) = set_up("UDP sockets", queues) else { return };
-        let script = root().join(DATAGRAMS).to_string_lossy().into_owned();
-        let arguments = [script.as_str(), &network.far, NEAR, FAR, NEAR6, FAR6];
+    let mut all_told = Vec::new();
+    for queues in queues {
+        let (network, python) = set_up(script, *queues)?;
+        let path = root().join("tests/udp").join(script).to_string_lossy().into_owned();
+        let arguments = ["-B", path.as_str(), &network.far, NEAR, FAR, NEAR6, FAR6];
         let plain = plain.get_or_insert_with(|| {
-            let plain = outcome("plain", command(&network.near, python).args(arguments));
+            let name = format!("plain-{script}");
+            let plain = outcome(&name, command(&network.near, python).args(arguments));
             assert_eq!(plain.code(), Some(0), "{}", plain.output);
             plain.output
         });
         let mut command = command(&network.near, RUN);
         command.args(["--explain", "--udp", python]).args(arguments);
-        let served = outcome("served", &mut command);
+        let served = outcome(&format!("served-{script}"), &mut command);
         let (told, text): (Vec<&str>, Vec<&str>) =
             served.output.lines().partition(|line| line.starts_with("sio-run: "));
         assert_eq!(served.code(), Some(0), "{}", served.output);
@@ -82,10 +83,66 @@ fn sockets_behave_as_without_it() {
             rest.starts_with("AF_XDP on near0").then_some(count)
         });
         let moved: usize = moved.expect("sockets were moved").parse().expect("a number");
-        assert!(moved > 20, "{told:#?}");
-        for reason in ["given back to the kernel", "left to the kernel"] {
-            assert!(told.iter().any(|line| line.contains(reason)), "{told:#?}");
+        assert!(moved >= moved_min, "{told:#?}");
+        all_told.extend(told.iter().map(|line| (*line).to_owned()));
+    }
+    Some(all_told)
+}
+
+#[test]
+fn sockets_behave_as_without_it() {
+    let Some(told) = compare("datagrams.py", &[1, 2], 20) else { return };
+    for reason in ["given back to the kernel", "left to the kernel"] {
+        assert!(told.iter().any(|line| line.contains(reason)), "{told:#?}");
+    }
+}
+
+#[test]
+fn answers_arrive_as_without_it() {
+    compare("answers.py", &[1], 10);
+}
+
+/// Answers a part of a burst, and ends in one of several ways.
+const ENDS: &str = "import os, socket, sys, time\n\
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+    s.bind((sys.argv[1], 9))\n\
+    print('begun', flush=True)\n\
+    for _ in range(3):\n    data, sender = s.recvfrom(2000)\n    s.sendto(data, sender)\n\
+    time.sleep(0.3)\n\
+    for _ in range(4):\n    data, sender = s.recvfrom(2000)\n    s.sendto(data, sender)\n\
+    end = sys.argv[2]\n\
+    if end == '_exit': os._exit(0)\n\
+    if end == 'exec': os.execv('/bin/true', ['true'])\n\
+    if end == 'kill': time.sleep(0.1); os.kill(os.getpid(), 9)\n\
+    sys.exit(0)\n";
+
+#[test]
+fn what_a_program_has_sent_outlives_it() {
+    let Some((network, python)) = set_up("a program that ends", 1) else { return };
+    for end in ["_exit", "exit", "exec", "kill"] {
+        let mut server = command(&network.near, RUN);
+        server.args(["--udp", python, "-c", ENDS, NEAR, end]).stdout(Stdio::piped());
+        let mut server = server.spawn().expect("a server");
+        let mut begun = server.stdout.take().expect("its output");
+        std::io::Read::read_exact(&mut begun, &mut [0; 6]).expect("its word");
+        let far = Network::inside(&network.far, || {
+            std::net::UdpSocket::bind((FAR, 0)).expect("a socket of the kernel")
+        });
+        far.connect((NEAR, 9)).expect("its port");
+        far.set_read_timeout(Some(PROGRAM_LIMIT)).expect("SO_RCVTIMEO");
+        let mut room = [0; 10];
+        for _ in 0..3 {
+            far.send(b"warm").expect("sent");
+            assert_eq!(far.recv(&mut room).expect("an answer"), 4);
         }
+        for number in 0..9u8 {
+            far.send(&[number]).expect("sent");
+        }
+        for number in 0..4 {
+            assert_eq!(far.recv(&mut room).expect(end), 1);
+            assert_eq!(room[0], number, "{end}");
+        }
+        server.wait().expect("its end");
     }
 }
 

@@ -130,6 +130,7 @@ functions! {
         length: socklen_t
     ) -> c_int;
     fn shutdown(fd: c_int, how: c_int) -> c_int;
+    fn _exit(status: c_int) -> c_int;
     fn close(fd: c_int) -> c_int;
     fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int;
     fn closefrom(first: c_int) -> c_int;

@@ -5,12 +5,12 @@
 use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::thread::sleep;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::context::context;
 use super::region;
 use super::table::Table;
-use crate::engine::frame::{Hub, Shared, open_hubs, open_shared};
+use crate::engine::frame::{Alarm, Hub, Shared, open_hubs, open_shared};
 use crate::engine::table::Kind;
 use crate::error::{Errno, Refusal, Result};
 use crate::limits::DESCRIPTOR_MAX;
@@ -27,6 +27,11 @@ const AREA_BYTES: usize = 16 << 20;
 /// How often it is looked whether a token was lost.
 const LOOK_INTERVAL: Duration = Duration::from_millis(10);
 
+/// How long a datagram is held back at most.
+const HOLDING_INTERVAL: Duration = Duration::from_millis(1);
+/// The thread goes on looking so many times after the last one that was held back.
+const LOOKS: u32 = 16;
+
 struct Sockets {
     epoch: u32,
     table: Table<Shared>,
@@ -41,8 +46,16 @@ struct State {
     /// What the thread looks at.
     known: Vec<Arc<Shared>>,
     has_thread: bool,
-    /// Raised for the thread when the sockets are others.
-    bell: Option<Arc<Counter>>,
+    /// For the thread.
+    bells: Option<Bells>,
+}
+
+#[derive(Clone)]
+struct Bells {
+    /// Raised when the sockets are others.
+    sockets: Arc<Counter>,
+    /// Rung when something is held back.
+    alarm: Arc<Alarm>,
 }
 
 impl State {
@@ -65,9 +78,18 @@ impl State {
     }
 
     fn ring(&self) {
-        if let Some(bell) = &self.bell {
-            bell.raise();
+        if let Some(bells) = &self.bells {
+            bells.sockets.raise();
         }
+    }
+
+    fn bells(&mut self) -> Result<Bells> {
+        if let Some(bells) = &self.bells {
+            return Ok(bells.clone());
+        }
+        let sockets = Arc::new(Counter::new()?);
+        let alarm = Arc::new(Alarm::new()?);
+        Ok(self.bells.insert(Bells { sockets, alarm }).clone())
     }
 }
 
@@ -116,10 +138,8 @@ pub fn join(fd: RawFd) -> std::result::Result<String, Refusal> {
     }
     let area = state.area()?;
     let domain = socket::domain(fd).map_err(plain)?;
-    let shared = open_shared(fd, domain, &area)?;
-    if state.bell.is_none() {
-        state.bell = Some(Arc::new(Counter::new().map_err(plain)?));
-    }
+    let bells = state.bells().map_err(plain)?;
+    let shared = open_shared(fd, domain, &area, &bells.alarm)?;
     if !state.has_thread {
         if let Err(errno) = thread::spawn("sio-token", watch) {
             shared.leave();
@@ -165,7 +185,7 @@ pub fn receive(fd: RawFd, message: &Foreign, flags: i32) -> Result<usize> {
 
 /// Sends by an interface. `ENOENT`: the kernel has to do it.
 pub fn send(fd: RawFd, message: &Foreign, flags: i32) -> Result<usize> {
-    find(fd)?.send(message, flags).ok_or(Errno::ENOENT)
+    find(fd)?.send(message, flags).unwrap_or(Err(Errno::ENOENT))
 }
 
 /// The bytes of the next datagram. `ENOENT`: the kernel knows.
@@ -173,19 +193,25 @@ pub fn next_bytes(fd: RawFd) -> Result<usize> {
     find(fd)?.next_bytes().ok_or(Errno::ENOENT)
 }
 
+/// Whether a socket holds something back.
+pub fn holds(fd: RawFd) -> bool {
+    find(fd).is_ok_and(|shared| shared.is_holding())
+}
+
 /// The thread that looks whether a token was lost: the kernel drops datagrams for reasons of its own,
-/// and then nobody would hear of those that follow. It sleeps while nothing arrives, and ends with
-/// the last socket.
+/// and then nobody would hear of those that follow. It also lets go of what sockets hold back. It
+/// sleeps while nothing arrives, and ends with the last socket.
 fn watch() {
+    let mut rest = Rest { looks: 0 };
     loop {
         let mut state = sockets().state.lock();
         let known = state.known.clone();
-        let Some(bell) = state.bell.clone().filter(|_| !known.is_empty()) else {
+        let Some(bells) = state.bells.clone().filter(|_| !known.is_empty()) else {
             state.has_thread = false;
             return;
         };
         drop(state);
-        bell.lower();
+        bells.sockets.lower();
         let mut hubs: Vec<&Arc<Hub>> = Vec::new();
         for hub in known.iter().flat_map(|shared| shared.hubs()) {
             if !hubs.iter().any(|other| Arc::ptr_eq(other, hub)) {
@@ -194,12 +220,49 @@ fn watch() {
         }
         hubs.iter().for_each(|hub| hub.service(None));
         let is_early = known.iter().fold(false, |early, shared| shared.check_token() | early);
-        let fds: Vec<RawFd> = hubs.iter().map(|hub| hub.fd()).chain([bell.fd()]).collect();
+        let fds: Vec<RawFd> = hubs.iter().map(|hub| hub.fd()).chain([bells.sockets.fd()]).collect();
         // While this thread sleeps it holds nothing.
         drop(known);
         if !is_early {
-            poll::wait_for_any(&fds);
+            rest.until(&bells.alarm, &fds, None);
         }
-        sleep(LOOK_INTERVAL);
+        rest.until(&bells.alarm, &[], Some(Instant::now() + LOOK_INTERVAL));
+    }
+}
+
+/// How the thread waits.
+struct Rest {
+    /// It looks so many times more before it sleeps.
+    looks: u32,
+}
+
+impl Rest {
+    /// Waits until a descriptor is readable, or for the end, and meanwhile lets go of what is held
+    /// back.
+    fn until(&mut self, alarm: &Alarm, fds: &[RawFd], end: Option<Instant>) {
+        loop {
+            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return;
+            }
+            let known = || sockets().state.lock().known.clone();
+            if self.looks > 0 {
+                sleep(HOLDING_INTERVAL);
+                let has_held = known().iter().fold(false, |any, shared| shared.release() | any);
+                self.looks = if has_held { LOOKS } else { self.looks - 1 };
+                continue;
+            }
+            alarm.goes_to_sleep();
+            if !known().iter().any(|shared| shared.is_holding()) {
+                let fds: Vec<RawFd> = fds.iter().copied().chain([alarm.fd()]).collect();
+                poll::wait_for_any(&fds, left);
+            }
+            let was_woken = alarm.has_slept();
+            if was_woken || known().iter().any(|shared| shared.is_holding()) {
+                self.looks = LOOKS;
+            } else if end.is_none() {
+                return;
+            }
+        }
     }
 }

@@ -98,6 +98,12 @@ pub unsafe extern "C" fn sio_shim_udp_send(
     })
 }
 
+/// Whether something of such a socket's is held back: 1 or 0. Takes no lock.
+#[unsafe(no_mangle)]
+pub extern "C" fn sio_shim_udp_holds(sock: c_int) -> c_int {
+    guard::fast(|| Ok(c_int::from(datagrams::holds(sock))))
+}
+
 /// FIONREAD. `ENOENT`: the kernel knows.
 #[unsafe(no_mangle)]
 pub extern "C" fn sio_shim_udp_next(sock: c_int) -> c_int {

@@ -5,6 +5,8 @@ use std::os::fd::RawFd;
 
 use super::check;
 use super::message::{ADDRESS_BYTES_MAX, Address};
+use super::segments;
+use super::socket::empty_header;
 use super::span::Span;
 use crate::error::{Errno, Result};
 
@@ -113,16 +115,11 @@ impl Foreign {
         data.len() - rest.len()
     }
 
-    /// Copies what is to be sent into a stretch of an area that has room for it.
-    pub fn copy_to(&self, room: Span) {
-        let mut rest = room;
-        for (place, length) in self.pieces() {
-            let count = length.min(rest.len());
-            if count > 0 {
-                // SAFETY: as in `fill`, the other way round.
-                unsafe { rest.address().copy_from_nonoverlapping(place, count) };
-            }
-            rest = rest.skip(count);
+    /// Puts a copy of what is to be sent behind what is there.
+    pub fn append_to(&self, bytes: &mut Vec<u8>) {
+        for (place, length) in self.pieces().filter(|(_, length)| *length > 0) {
+            // SAFETY: the program's memory, by the contract of `new`.
+            bytes.extend_from_slice(unsafe { std::slice::from_raw_parts(place, length) });
         }
     }
 }
@@ -175,6 +172,29 @@ pub fn drop_head(fd: RawFd) -> Result<usize> {
     let flags = libc::MSG_TRUNC | libc::MSG_DONTWAIT;
     // SAFETY: nothing is written to.
     check(unsafe { libc::syscall(libc::SYS_recvfrom, fd, 0usize, 0usize, flags, 0usize, 0usize) })
+}
+
+/// Has the kernel send a datagram, or several of `size` bytes each, without waiting.
+pub fn send(fd: RawFd, name: Option<&Address>, bytes: &[u8], size: Option<u16>) -> Result<usize> {
+    let name = name.map(Address::bytes).unwrap_or_default();
+    let control = size.map(segments::control);
+    let control = control.as_ref().map(|control| &control[..]).unwrap_or_default();
+    let mut piece =
+        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    let mut header = empty_header();
+    header.msg_iov = &raw mut piece;
+    header.msg_iovlen = 1;
+    if !name.is_empty() {
+        header.msg_name = name.as_ptr().cast_mut().cast();
+        header.msg_namelen = name.len() as libc::socklen_t;
+    }
+    if !control.is_empty() {
+        header.msg_control = control.as_ptr().cast_mut().cast();
+        header.msg_controllen = control.len() as _;
+    }
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    // SAFETY: what the header points to lives until the call has ended, and is only read.
+    check(unsafe { libc::syscall(libc::SYS_sendmsg, fd, &raw const header, flags) })
 }
 
 /// Whether a datagram waits behind the first one, which has `bytes` bytes and has been looked at.

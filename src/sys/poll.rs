@@ -1,6 +1,7 @@
 //! epoll(7) and poll(2), by number.
 
 use std::os::fd::{OwnedFd, RawFd};
+use std::time::Duration;
 
 use super::check;
 use super::descriptor::own;
@@ -65,13 +66,19 @@ pub fn room(count: usize) -> Vec<libc::epoll_event> {
     vec![NOTHING; count]
 }
 
-/// Sleeps until one of the descriptors is readable, or for another reason.
-pub fn wait_for_any(fds: &[RawFd]) {
+/// Sleeps until one of the descriptors is readable, for no longer than the limit if there is one, or
+/// until it is woken for another reason.
+pub fn wait_for_any(fds: &[RawFd], limit: Option<Duration>) {
     let polled = |fd: &RawFd| libc::pollfd { fd: *fd, events: IN as i16, revents: 0 };
     let mut polled: Vec<libc::pollfd> = fds.iter().map(polled).collect();
-    // SAFETY: as many as the vector has; no limit of time, no mask.
+    let mut limit = limit.map(|limit| libc::timespec {
+        tv_sec: limit.as_secs() as libc::time_t,
+        tv_nsec: limit.subsec_nanos().into(),
+    });
+    let limit = limit.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    // SAFETY: as many as the vector has; a time of our own or none, and no mask.
     unsafe {
-        libc::syscall(libc::SYS_ppoll, polled.as_mut_ptr(), polled.len(), 0usize, 0usize, 8usize)
+        libc::syscall(libc::SYS_ppoll, polled.as_mut_ptr(), polled.len(), limit, 0usize, 8usize)
     };
 }
 

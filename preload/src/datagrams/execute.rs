@@ -1,9 +1,12 @@
-//! Processes: a child has the same sockets, and another program in this process too.
+//! Processes: a child has the same sockets, another program in this process too, and one that ends
+//! takes nothing with it that it has sent.
 
 use std::ffi::{c_char, c_int};
 use std::sync::atomic::{AtomicI32, Ordering};
 
-use super::{CANDIDATE, JOINED, KIND, STATES, changed, give_back, leave, shared, try_to_change};
+use super::{
+    CANDIDATE, JOINED, KIND, STATES, changed, give_back, leave, library, shared, try_to_change,
+};
 use crate::next;
 
 /// Another one is a child that has our memory, for a while. vfork(2)
@@ -13,6 +16,7 @@ pub fn begin() {
     // SAFETY: no pointers but to functions of ours.
     unsafe {
         PROCESS.store(libc::getpid(), Ordering::Relaxed);
+        libc::atexit(at_exit);
         libc::pthread_atfork(Some(before_fork), Some(after_fork), Some(in_child));
     }
 }
@@ -41,10 +45,55 @@ extern "C" fn in_child() {
     changed();
 }
 
+fn is_own_process() -> bool {
+    // SAFETY: no pointers.
+    super::is_on() && PROCESS.load(Ordering::Relaxed) == unsafe { libc::getpid() }
+}
+
+/// The library's thread sends what is held back within a millisecond. That is waited for, for a
+/// while, without a lock: this may be a signal handler.
+extern "C" fn at_exit() {
+    const PAUSE: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 100_000 };
+    const TRIES: u32 = 100;
+    if !is_own_process() {
+        return;
+    }
+    let holds = |fd: c_int| super::has_joined(fd) && library::holds(fd);
+    for _ in 0..TRIES {
+        if !(0..STATES.len() as c_int).any(holds) {
+            return;
+        }
+        // SAFETY: a valid time.
+        unsafe { libc::nanosleep(&PAUSE, std::ptr::null_mut()) };
+    }
+}
+
+unsafe fn end(status: c_int) -> ! {
+    at_exit();
+    loop {
+        next::_exit(status);
+        libc::syscall(libc::SYS_exit_group, status);
+    }
+}
+
+/// # Safety
+/// As _exit(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn _exit(status: c_int) -> ! {
+    end(status)
+}
+
+/// # Safety
+/// As _Exit(3).
+#[unsafe(no_mangle)]
+#[allow(non_snake_case)]
+unsafe extern "C-unwind" fn _Exit(status: c_int) -> ! {
+    end(status)
+}
+
 /// What this program has received stays with the kernel for the next one.
 fn prepare() {
-    // SAFETY: no pointers.
-    if !super::is_on() || PROCESS.load(Ordering::Relaxed) != unsafe { libc::getpid() } {
+    if !is_own_process() {
         return;
     }
     (0..STATES.len() as c_int).filter(|fd| super::has_joined(*fd)).for_each(|fd| {

@@ -9,7 +9,7 @@ type OfSocket = unsafe extern "C" fn(c_int) -> c_int;
 type OfMessage = unsafe extern "C" fn(c_int, *mut msghdr, c_int) -> c_int;
 type Join = unsafe extern "C" fn(c_int, *mut c_char, usize) -> c_int;
 
-static FUNCTIONS: [(&CStr, AtomicPtr<c_void>); 7] = [
+static FUNCTIONS: [(&CStr, AtomicPtr<c_void>); 8] = [
     (c"sio_shim_udp_join", AtomicPtr::new(std::ptr::null_mut())),
     (c"sio_shim_udp_leave", AtomicPtr::new(std::ptr::null_mut())),
     (c"sio_shim_udp_close", AtomicPtr::new(std::ptr::null_mut())),
@@ -17,6 +17,7 @@ static FUNCTIONS: [(&CStr, AtomicPtr<c_void>); 7] = [
     (c"sio_shim_udp_send", AtomicPtr::new(std::ptr::null_mut())),
     (c"sio_shim_udp_next", AtomicPtr::new(std::ptr::null_mut())),
     (c"sio_shim_udp_prepare", AtomicPtr::new(std::ptr::null_mut())),
+    (c"sio_shim_udp_holds", AtomicPtr::new(std::ptr::null_mut())),
 ];
 
 /// `false`: the library is not there, or is another version.
@@ -56,6 +57,12 @@ pub fn leave(fd: c_int) {
 pub fn close(fd: c_int) {
     // SAFETY: by its name.
     unsafe { function::<OfSocket>(2)(fd) };
+}
+
+/// Whether something is held back that the program has sent.
+pub fn holds(fd: c_int) -> bool {
+    // SAFETY: by its name.
+    unsafe { function::<OfSocket>(7)(fd) == 1 }
 }
 
 /// The bytes of the next datagram, or less than 0.

@@ -337,6 +337,12 @@ impl Hub {
         self.lock().poll(self, reader);
     }
 
+    /// Has the port begin with what it was given to send.
+    pub fn ring_doorbell(&self) {
+        // An interface that is down keeps what it has until it is up again.
+        let _ = self.lock().port.ring_doorbell();
+    }
+
     /// Something besides packets may have made the descriptor readable: sees to that too.
     pub fn service(&self, reader: Option<&Arc<Mailbox>>) {
         let mut state = self.lock();

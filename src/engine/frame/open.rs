@@ -11,6 +11,7 @@ use std::time::Instant;
 use super::claims::takes_from_host;
 use super::flow::Flow;
 use super::hub::Hub;
+use super::outgoing::Alarm;
 use super::shared::Shared;
 use crate::error::{Errno, Refusal};
 use crate::port::FrameType;
@@ -85,12 +86,17 @@ pub fn open_frames(
 }
 
 /// A socket that stays the kernel's for the program: see shared.rs.
-pub fn open_shared(fd: RawFd, domain: i32, region: &Arc<Region>) -> Answer<Arc<Shared>> {
+pub fn open_shared(
+    fd: RawFd,
+    domain: i32,
+    region: &Arc<Region>,
+    alarm: &Arc<Alarm>,
+) -> Answer<Arc<Shared>> {
     if let Some(what) = internet::hindrance(fd) {
         return Err(refusal(Errno::EOPNOTSUPP, &format!("the socket has {what}")));
     }
     let hubs = open_hubs(fd, region)?;
-    Shared::open(fd, domain, &hubs, region).map_err(|errno| match errno {
+    Shared::open(fd, domain, &hubs, region, alarm).map_err(|errno| match errno {
         Errno::EOPNOTSUPP | Errno::EINVAL => {
             let cause = "the interface or the kernel cannot give packets back (Linux 5.18)";
             refusal(Errno::EOPNOTSUPP, cause)

@@ -14,7 +14,6 @@ use crate::net::flow::Endpoint;
 use crate::net::{ETHERNET_BYTES, payload_bytes_max};
 use crate::port::ways::Way;
 use crate::region::Frame;
-use crate::sys::foreign::Foreign;
 use crate::sys::internet::{self, PacketFacts};
 use crate::sys::message::Address;
 use crate::sys::socket::{DONTWAIT, MORE, NOSIGNAL};
@@ -70,6 +69,23 @@ impl Sender {
             last: None,
             is_corked: false,
         }))
+    }
+
+    /// Whether nothing about a message stands in the way of the port having it.
+    pub fn is_plain(&mut self, flags: i32, has_control: bool) -> bool {
+        let Self::Datagrams(datagrams) = self else { return false };
+        let is_whole = !std::mem::replace(&mut datagrams.is_corked, flags & MORE != 0);
+        is_whole && flags & !(NOSIGNAL | DONTWAIT) == 0 && !has_control
+    }
+
+    /// The kernel has a part of a datagram, and is to have the rest.
+    pub fn is_corked(&self) -> bool {
+        matches!(self, Self::Datagrams(datagrams) if datagrams.is_corked)
+    }
+
+    pub fn destination(&mut self, name: Option<&Address>) -> Option<Endpoint> {
+        let Self::Datagrams(datagrams) = self else { return None };
+        datagrams.destination(name)
     }
 }
 
@@ -223,26 +239,19 @@ impl<'a> Session<'a> {
         self.state(0).transmit(hub, &parcel)
     }
 
-    /// Gives the port a copy of a message in the program's memory.
-    pub fn send_foreign(&mut self, message: &Foreign, flags: i32, number: u64) -> Sending {
-        let is_plain = flags & !(NOSIGNAL | DONTWAIT) == 0 && !message.has_control();
-        let Sender::Datagrams(datagrams) = &mut *self.sender else { return Sending::Refused };
-        let is_ours = is_plain && !datagrams.is_corked;
-        datagrams.is_corked = flags & MORE != 0;
-        let (Ok(name), Ok(length)) = (message.name(), message.bytes()) else {
-            return Sending::Refused;
-        };
-        let Some(to) = datagrams.destination(name.as_ref()).filter(|_| is_ours) else {
-            return Sending::Refused;
-        };
-        let Some(route) = self.route_to(to).filter(|route| length <= route.payload_bytes_max)
-        else {
-            return Sending::Refused;
-        };
+    /// Whether a datagram to there goes by one of the interfaces.
+    pub fn reaches(&mut self, to: Endpoint, length: usize) -> bool {
+        self.route_to(to).is_some_and(|route| length <= route.payload_bytes_max)
+    }
+
+    /// Gives the port a copy of a datagram.
+    pub fn send_bytes(&mut self, to: Endpoint, bytes: &[u8], number: u64) -> Sending {
+        let route = self.route_to(to).filter(|route| bytes.len() <= route.payload_bytes_max);
+        let Some(route) = route else { return Sending::Refused };
         let (hub, outlet) = &self.legs[route.leg];
-        let copy = (*outlet, number, length);
+        let copy = (*outlet, number, bytes.len());
         self.state(route.leg).transmit_bytes(hub, Some(&route.template), copy, &|room| {
-            message.copy_to(room);
+            room.fill_from(bytes);
         })
     }
 

@@ -1,91 +1,38 @@
 //! A socket that the program goes on to use as the kernel's, while most of its datagrams come through
 //! the area. The program sees nothing of it but the speed: its descriptor is readable exactly while
-//! a datagram waits, because one waits in the kernel's own queue all that time.
-//!
-//! A *gate* (sys/gate.rs) stands in front of the flow on each interface. While it is armed nothing of
-//! the flow is in the area. The packet that finds it armed is the *token*: it goes to the kernel's
-//! queue, whoever waits for the descriptor wakes up, and what follows is redirected. The token was
-//! sent first, so it is received first; but while others wait in the area it is only looked at, and
-//! stays in the queue as the *anchor* that keeps the descriptor readable. When nothing waits any
-//! more, the gate is armed, and then the anchor is taken out.
-//!
-//! Invariants: while a gate redirects, its token is in the queue, or on its way there, or is the
-//! anchor. A gate is armed only when all that it has redirected was received and handed out. So the
-//! order of datagrams is that in which they came, and none is without something that tells of it.
+//! a datagram waits, because one waits in the kernel's own queue all that time (gated.rs). What it
+//! sends leaves as outgoing.rs tells.
 #![forbid(unsafe_code)]
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use super::collect::add_span;
 use super::flow::keys;
+use super::gated::{Entry, Receiver};
 use super::hub::{Hub, OutletKey};
-use super::inlet::{Arrival, Gathered, Inlet, Place, control};
-use super::sender::{Sender, Session};
-use super::transmit::Sending;
+use super::outgoing::{Alarm, Outgoing};
+use super::sender::Sender;
 use crate::error::{Errno, Result};
-use crate::net::checksum::Sum;
-use crate::net::flow::Endpoint;
-use crate::net::parse::Heading;
 use crate::region::{Account, Region};
-use crate::sys::foreign::{self, Foreign};
-use crate::sys::gate::{Gate, Mark, Mode};
-use crate::sys::internet::{self, ControlWishes};
-use crate::sys::message::Address;
-use crate::sys::socket::identity;
+use crate::sys::foreign::Foreign;
+use crate::sys::internet;
+use crate::sys::socket::{MORE, identity};
 use crate::sys::sync::Mutex;
-use crate::sys::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use crate::sys::{bpf, poll, wait};
-
-/// A token that has not come by then may have been dropped by the kernel.
-const TOKEN_PATIENCE: Duration = Duration::from_millis(10);
-/// The same for a packet that was redirected: the interface may have had no room for it.
-const PACKET_PATIENCE: Duration = Duration::from_millis(1);
-/// So many datagrams are handed out before it is looked whether one waits that came otherwise.
-const TURN: u32 = 64;
+use crate::sys::sync::atomic::{AtomicBool, Ordering};
 
 pub struct Shared {
     fd: RawFd,
     identity: u64,
     legs: Vec<(Arc<Hub>, OutletKey)>,
     receiver: Mutex<Receiver>,
-    sender: Mutex<Sender>,
-    sent: AtomicU64,
+    outgoing: Mutex<Outgoing>,
+    /// The next send is not for the kernel alone.
+    is_wanted: AtomicBool,
+    /// Something is held back.
+    is_holding: AtomicBool,
+    keeps_order: bool,
     is_busy: Arc<AtomicBool>,
-}
-
-/// What has come in by one interface.
-struct Entry {
-    inlet: Inlet,
-    gate: Arc<Gate>,
-    /// Packets that the hub has seen. The gate counts those that it has sent on their way.
-    received: Arc<AtomicU64>,
-    /// Those that were lost on the way.
-    lost: u64,
-    /// Since when some are missing.
-    missing: Option<(u64, Instant)>,
-    /// How often the gate was armed: the number of the token that is awaited or has come.
-    armed: u64,
-    /// That token was handed out.
-    is_handed_out: bool,
-}
-
-struct Receiver {
-    fd: RawFd,
-    domain: i32,
-    wishes: ControlWishes,
-    entries: Vec<Entry>,
-    /// They take turns.
-    next: usize,
-    /// The bytes of the first datagram in the kernel's queue, if it is the anchor.
-    anchor: Option<usize>,
-    /// An error of the socket's that came while nobody had asked.
-    error: Option<Errno>,
-    handed_out: u32,
-    has_left: bool,
-    /// The program has got something from the area, and may find more there.
-    is_busy: Arc<AtomicBool>,
+    alarm: Arc<Alarm>,
 }
 
 impl Shared {
@@ -96,6 +43,7 @@ impl Shared {
         domain: i32,
         hubs: &[Arc<Hub>],
         region: &Arc<Region>,
+        alarm: &Arc<Alarm>,
     ) -> Result<Arc<Self>> {
         let local = internet::local_address(fd)?;
         let remote = internet::peer_address(fd);
@@ -105,43 +53,30 @@ impl Shared {
         let mut refused = Errno::ENODEV;
         for hub in hubs {
             match hub.open_gated(fd, &keys, &account) {
-                Ok((inlet, gate, received)) => entries.push(Entry {
-                    inlet,
-                    gate,
-                    received,
-                    lost: 0,
-                    missing: None,
-                    armed: 1,
-                    is_handed_out: false,
-                }),
+                Ok((inlet, gate, received)) => entries.push(Entry::new(inlet, gate, received)),
                 Err(errno) => refused = errno,
             }
         }
         if entries.is_empty() {
             return Err(refused);
         }
-        entries.iter().for_each(|entry| entry.gate.open());
+        entries.iter().for_each(Entry::open);
         let is_busy = Arc::new(AtomicBool::new(false));
-        let leg = |entry: &Entry| (entry.inlet.hub.clone(), entry.inlet.outlet);
+        let legs: Vec<(Arc<Hub>, OutletKey)> = entries.iter().map(Entry::leg).collect();
+        // What such a port is told to send has been sent when it was told.
+        let keeps_order = legs.iter().all(|(hub, _)| !hub.facts().zero_copy);
+        let sender = Sender::new(fd, local, remote);
         Ok(Arc::new(Self {
             fd,
             identity: identity(fd)?,
-            legs: entries.iter().map(leg).collect(),
-            receiver: Mutex::new(Receiver {
-                fd,
-                domain,
-                wishes: internet::control_wishes(fd),
-                entries,
-                next: 0,
-                anchor: None,
-                error: None,
-                handed_out: 0,
-                has_left: false,
-                is_busy: is_busy.clone(),
-            }),
-            sender: Mutex::new(Sender::new(fd, local, remote)),
-            sent: AtomicU64::new(0),
+            outgoing: Mutex::new(Outgoing::new(fd, sender, &legs, keeps_order)),
+            is_wanted: AtomicBool::new(false),
+            is_holding: AtomicBool::new(false),
+            keeps_order,
+            legs,
+            receiver: Mutex::new(Receiver::new(fd, domain, entries, is_busy.clone())),
             is_busy,
+            alarm: alarm.clone(),
         }))
     }
 
@@ -164,44 +99,91 @@ impl Shared {
     /// for. `None`: the socket has left.
     pub fn receive(&self, message: &Foreign, flags: i32) -> Option<Result<usize>> {
         let mut receiver = self.receiver.lock();
-        if receiver.has_left {
+        if receiver.has_left() {
             return None;
         }
-        Some(receiver.receive(message, flags))
+        let answer = receiver.receive(message, flags);
+        let is_dry = receiver.is_dry();
+        drop(receiver);
+        if is_dry && self.is_wanted.load(Ordering::Relaxed) {
+            let error = self.let_go();
+            if let (Some(errno), Err(Errno::EAGAIN)) = (error, &answer) {
+                return Some(Err(errno));
+            }
+        }
+        Some(answer)
     }
 
     /// How many bytes the next datagram has. `None`: nobody here knows.
     pub fn next_bytes(&self) -> Option<usize> {
-        let mut receiver = self.receiver.lock();
-        receiver.anchor?;
-        receiver.find().map(|number| receiver.entries[number].next_bytes())
+        self.receiver.lock().next_bytes()
     }
 
-    /// Sends by an interface. `None`: that is the kernel's business. One datagram at a time is sent by
-    /// the kernel for less; where it has copied what the interface was given before, that keeps the
-    /// order.
-    pub fn send(&self, message: &Foreign, flags: i32) -> Option<usize> {
-        let keeps_order = self.hubs().all(|hub| !hub.facts().zero_copy);
-        if keeps_order && !self.is_busy.load(Ordering::Relaxed) {
+    /// Sends, or holds it back for a moment. `None`: that is the kernel's business. One datagram at a
+    /// time is sent by the kernel for less; where it has copied what the interface was given before,
+    /// that keeps the order.
+    pub fn send(&self, message: &Foreign, flags: i32) -> Option<Result<usize>> {
+        let is_busy = self.is_busy.load(Ordering::Relaxed);
+        let is_wanted = self.is_wanted.load(Ordering::Relaxed) || flags & MORE != 0;
+        if self.keeps_order && !is_busy && !is_wanted {
             return None;
         }
-        let number = self.sent.fetch_add(1, Ordering::Relaxed);
-        let mut sender = self.sender.lock();
-        let mut session = Session::new(&self.legs, &mut sender);
-        let mut sending = session.send_foreign(message, flags, number);
-        if sending == Sending::Full {
-            session.ring_doorbell();
-            session.complete();
-            sending = session.send_foreign(message, flags, number);
+        let mut outgoing = self.outgoing.lock();
+        let answer = outgoing.send(&self.legs, message, flags, is_busy);
+        self.show(&outgoing);
+        answer
+    }
+
+    /// What others need to know of it without its lock.
+    fn show(&self, outgoing: &Outgoing) {
+        let is_wanted = outgoing.is_wanted();
+        if self.is_wanted.load(Ordering::Relaxed) != is_wanted {
+            self.is_wanted.store(is_wanted, Ordering::Relaxed);
         }
-        let Sending::Begun { .. } = sending else { return None };
-        session.ring_doorbell();
-        message.bytes().ok()
+        let is_holding = outgoing.is_holding();
+        if self.is_holding.load(Ordering::Relaxed) != is_holding {
+            self.is_holding.swap(is_holding, Ordering::SeqCst);
+            if is_holding {
+                self.alarm.wake();
+            }
+        }
+    }
+
+    /// What is held back leaves; what the socket had to say about that.
+    fn let_go(&self) -> Option<Errno> {
+        let mut outgoing = self.outgoing.lock();
+        outgoing.let_go(&self.legs);
+        let error = outgoing.take_error();
+        self.show(&outgoing);
+        error
+    }
+
+    pub fn is_holding(&self) -> bool {
+        self.is_holding.load(Ordering::SeqCst)
+    }
+
+    /// Lets go of what is held back; whether there was anything.
+    pub fn release(&self) -> bool {
+        if !self.is_holding() {
+            return false;
+        }
+        let mut outgoing = self.outgoing.lock();
+        outgoing.let_go(&self.legs);
+        self.show(&outgoing);
+        true
+    }
+
+    /// The kernel sends everything from now on.
+    fn send_no_more(&self) {
+        let mut outgoing = self.outgoing.lock();
+        outgoing.leave(&self.legs);
+        self.show(&outgoing);
     }
 
     /// Gives everything back to the kernel, what has arrived too, in its order. The socket is as if
     /// it never had been here.
     pub fn leave(&self) {
+        self.send_no_more();
         self.receiver.lock().leave();
         for (hub, outlet) in &self.legs {
             hub.forget(*outlet);
@@ -210,8 +192,9 @@ impl Shared {
 
     /// The socket is about to be closed: what has arrived is thrown away.
     pub fn close(&self) {
+        self.send_no_more();
         let mut receiver = self.receiver.lock();
-        receiver.has_left = true;
+        receiver.close();
         for (hub, outlet) in &self.legs {
             hub.forget(*outlet);
         }
@@ -220,330 +203,16 @@ impl Shared {
 
     /// Looks whether a token was lost, and sees to it; `true`: it is to be looked at again.
     pub fn check_token(&self) -> bool {
-        let mut receiver = self.receiver.lock();
-        if receiver.has_left {
-            return false;
-        }
-        receiver.check_tokens();
-        receiver.entries.iter().any(|entry| entry.redirects() && !entry.is_handed_out)
+        self.receiver.lock().look_after_tokens()
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        self.send_no_more();
         for (hub, outlet) in &self.legs {
             hub.forget(*outlet);
         }
         self.receiver.lock().abandon();
-    }
-}
-
-impl Entry {
-    fn redirects(&self) -> bool {
-        self.gate.look().0 == Mode::Redirects
-    }
-
-    fn next_bytes(&self) -> usize {
-        self.inlet.taker.peek().map_or(0, |arrival| arrival.bytes())
-    }
-
-    /// How many packets the gate has sent on their way, if none of them is missing.
-    fn complete(&mut self) -> Option<u64> {
-        // In this order: what is counted here is in the ring, or was.
-        let received = self.received.load(Ordering::SeqCst) + self.lost;
-        let (_, count) = self.gate.look();
-        if received >= count {
-            self.missing = None;
-            return Some(count);
-        }
-        let now = Instant::now();
-        match self.missing {
-            Some((known, since)) if known == received => {
-                if now.duration_since(since) >= PACKET_PATIENCE {
-                    self.give_up_on_the_missing(count);
-                }
-            }
-            _ => self.missing = Some((received, now)),
-        }
-        None
-    }
-
-    /// Of the first `count` packets those are lost that are not there when no processor is at it any
-    /// more.
-    fn give_up_on_the_missing(&mut self, count: u64) {
-        bpf::wait_for_programs();
-        self.inlet.hub.poll(None);
-        let received = self.received.load(Ordering::SeqCst) + self.lost;
-        self.lost += count.saturating_sub(received);
-    }
-
-    /// Arms the gate if nothing is left of what it has redirected, and nothing on its way.
-    fn arm(&mut self) -> bool {
-        let Some(count) = self.complete() else { return false };
-        if !self.inlet.taker.is_empty() || !self.gate.arm(count) {
-            return false;
-        }
-        self.armed += 1;
-        self.is_handed_out = false;
-        true
-    }
-
-    /// The number of the last token is there once the token can be looked up.
-    fn has_token(&self) -> bool {
-        self.redirects() && self.gate.tokens() >= self.armed
-    }
-
-    fn token_age(&self) -> Duration {
-        let now = wait::monotonic_nanoseconds();
-        Duration::from_nanos(now.saturating_sub(self.gate.token_time()))
-    }
-}
-
-impl Hub {
-    /// Lets a datagram that has arrived go on to the kernel's socket.
-    fn pass_on(&self, arrival: &Arrival) -> Result<()> {
-        const UDP_BYTES: usize = 8;
-        let Place::Frame(given) = arrival.place() else { return Err(Errno::EOPNOTSUPP) };
-        let heading = arrival.heading(self, &given);
-        let base = self.region().frame_offset(given.frame);
-        let mapping = self.region().mapping();
-        let datagram = mapping.span(base + given.from - UDP_BYTES, given.bytes + UDP_BYTES);
-        // One from this host may have none that is finished.
-        let (source, local) = (heading.source.address, heading.destination);
-        let mut sum = Sum::of_pseudo_header(source, local, datagram.len());
-        let checksum = datagram.skip(UDP_BYTES - 2).first(2);
-        checksum.fill_from(&[0; 2]);
-        add_span(&mut sum, datagram);
-        checksum.fill_from(&sum.udp_checksum().to_be_bytes());
-        let from = self.facts().headroom_bytes as usize;
-        let packet = mapping.span(base + from, given.from + given.bytes - from);
-        let answer = self.lock().port.pass_on(packet);
-        arrival.drop_place(self);
-        answer
-    }
-}
-
-impl Receiver {
-    /// An entry of which something can be handed out.
-    fn find(&mut self) -> Option<usize> {
-        let count = self.entries.len();
-        let mut order = (self.next..count).chain(0..self.next);
-        let entries = &mut self.entries;
-        order.find(|&number| {
-            let entry = &mut entries[number];
-            entry.is_handed_out && !entry.inlet.taker.is_empty()
-        })
-    }
-
-    /// Looks at the interfaces from which something may come.
-    fn poll(&self) {
-        for entry in self.entries.iter().filter(|entry| entry.redirects()) {
-            entry.inlet.hub.poll(None);
-        }
-    }
-
-    fn receive(&mut self, message: &Foreign, flags: i32) -> Result<usize> {
-        if let Some(errno) = self.error.take() {
-            return Err(errno);
-        }
-        if self.handed_out >= TURN
-            && let Some(answer) = self.take_turns(message, flags)
-        {
-            return answer;
-        }
-        let found = self.find().or_else(|| {
-            self.poll();
-            self.find()
-        });
-        if let Some(number) = found {
-            let answer = self.hand_out(number, message, flags);
-            if self.find().is_none() {
-                // Before the program can look at the descriptor again.
-                self.poll();
-                if self.find().is_none() {
-                    self.calm();
-                }
-            }
-            return answer;
-        }
-        self.calm();
-        if !self.entries.iter().any(Entry::redirects) {
-            return message.receive(self.fd, flags);
-        }
-        self.receive_token(message, flags)
-    }
-
-    /// A gate redirects, and what came before is in the kernel's queue, or was and has to be the
-    /// anchor.
-    fn receive_token(&mut self, message: &Foreign, flags: i32) -> Result<usize> {
-        if let Some(bytes) = self.anchor {
-            if !foreign::is_any_behind(self.fd, bytes) {
-                // Something is on its way.
-                return Err(Errno::EAGAIN);
-            }
-            self.drop_anchor();
-        }
-        let head = match foreign::head(self.fd) {
-            Ok(head) => head,
-            Err(Errno::EAGAIN) if self.check_tokens() => return Err(Errno::EAGAIN),
-            Err(Errno::EAGAIN) => return message.receive(self.fd, flags),
-            Err(errno) => return Err(errno),
-        };
-        let is_token = |entry: &Entry| {
-            let Some(source) = head.name.to_internet() else { return false };
-            let mark = Mark::new(source, head.bytes, head.start());
-            entry.has_token() && !entry.is_handed_out && entry.gate.token() == mark
-        };
-        let Some(number) = self.entries.iter().position(is_token) else {
-            return message.receive(self.fd, flags);
-        };
-        let answer = message.receive(self.fd, flags | libc::MSG_PEEK)?;
-        self.entries[number].is_handed_out = true;
-        self.anchor = Some(head.bytes);
-        Ok(answer)
-    }
-
-    /// After many from the area: whether one waits behind the anchor that came otherwise.
-    fn take_turns(&mut self, message: &Foreign, flags: i32) -> Option<Result<usize>> {
-        self.handed_out = 0;
-        let bytes = self.anchor?;
-        if !foreign::is_any_behind(self.fd, bytes) {
-            return None;
-        }
-        self.drop_anchor();
-        let head = foreign::head(self.fd).ok()?;
-        if let Some(source) = head.name.to_internet() {
-            let mark = Mark::new(source, head.bytes, head.start());
-            for entry in &mut self.entries {
-                if entry.has_token() && entry.gate.token() == mark {
-                    entry.is_handed_out = true;
-                }
-            }
-        }
-        let answer = message.receive(self.fd, flags | libc::MSG_PEEK);
-        if answer.is_ok() {
-            self.anchor = Some(head.bytes);
-        }
-        Some(answer)
-    }
-
-    fn hand_out(&mut self, number: usize, message: &Foreign, flags: i32) -> Result<usize> {
-        self.next = number;
-        self.handed_out += 1;
-        self.is_busy.store(true, Ordering::Relaxed);
-        let entry = &mut self.entries[number];
-        let Some(arrival) = entry.inlet.taker.take() else { return Err(Errno::EAGAIN) };
-        let hub = &entry.inlet.hub;
-        let fill = |data, heading: &Heading| {
-            let Endpoint { address, port } = heading.source;
-            let name = Address::of_internet(self.domain, address, port, hub.interface());
-            message.fill(data, name.bytes(), &control(&self.wishes, hub, heading))
-        };
-        let stored = match arrival.place() {
-            Place::Frame(given) => {
-                let region = hub.region();
-                let offset = region.frame_offset(given.frame) + given.from;
-                let data = region.mapping().span(offset, given.bytes);
-                let stored = fill(data, &arrival.heading(hub, &given));
-                region.drop_frame(given.frame);
-                stored
-            }
-            Place::Gathered { number, .. } => {
-                let Gathered { loan, heading } = hub.take_gathered(number).ok_or(Errno::EIO)?;
-                // Behind a gate there are datagrams only.
-                fill(loan.span(), &heading.ok_or(Errno::EIO)?)
-            }
-        };
-        let is_whole = flags & libc::MSG_TRUNC != 0;
-        Ok(if is_whole { arrival.bytes() } else { stored })
-    }
-
-    /// Arms the gates of which nothing is left, and takes the anchor out if it keeps nothing readable
-    /// any more.
-    fn calm(&mut self) {
-        for entry in &mut self.entries {
-            if entry.redirects() && (entry.is_handed_out || entry.has_token()) {
-                entry.arm();
-            }
-        }
-        let is_needed = self.entries.iter().any(|entry| entry.redirects() && entry.is_handed_out);
-        if !is_needed {
-            self.is_busy.store(false, Ordering::Relaxed);
-            self.drop_anchor();
-        }
-    }
-
-    fn drop_anchor(&mut self) {
-        if self.anchor.take().is_some()
-            && let Err(errno) = foreign::drop_head(self.fd)
-        {
-            // What the socket had to say comes first, and is said once.
-            self.error = Some(errno).filter(|errno| *errno != Errno::EAGAIN);
-            let _ = foreign::drop_head(self.fd);
-        }
-    }
-
-    /// Whether the kernel has nothing for the socket, and no processor is about to give it something.
-    fn is_silent(&self) -> bool {
-        let is_empty = || poll::now(self.fd, libc::POLLIN) == Ok(0);
-        if !is_empty() {
-            return false;
-        }
-        bpf::wait_for_programs();
-        is_empty()
-    }
-
-    /// Gates whose token was lost give back what they have; whether one may still come.
-    fn check_tokens(&mut self) -> bool {
-        let mut is_early = false;
-        for number in 0..self.entries.len() {
-            let entry = &self.entries[number];
-            if !entry.redirects() || entry.is_handed_out {
-                continue;
-            }
-            if !entry.has_token() || entry.token_age() < TOKEN_PATIENCE {
-                is_early = true;
-            } else if self.is_silent() {
-                self.give_back(number, Gate::arm);
-            }
-        }
-        is_early
-    }
-
-    /// Lets the kernel have what has come, until nothing is left and the gate can be changed.
-    fn give_back(&mut self, number: usize, change: impl Fn(&Gate, u64) -> bool) {
-        let entry = &mut self.entries[number];
-        loop {
-            entry.inlet.hub.poll(None);
-            while let Some(arrival) = entry.inlet.taker.take() {
-                // One that the kernel does not take is lost as one in the network is.
-                let _ = entry.inlet.hub.pass_on(&arrival);
-            }
-            if entry.complete().is_some_and(|count| change(&entry.gate, count)) {
-                entry.armed += 1;
-                entry.is_handed_out = false;
-                return;
-            }
-            std::thread::yield_now();
-        }
-    }
-
-    fn leave(&mut self) {
-        if std::mem::replace(&mut self.has_left, true) {
-            return;
-        }
-        for number in 0..self.entries.len() {
-            self.give_back(number, Gate::close);
-        }
-        self.drop_anchor();
-    }
-
-    fn abandon(&mut self) {
-        for entry in &mut self.entries {
-            let hub = &entry.inlet.hub;
-            while let Some(arrival) = entry.inlet.taker.take() {
-                arrival.drop_place(hub);
-            }
-        }
     }
 }
