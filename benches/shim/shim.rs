@@ -1,7 +1,13 @@
 //! sio-bench-shim: programs that know nothing of the library, with and without sio-run, in turn, as
-//! JSON: see sio-bench-page. A server and its load are run in the same way.
+//! JSON: see sio-bench-page. A server of TCP and its load are run in the same way; those of UDP have
+//! a load of ours (datagrams.rs).
 //!
 //!     sio-bench-shim [--quick] [--rounds N] [--programs DIRECTORY]
+
+mod datagrams;
+#[allow(dead_code)] // What counts in it is for the other runner.
+#[path = "../udp/network.rs"]
+mod network;
 
 use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -15,8 +21,10 @@ use sio_benches::record::{self, Family, Glance};
 use sio_benches::series::{self, Layout, Measure, Of, Sample, Series, Wanted, ratio_title};
 use sio_benches::system;
 
+type Way = (&'static str, &'static [&'static str]);
+
 /// How both sides are run; the first is what the others are compared with.
-const WAYS: [(&str, &[&str]); 3] = [
+const WAYS: [Way; 3] = [
     ("without", &[]),
     ("sio-run", &["--require", "--"]),
     ("sio-run --local-bypass", &["--require", "--local-bypass", "--"]),
@@ -140,14 +148,18 @@ fn output(command: &mut Command) -> io::Result<String> {
 }
 
 /// Every way has its turn in each round; ratios are formed within a round.
-fn compare(place: &Place, run: impl Fn(&[&str]) -> io::Result<Sample>) -> Vec<Series> {
+fn compare(
+    place: &Place,
+    ways: &[Way],
+    run: impl Fn(&[&str]) -> io::Result<Sample>,
+) -> Vec<Series> {
     let mut series: Vec<Series> =
-        WAYS.iter().map(|(name, options)| Series::new(*name, !options.is_empty())).collect();
+        ways.iter().map(|(name, options)| Series::new(*name, !options.is_empty())).collect();
     for round in 0..place.rounds {
-        for turn in 0..WAYS.len() {
-            let index = (turn + round) % WAYS.len();
+        for turn in 0..ways.len() {
+            let index = (turn + round) % ways.len();
             if series[index].failure.is_none() {
-                series[index].push(run(WAYS[index].1));
+                series[index].push(run(ways[index].1));
             }
         }
     }
@@ -210,34 +222,72 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let mut family = family();
-    let mut add = |(id, title): (&str, &str), series: Vec<Series>, skipped: Option<String>| {
-        for one in &series {
-            if let Some(failure) = &one.failure {
-                eprintln!("sio-bench-shim: {id}, {}: {failure}", one.name);
-            }
-        }
-        family.cases.push(record::Case {
-            id: id.to_string(),
-            title: title.to_string(),
-            skipped,
-            rounds: place.rounds,
-            entries: series::entries(&series, &layout(), |name| goals(id, name)),
-            machine: Machine::here(""),
-        });
-    };
-    for (id, title, bytes) in ECHOES {
-        eprintln!("sio-bench-shim: {id}");
-        add((id, title), compare(&place, |options| place.echo(options, bytes)), None);
-    }
-    if system::has_program("redis-server") && system::has_program("redis-benchmark") {
-        eprintln!("sio-bench-shim: {}", REDIS.0);
-        add(REDIS, compare(&place, |options| place.redis(options)), None);
-    } else {
-        add(REDIS, Vec::new(), Some("redis is not here".to_string()));
-    }
-    match serde_json::to_writer_pretty(io::stdout().lock(), &[&family]) {
-        Ok(()) if family.is_complete() => ExitCode::SUCCESS,
+    let families = [tcp(&place), udp(&place)];
+    match serde_json::to_writer_pretty(io::stdout().lock(), &families) {
+        Ok(()) if families.iter().all(Family::is_complete) => ExitCode::SUCCESS,
         _ => ExitCode::from(1),
     }
+}
+
+/// One case, as it goes into the record.
+fn case(
+    place: &Place,
+    (id, title): (&str, &str),
+    goals: fn(&str, &str) -> Vec<Wanted>,
+    series: Result<Vec<Series>, String>,
+) -> record::Case {
+    let (series, skipped) = match series {
+        Ok(series) => (series, None),
+        Err(reason) => (Vec::new(), Some(reason)),
+    };
+    for one in &series {
+        if let Some(failure) = &one.failure {
+            eprintln!("sio-bench-shim: {id}, {}: {failure}", one.name);
+        }
+    }
+    record::Case {
+        id: id.to_string(),
+        title: title.to_string(),
+        skipped,
+        rounds: place.rounds,
+        entries: series::entries(&series, &layout(), |name| goals(id, name)),
+        machine: Machine::here(""),
+    }
+}
+
+fn tcp(place: &Place) -> Family {
+    let mut family = family();
+    for (id, title, bytes) in ECHOES {
+        eprintln!("sio-bench-shim: {id}");
+        let series = compare(place, &WAYS, |options| place.echo(options, bytes));
+        family.cases.push(case(place, (id, title), goals, Ok(series)));
+    }
+    let is_here = system::has_program("redis-server") && system::has_program("redis-benchmark");
+    let series = is_here.then(|| {
+        eprintln!("sio-bench-shim: {}", REDIS.0);
+        compare(place, &WAYS, |options| place.redis(options))
+    });
+    let series = series.ok_or_else(|| "redis is not here".to_string());
+    family.cases.push(case(place, REDIS, goals, series));
+    family
+}
+
+fn udp(place: &Place) -> Family {
+    let mut family = datagrams::family();
+    let network = network::Network::new();
+    for load in datagrams::LOADS {
+        let program = load.program().name();
+        let series = match &network {
+            Err(reason) => Err(reason.clone()),
+            Ok(_) if !system::has_program(program) => Err(format!("{program} is not here")),
+            Ok(network) => {
+                eprintln!("sio-bench-shim: {}", load.id);
+                let run = |options: &[&str]| load.run(place, network, options);
+                Ok(compare(place, &datagrams::WAYS, run))
+            }
+        };
+        let name = (load.id, load.title);
+        family.cases.push(case(place, name, datagrams::goals, series));
+    }
+    family
 }
