@@ -5,9 +5,12 @@ use std::collections::VecDeque;
 
 use crate::engine::{Ask, Form, Readiness, Received, Socket};
 use crate::error::{Errno, Result};
-use crate::region::{Extra, Loan, Message};
+use crate::region::{self, Extra, Loan, Message};
 use crate::sys::message::{Address, INCOMING_BYTES, Incoming};
 use crate::sys::{poll, socket as system};
+
+/// What is put together of two parts at most.
+const MERGED_BYTES_MAX: usize = 16 * 1024;
 
 /// Part of a buffer that the kernel filled: a stretch of a stream, or the rest of a message.
 struct Piece {
@@ -26,6 +29,8 @@ impl Piece {
 pub struct Inbox {
     pieces: VecDeque<Piece>,
     bytes: usize,
+    /// The last of them ended its buffer.
+    is_split: bool,
     /// The peer sends no more.
     pub end: bool,
     /// Told to the program once.
@@ -39,9 +44,15 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Adds what the kernel has put into the first `bytes` of a buffer.
-    pub fn push(&mut self, mut loan: Loan, bytes: usize, socket: &Socket) {
-        loan.cut(bytes);
+    /// Adds what the kernel has put into a buffer, or into a part of one. `is_split`: the buffer
+    /// ended there, and what came with it may be in the next one.
+    pub fn push(&mut self, loan: Loan, is_split: bool, socket: &Socket) {
+        let was_split = std::mem::replace(&mut self.is_split, is_split);
+        let bytes = loan.len();
+        let Some(loan) = self.add_to_last(loan, was_split, socket) else {
+            self.count(bytes, socket);
+            return;
+        };
         let mut piece = Piece { loan, from: 0, extra: Extra::default() };
         if !socket.is_stream() {
             let parts = Incoming::parts(piece.loan.span());
@@ -52,10 +63,34 @@ impl Inbox {
                 flags: parts.flags,
             };
         }
-        socket.account.add(piece.left());
-        socket.counters.count_received(piece.left());
-        self.bytes += piece.left();
+        self.count(piece.left(), socket);
         self.pieces.push_back(piece);
+    }
+
+    /// Bytes of a stream that follow those before them are one piece with them. A message that two
+    /// buffers have parts of is put together: a program that knows how long its messages are gets
+    /// them whole, as far as they are small.
+    fn add_to_last(&mut self, loan: Loan, was_split: bool, socket: &Socket) -> Option<Loan> {
+        let Some(last) = self.pieces.back_mut().filter(|_| socket.is_stream()) else {
+            return Some(loan);
+        };
+        let loan = last.loan.join(loan)?;
+        if !was_split || last.left() + loan.len() > MERGED_BYTES_MAX {
+            return Some(loan);
+        }
+        match region::merge(&last.loan, last.from, &loan) {
+            Some(whole) => {
+                *last = Piece { loan: whole, from: 0, extra: Extra::default() };
+                None
+            }
+            None => Some(loan),
+        }
+    }
+
+    fn count(&mut self, bytes: usize, socket: &Socket) {
+        socket.account.add(bytes);
+        socket.counters.count_received(bytes);
+        self.bytes += bytes;
     }
 
     pub fn readiness(&self, socket: &Socket) -> Readiness {

@@ -204,6 +204,7 @@ fn features() -> Result<Features> {
     let send_zero_copy = found.send_zero_copy && may("send_zero_copy");
     Ok(Features {
         receive_multishot: found.receive_multishot && may("receive_multishot"),
+        receive_incremental: found.receive_incremental && may("receive_incremental"),
         send_zero_copy,
         sendmsg_zero_copy: found.sendmsg_zero_copy && send_zero_copy && may("sendmsg_zero_copy"),
         sparse_buffers: found.sparse_buffers && may("sparse_buffers"),

@@ -86,14 +86,14 @@ impl Allocator {
         self.cut(chunk, size);
     }
 
-    pub fn add_reference(&mut self, chunk: Chunk) {
-        self.nodes[chunk as usize].references += 1;
+    pub fn add_references(&mut self, chunk: Chunk, count: u32) {
+        self.nodes[chunk as usize].references += count;
     }
 
-    /// Drops one reference; `true` when it was the last and the chunk is free now.
-    pub fn drop_reference(&mut self, chunk: Chunk) -> bool {
+    /// Drops references; `true` when the last is among them and the chunk is free now.
+    pub fn drop_references(&mut self, chunk: Chunk, count: u32) -> bool {
         let node = &mut self.nodes[chunk as usize];
-        node.references -= 1;
+        node.references -= count;
         if node.references > 0 {
             return false;
         }

@@ -9,7 +9,7 @@ fn the_whole_area_is_one_chunk() {
         let chunk = allocator.allocate(size).expect("all of it");
         assert_eq!((allocator.offset(chunk), allocator.size(chunk)), (0, size));
         assert!(allocator.allocate(1).is_none());
-        assert!(allocator.drop_reference(chunk));
+        assert!(allocator.drop_references(chunk, 1));
         assert!(allocator.allocate(size).is_some());
     }
 }
@@ -26,10 +26,10 @@ fn too_much_is_refused_and_changes_nothing() {
 fn a_chunk_is_free_when_the_last_reference_has_gone() {
     let mut allocator = Allocator::new(10);
     let chunk = allocator.allocate(10).expect("room");
-    allocator.add_reference(chunk);
-    assert!(!allocator.drop_reference(chunk));
+    allocator.add_references(chunk, 1);
+    assert!(!allocator.drop_references(chunk, 1));
     assert_eq!(allocator.free_granules(), 0);
-    assert!(allocator.drop_reference(chunk));
+    assert!(allocator.drop_references(chunk, 1));
     assert_eq!(allocator.free_granules(), 10);
 }
 
@@ -76,7 +76,7 @@ fn random_use_never_overlaps_and_all_comes_back() {
                 allocator.shrink(chunk, keep);
             } else {
                 held.swap_remove(index);
-                assert!(allocator.drop_reference(chunk));
+                assert!(allocator.drop_references(chunk, 1));
             }
         }
         let free = owner.iter().filter(|&&owner| owner == 0).count();
@@ -85,7 +85,7 @@ fn random_use_never_overlaps_and_all_comes_back() {
         }
     }
     for chunk in held {
-        allocator.drop_reference(chunk);
+        allocator.drop_references(chunk, 1);
     }
     assert!(allocator.allocate(SIZE).is_some(), "everything has merged again");
 }

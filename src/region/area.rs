@@ -212,10 +212,15 @@ impl Region {
         self.look_at_room(&blocks);
     }
 
+    /// Whether room was short when something was taken last.
+    pub(super) fn is_tight(&self) -> bool {
+        self.is_tight.load(Ordering::Relaxed)
+    }
+
     /// Room was taken: it may be short now. What comes back meanwhile is seen with the next look.
     pub(super) fn look_at_room(&self, blocks: &Blocks) {
         let is_tight = blocks.is_tight();
-        if self.is_tight.load(Ordering::Relaxed) != is_tight {
+        if self.is_tight() != is_tight {
             self.is_tight.swap(is_tight, Ordering::Relaxed);
         }
     }
@@ -307,6 +312,33 @@ pub struct Loan {
 }
 
 impl Loan {
+    pub(super) fn new(region: Arc<Region>, holder: Holder, offset: usize, length: usize) -> Self {
+        Self { region, holder, offset, length }
+    }
+
+    /// The reference for the caller, if it is one to a chunk.
+    pub(super) fn into_chunk(mut self) -> Option<(Arc<Region>, Chunk, usize, usize)> {
+        let Holder::Chunk(chunk) = self.holder else { return None };
+        self.holder = Holder::Nothing;
+        Some((self.region.clone(), chunk, self.offset, self.length))
+    }
+
+    /// Takes over the bytes that follow in the same chunk; gives others back.
+    pub fn join(&mut self, next: Loan) -> Option<Loan> {
+        let is_next = match (self.holder, next.holder) {
+            (Holder::Chunk(one), Holder::Chunk(other)) => one == other,
+            _ => false,
+        };
+        if !is_next
+            || self.offset + self.length != next.offset
+            || !Arc::ptr_eq(&self.region, &next.region)
+        {
+            return Some(next);
+        }
+        self.length += next.length;
+        None
+    }
+
     pub fn span(&self) -> Span {
         self.region.mapping.span(self.offset, self.length)
     }
@@ -340,7 +372,7 @@ impl Loan {
     pub fn cut(&mut self, bytes: usize) {
         self.length = bytes;
         if let Holder::Chunk(chunk) = self.holder
-            && self.region.is_tight.load(Ordering::Relaxed)
+            && self.region.is_tight()
         {
             self.region.blocks().trim_if_tight(chunk, bytes);
         }

@@ -87,8 +87,18 @@ impl Blocks {
         }
     }
 
+    /// More references of a caller who has one.
+    pub fn add_references(&mut self, chunk: Chunk, count: u32) {
+        self.allocator.add_references(chunk, count);
+    }
+
     pub fn drop_reference(&mut self, chunk: Chunk) -> bool {
-        let is_free = self.allocator.drop_reference(chunk);
+        self.drop_references(chunk, 1)
+    }
+
+    /// `true`: nobody refers to the chunk any more.
+    pub fn drop_references(&mut self, chunk: Chunk, count: u32) -> bool {
+        let is_free = self.allocator.drop_references(chunk, count);
         if is_free && !self.lingering.is_empty() {
             for (account, bytes) in self.lingering.remove(&chunk).into_iter().flatten() {
                 account.subtract(bytes);
@@ -109,7 +119,7 @@ impl Blocks {
             self.empties += 1;
             return;
         }
-        self.allocator.add_reference(chunk);
+        self.allocator.add_references(chunk, 1);
         self.hand_over(chunk, offset, length, account);
     }
 
@@ -132,10 +142,10 @@ impl Blocks {
         account: Option<Arc<Account>>,
     ) {
         let role = Role::Header { data: data.1 };
-        self.allocator.add_reference(header.0);
+        self.allocator.add_references(header.0, 1);
         self.held.insert(header.1, Held { length: header.2, chunk: header.0, account: None, role });
         if data.2 > 0 {
-            self.allocator.add_reference(data.0);
+            self.allocator.add_references(data.0, 1);
             let data_block = Held { length: data.2, chunk: data.0, account, role: Role::Data };
             self.held.insert(data.1, data_block);
         }
@@ -182,7 +192,7 @@ impl Blocks {
     /// Refers once more to the chunk of a block that the program holds; `EFAULT` if it is none.
     pub fn lend(&mut self, offset: usize, length: usize) -> Result<Chunk> {
         let chunk = self.block_of(offset, length)?.1.chunk;
-        self.allocator.add_reference(chunk);
+        self.allocator.add_references(chunk, 1);
         Ok(chunk)
     }
 

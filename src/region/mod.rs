@@ -11,9 +11,11 @@ mod blocks;
 mod framed;
 mod frames;
 pub mod map;
+mod parts;
 pub mod places;
 
 pub use account::Account;
 pub use area::{Extra, Loan, Message, Patron, Region};
 pub use framed::{Given, Headers};
 pub use frames::Frame;
+pub use parts::{Parts, merge};

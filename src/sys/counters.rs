@@ -22,7 +22,7 @@ impl Counters {
     /// A group of buffers of the ring, which must not outlive it by an operation.
     pub fn new(ring: &Ring, group: u16) -> Result<Self> {
         let values = (0..ENTRIES).map(|_| UnsafeCell::new(0)).collect();
-        let mut counters = Self { ring: ring.buffer_ring(group, ENTRIES)?, values };
+        let mut counters = Self { ring: ring.buffer_ring(group, ENTRIES, false)?, values };
         for id in 0..ENTRIES {
             counters.provide(id);
         }

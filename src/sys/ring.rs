@@ -22,6 +22,8 @@ use crate::error::{Errno, Result};
 pub struct Features {
     /// Buffer rings and multishot receive (5.19, 6.0).
     pub receive_multishot: bool,
+    /// Buffers that are filled piece by piece (6.12).
+    pub receive_incremental: bool,
     /// Zero-copy send that tells whether the kernel copied (6.0, 6.2).
     pub send_zero_copy: bool,
     /// The same for messages of several pieces (6.1).
@@ -358,8 +360,9 @@ impl Ring {
         answer.map(drop).map_err(|error| errno(&error))
     }
 
-    /// Registers a ring through which buffers are handed to multishot receives.
-    pub fn buffer_ring(&self, group: u16, entries: u16) -> Result<BufferRing> {
+    /// Registers a ring through which buffers are handed to multishot receives. With
+    /// `incremental` a buffer is used until it is full; otherwise it is used once.
+    pub fn buffer_ring(&self, group: u16, entries: u16, incremental: bool) -> Result<BufferRing> {
         let ring = BufferRing::map(entries)?;
         // SAFETY: the memory is mapped until the BufferRing is dropped; the group is
         // unregistered, or the io_uring closed, before that.
@@ -368,7 +371,7 @@ impl Ring {
                 ring.base.as_ptr() as u64,
                 entries,
                 group,
-                0,
+                if incremental { BUFFER_RING_INCREMENTAL } else { 0 },
             )
         }
         .map_err(|error| errno(&error))?;
@@ -424,6 +427,8 @@ pub struct BufferRing {
 unsafe impl Send for BufferRing {}
 
 const BUFFER_ENTRY_BYTES: usize = 16;
+/// IOU_PBUF_RING_INC, since 6.12.
+const BUFFER_RING_INCREMENTAL: u16 = 2;
 const TAIL_OFFSET_BYTES: usize = 14;
 
 impl BufferRing {
@@ -507,11 +512,13 @@ fn probe() -> Result<Features> {
     let send_zero_copy = probe.is_supported(opcode::SendZc::CODE) && reports_usage(&mut ring);
     // Multishot receive came in 6.0 together with the send that does not copy.
     let receive_multishot =
-        probe.is_supported(opcode::SendZc::CODE) && ring.buffer_ring(0, 1).is_ok();
+        probe.is_supported(opcode::SendZc::CODE) && ring.buffer_ring(0, 1, false).is_ok();
+    let receive_incremental = receive_multishot && ring.buffer_ring(1, 1, true).is_ok();
     let mut own =
         Ring::new(4, 8, true).ok().filter(|ring| ring.inner.params().is_setup_single_issuer());
     Ok(Features {
         receive_multishot,
+        receive_incremental,
         send_zero_copy,
         sendmsg_zero_copy: send_zero_copy && probe.is_supported(opcode::SendMsgZc::CODE),
         sparse_buffers: ring.register_buffer_table(1).is_ok(),

@@ -24,8 +24,8 @@ pub enum Setting {
 /// Set for the process that runs a body: which setting it is in.
 pub const INNER: &str = "SIO_CONFORMANCE";
 /// What io_uring is to do without in [`Setting::UringOfOld`].
-pub const FEATURES: &str = "receive_multishot,send_zero_copy,sendmsg_zero_copy,sparse_buffers,\
-     defer_taskrun,runs_first,poll_multishot,read_multishot,futex";
+pub const FEATURES: &str = "receive_multishot,receive_incremental,send_zero_copy,sendmsg_zero_copy,\
+     sparse_buffers,defer_taskrun,runs_first,poll_multishot,read_multishot,futex";
 
 /// No test needs a fraction of it: whoever takes this long hangs.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -7,13 +7,16 @@
 
 use std::sync::Arc;
 
+use super::supply::Supply;
 use crate::error::{Errno, Result};
 use crate::limits::DATAGRAM_BYTES_MAX;
-use crate::region::{Loan, Region};
+use crate::region::{Loan, Parts, Region};
 use crate::sys::message::INCOMING_BYTES;
 use crate::sys::ring::{BufferRing, Ring};
 
-const BUFFER_BYTES_MAX: usize = 16 * 1024;
+/// What is filled piece by piece can be larger than what most messages need.
+const PARTS_BYTES_MAX: usize = 64 * 1024;
+const ONCE_BYTES_MAX: usize = 16 * 1024;
 const BUFFER_BYTES_MIN: usize = 2 * 1024;
 /// A buffer for messages holds the longest datagram and what the kernel puts before it.
 const MESSAGE_BUFFER_BYTES: usize = DATAGRAM_BYTES_MAX + INCOMING_BYTES;
@@ -22,50 +25,82 @@ const MESSAGE_BUFFERS_MIN: usize = 16;
 /// Buffers that the kernel is given in advance take at most this part of the area, or this much.
 const ADVANCE_DIVISOR: usize = 4;
 const ADVANCE_BYTES_MAX: usize = 4 << 20;
+/// What it is given of them at least.
+const PARTS_MIN: usize = 2;
+const ONCE_MIN: usize = 4;
+
+/// What a buffer is filled with.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Use {
+    /// A stretch of one stream.
+    Once,
+    /// Stretches of many streams, until it is full.
+    Parts,
+    /// A message and what came with it.
+    Message,
+}
 
 pub struct Group {
     pub id: u16,
     pub area: u64,
-    /// For datagrams, not for streams.
-    pub for_messages: bool,
+    pub use_of_buffers: Use,
     region: Arc<Region>,
     ring: BufferRing,
-    buffers: Vec<Option<Loan>>,
+    buffers: Vec<Option<Parts>>,
     free_ids: Vec<u16>,
     /// Sockets that receive into its buffers.
     pub users: usize,
     buffer_bytes: usize,
     /// Data have arrived: from now on the kernel is kept supplied.
     active: bool,
-    /// Sockets that were told, this time, that there is a buffer for them.
-    pub promised: usize,
+    supply: Supply,
+    /// The kernel has used buffers up since it was supplied last.
+    has_used: bool,
+    /// Room in what the kernel has, and what a socket takes of it on average.
+    left_bytes: usize,
+    typical_bytes: usize,
+    /// What sockets were told, this time, that there is for them.
+    promised_bytes: usize,
 }
 
 impl Group {
-    pub fn new(ring: &Ring, id: u16, region: &Arc<Region>, for_messages: bool) -> Result<Self> {
+    pub fn new(ring: &Ring, id: u16, region: &Arc<Region>, use_of_buffers: Use) -> Result<Self> {
         let area_bytes = region.mapping().len();
-        let buffer_bytes = if for_messages {
-            MESSAGE_BUFFER_BYTES
-        } else {
-            (area_bytes / 64).next_power_of_two().clamp(BUFFER_BYTES_MIN, BUFFER_BYTES_MAX)
+        let of_area = (area_bytes / 64).next_power_of_two();
+        let buffer_bytes = match use_of_buffers {
+            Use::Once => of_area.clamp(BUFFER_BYTES_MIN, ONCE_BYTES_MAX),
+            Use::Parts => of_area.clamp(BUFFER_BYTES_MIN, PARTS_BYTES_MAX),
+            Use::Message => MESSAGE_BUFFER_BYTES,
         };
+        let for_messages = use_of_buffers == Use::Message;
         if for_messages && area_bytes / buffer_bytes < MESSAGE_BUFFERS_MIN {
             return Err(Errno::ENOBUFS);
         }
         let advance_bytes = (area_bytes / ADVANCE_DIVISOR).min(ADVANCE_BYTES_MAX);
-        let count = (advance_bytes / buffer_bytes).max(1).next_power_of_two() as u16;
+        let count = (advance_bytes / buffer_bytes).max(1).next_power_of_two();
+        let min = match use_of_buffers {
+            Use::Once => ONCE_MIN,
+            Use::Parts => PARTS_MIN,
+            // What finds no buffer may be lost.
+            Use::Message => count,
+        };
+        let count = count as u16;
         Ok(Self {
             id,
             area: region.handle(),
-            for_messages,
+            use_of_buffers,
             region: region.clone(),
-            ring: ring.buffer_ring(id, count)?,
+            ring: ring.buffer_ring(id, count, use_of_buffers == Use::Parts)?,
             buffers: (0..count).map(|_| None).collect(),
             free_ids: (0..count).collect(),
             users: 0,
             buffer_bytes,
             active: false,
-            promised: 0,
+            supply: Supply::new(min, count.into()),
+            has_used: false,
+            left_bytes: 0,
+            typical_bytes: buffer_bytes,
+            promised_bytes: 0,
         })
     }
 
@@ -73,23 +108,54 @@ impl Group {
         self.buffer_bytes
     }
 
+    /// How many buffers the kernel has.
+    fn count(&self) -> usize {
+        self.buffers.len() - self.free_ids.len()
+    }
+
     /// Whether the kernel has a buffer.
     pub fn has_buffers(&self) -> bool {
-        self.free_ids.len() < self.buffers.len()
+        self.count() > 0
     }
 
-    /// Whether one more socket finds a buffer, if each takes one.
+    /// Whether one more socket finds room, if each takes as much as most do.
     pub fn promise(&mut self) -> bool {
-        let has_one = self.promised < self.buffers.len() - self.free_ids.len();
-        self.promised += usize::from(has_one);
-        has_one
+        let has_room = self.promised_bytes < self.left_bytes;
+        if has_room {
+            self.promised_bytes += self.typical_bytes;
+        }
+        has_room
     }
 
-    /// The buffer that the kernel has filled.
-    pub fn take(&mut self, id: u16) -> Option<Loan> {
-        let loan = self.buffers.get_mut(usize::from(id))?.take()?;
-        self.free_ids.push(id);
+    pub fn promise_none(&mut self) {
+        self.promised_bytes = 0;
+    }
+
+    /// What the kernel has put into a buffer: `bytes` of it; with `more` it goes on with the rest.
+    pub fn take(&mut self, id: u16, bytes: usize, more: bool) -> Option<Loan> {
+        let place = self.buffers.get_mut(usize::from(id))?;
+        if self.use_of_buffers == Use::Parts {
+            // With an end or an error it is not used up, whatever the kernel says of it.
+            let buffer = place.as_mut().filter(|_| bytes > 0)?;
+            self.typical_bytes = (self.typical_bytes * 7 + bytes).div_ceil(8);
+            let loan = buffer.next(bytes);
+            self.left_bytes -= bytes.min(self.left_bytes);
+            if !more {
+                *place = None;
+                self.give_back(id);
+            }
+            return Some(loan);
+        }
+        let mut loan = place.take()?.into_whole();
+        self.left_bytes -= loan.len();
+        self.give_back(id);
+        loan.cut(bytes);
         Some(loan)
+    }
+
+    fn give_back(&mut self, id: u16) {
+        self.free_ids.push(id);
+        self.has_used = true;
     }
 
     /// Supplies the kernel from now on, as far as the area has room.
@@ -99,20 +165,43 @@ impl Group {
     }
 
     pub fn refill(&mut self) {
-        if !self.active || self.free_ids.is_empty() {
+        if !self.active {
             return;
         }
-        let Self { region, ring, buffers, free_ids, buffer_bytes, .. } = self;
-        let wanted = free_ids.len();
-        region.take_many(*buffer_bytes, wanted, |loan| {
-            if let Some(id) = free_ids.pop() {
-                ring.provide(loan.span(), id);
-                buffers[usize::from(id)] = Some(loan);
+        let count = self.count();
+        if std::mem::take(&mut self.has_used) {
+            self.supply.look(count);
+        }
+        let wanted = self.supply.wanted().saturating_sub(count);
+        if wanted == 0 {
+            return;
+        }
+        self.provide(self.buffer_bytes, wanted);
+        // What room there is may lie in small pieces.
+        let mut bytes = self.buffer_bytes / 2;
+        while !self.has_buffers()
+            && self.use_of_buffers != Use::Message
+            && bytes >= BUFFER_BYTES_MIN
+        {
+            self.provide(bytes, wanted);
+            bytes /= 2;
+        }
+        if self.count() > count {
+            self.ring.publish();
+        }
+    }
+
+    fn provide(&mut self, bytes: usize, wanted: usize) {
+        let Self { region, ring, buffers, free_ids, left_bytes, .. } = self;
+        region.take_many(bytes, wanted, |loan| {
+            if let Some(buffer) = Parts::new(loan)
+                && let Some(id) = free_ids.pop()
+            {
+                ring.provide(buffer.span(), id);
+                *left_bytes += buffer.span().len();
+                buffers[usize::from(id)] = Some(buffer);
             }
         });
-        if free_ids.len() < wanted {
-            ring.publish();
-        }
     }
 
     /// Supplies nothing until data arrives again.
@@ -123,9 +212,11 @@ impl Group {
     /// The kernel has let go of the ring of buffers: a fresh one without any.
     pub fn start_over(&mut self, ring: &Ring) -> Result<()> {
         let count = self.buffers.len() as u16;
-        self.ring = ring.buffer_ring(self.id, count)?;
         self.buffers = (0..count).map(|_| None).collect();
         self.free_ids = (0..count).collect();
+        self.left_bytes = 0;
+        self.has_used = false;
+        self.ring = ring.buffer_ring(self.id, count, self.use_of_buffers == Use::Parts)?;
         Ok(())
     }
 

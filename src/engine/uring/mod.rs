@@ -11,6 +11,7 @@ mod gong;
 mod group;
 mod receive;
 mod send;
+mod supply;
 mod watch;
 
 use std::os::fd::RawFd;

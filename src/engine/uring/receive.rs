@@ -6,7 +6,8 @@
 
 use io_uring::{cqueue, opcode, squeue, types};
 
-use super::{CONNECT_EVENTS, Connection, Group, Operation, Receiving, Uring};
+use super::group::{Group, Use};
+use super::{CONNECT_EVENTS, Connection, Operation, Receiving, Uring};
 use crate::engine::{Key, Notice, PollSet, Socket};
 use crate::error::{Errno, Result};
 
@@ -20,16 +21,24 @@ impl Uring {
     /// error means that the socket had better receive by readiness.
     pub(super) fn join_group(&mut self, socket: &Socket) -> Result<u16> {
         let for_messages = !socket.is_stream();
+        // A share is charged for a buffer until nobody has a part of it: it shares none.
+        let incremental =
+            self.features.receive_incremental && !for_messages && socket.account.is_whole_area();
         let wanted = socket.is_internet() && self.features.receive_multishot;
         // A message cannot be stopped at a share's limit without being cut.
         if !wanted || (for_messages && !socket.account.is_whole_area()) {
             return Err(Errno::EOPNOTSUPP);
         }
         let area = socket.region.handle();
+        let use_of_buffers = match (for_messages, incremental) {
+            (true, _) => Use::Message,
+            (false, true) => Use::Parts,
+            (false, false) => Use::Once,
+        };
         let known = self
             .groups
             .iter_mut()
-            .find(|group| group.area == area && group.for_messages == for_messages);
+            .find(|group| group.area == area && group.use_of_buffers == use_of_buffers);
         if let Some(group) = known {
             group.users += 1;
             return Ok(group.id);
@@ -37,7 +46,7 @@ impl Uring {
         let id = (0..u16::MAX)
             .find(|id| self.groups.iter().all(|group| group.id != *id))
             .ok_or(Errno::ENOMEM)?;
-        let mut group = Group::new(&self.ring, id, &socket.region, for_messages)?;
+        let mut group = Group::new(&self.ring, id, &socket.region, use_of_buffers)?;
         group.users = 1;
         self.groups.push(group);
         Ok(id)
@@ -151,8 +160,13 @@ impl Uring {
         let Some(&Operation::Receive { key, group: id }) = self.operations.get(index) else {
             return;
         };
-        let loan = cqueue::buffer_select(flags)
-            .and_then(|buffer| self.group(id).and_then(|group| group.take(buffer)));
+        let loan = cqueue::buffer_select(flags).and_then(|buffer| {
+            let bytes = usize::try_from(result).unwrap_or(0);
+            let group = self.group(id)?;
+            let goes_on = cqueue::buffer_more(flags);
+            let is_split = group.use_of_buffers == Use::Parts && !goes_on;
+            group.take(buffer, bytes, goes_on).map(|loan| (loan, is_split))
+        });
         let more = cqueue::more(flags);
         if !more {
             self.operations.remove(index);
@@ -166,8 +180,8 @@ impl Uring {
         }
         let mut arm = !more && !is_leaving;
         match (result, loan) {
-            (1.., Some(loan)) => {
-                inbox.push(loan, result as usize, socket);
+            (1.., Some((loan, is_split))) => {
+                inbox.push(loan, is_split, socket);
                 notices.push(Notice::Receivable(key));
             }
             (0, _) => {
@@ -218,7 +232,7 @@ impl Uring {
     fn feed_some(&mut self, all: bool) {
         for group in &mut self.groups {
             group.refill();
-            group.promised = 0;
+            group.promise_none();
         }
         for key in std::mem::take(&mut self.starved) {
             let Some(connection) = self.connection(key) else { continue };
