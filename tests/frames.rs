@@ -13,6 +13,7 @@ use rig::{AREA_BYTES, Pair, Side, bytes};
 use sio::api::Options;
 use sio::channel::{Channel, event};
 use sio::engine::Form;
+use sio::engine::frame::Looker;
 use sio::error::Errno;
 use sio::limits::{FRAME_BYTES, FRAME_HEADROOM_BYTES};
 use sio::port::memory::usual_facts;
@@ -105,7 +106,7 @@ fn a_block_in_flight_is_sent_again_with_headers_elsewhere() {
         pair.second.release(&received);
     }
     pair.first.gate.lock().is_open = true;
-    pair.first.hub.poll(None);
+    pair.first.hub.poll(Looker::Nobody);
     assert!(pair.is_idle());
 }
 
@@ -194,7 +195,7 @@ fn an_area_that_is_full_loses_what_comes_and_goes_on() {
         assert_eq!(pair.second.bytes_at(received.address, received.data.len()), received.data);
     }
     held.drain(..).for_each(|received| pair.second.release(&received));
-    pair.second.hub.service(None);
+    pair.second.hub.service(Looker::Nobody);
     pair.first.send(b"again");
     while let Ok(received) = pair.second.receive() {
         if received.data == b"again" {
@@ -260,7 +261,7 @@ fn a_closed_flow_is_the_kernels() {
     assert_eq!(pair.second.flow().close(), Ok(()));
     pair.first.send(b"late");
     assert!(pair.second.receive().is_err());
-    pair.second.hub.poll(None);
+    pair.second.hub.poll(Looker::Nobody);
     assert_eq!(pair.first.wires.0.take_passed().len(), 1);
 }
 

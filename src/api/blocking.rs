@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::context::{Association, context};
 use crate::channel::{Event, Interest, Step, Waiting};
-use crate::engine::frame::{Brief, DirectlySent, Flow, Sleeper};
+use crate::engine::frame::{Brief, DirectlySent, Flow, NAP, Sleeper};
 use crate::engine::{
     Ask, Form, Pieces, Received, Request, Socket, receive_directly, send_directly,
 };
@@ -16,7 +16,7 @@ use crate::error::{Errno, Result};
 use crate::limits::IOVECS_MAX;
 use crate::region::area::SpaceTicket;
 use crate::sys::message::Address;
-use crate::sys::wait::{self, Sleep, Terms};
+use crate::sys::wait::{self, Several, Sleep, Terms};
 use crate::sys::{descriptor, socket as system};
 
 /// Where a call has got to.
@@ -92,8 +92,12 @@ pub struct Receive {
     has_terms: bool,
     waiting: Option<Waiting<'static>>,
     space: Option<SpaceTicket>,
-    /// While this thread waits for the socket's flow.
+    /// While this thread waits for the socket's flow, and what it has slept on.
     sleeper: Option<Sleeper>,
+    bed: Option<Arc<Several>>,
+    /// It is known that the call may wait.
+    may_wait: bool,
+    nap: Nap,
     /// What the short way has found.
     looked: Option<Result<Received>>,
 }
@@ -112,6 +116,15 @@ pub fn receive_in_passing(fd: RawFd, size: usize, flags: i32, form: Form) -> Opt
         socket.flow()?.receive_in_passing(&ask, socket)
     };
     context().glance_at_socket(fd, look).flatten()
+}
+
+/// Whether the socket's terms are left unasked for at the beginning of a wait: that saves two calls
+/// of the kernel with each datagram.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Nap {
+    Possible,
+    Begun,
+    Over,
 }
 
 impl Receive {
@@ -136,6 +149,9 @@ impl Receive {
             waiting: None,
             space: None,
             sleeper: None,
+            bed: None,
+            may_wait: false,
+            nap: Nap::Possible,
             looked: None,
         })
     }
@@ -171,7 +187,8 @@ impl Receive {
     fn receive_alone(&self) -> Result<Received> {
         let socket = &self.association.socket;
         if let Some(flow) = socket.flow() {
-            return flow.receive(&self.ask, socket, || check_current(socket));
+            let listens = self.sleeper.is_some();
+            return flow.receive(&self.ask, socket, listens, || check_current(socket));
         }
         check_current(socket)?;
         receive_directly(socket, &self.ask)
@@ -184,18 +201,63 @@ impl Receive {
     fn begin_to_wait(&mut self) -> Result<()> {
         if !self.has_terms {
             self.has_terms = true;
+            if self.nap == Nap::Begun {
+                self.nap = Nap::Over;
+            }
             let limit = system::receive_timeout(self.association.socket.fd)?;
             self.terms.deadline = deadline(limit);
         }
         Ok(())
     }
 
+    /// Asks the kernel whether to wait and for how long, unless that is taken for granted for the
+    /// beginning: a socket of an interface that has waited a moment ago.
+    fn agree_to_wait(&mut self) -> Result<()> {
+        if self.may_wait {
+            return Ok(());
+        }
+        let association = self.association.clone();
+        let flow = association.socket.flow().filter(|_| association.attached().is_none());
+        if self.nap == Nap::Possible
+            && !self.dontwait
+            && flow.is_some_and(|f| f.has_waited_lately())
+        {
+            self.nap = Nap::Begun;
+            self.terms.deadline = deadline(Some(NAP));
+        }
+        if self.nap != Nap::Begun {
+            if !self.may_block()? {
+                return Err(Errno::EAGAIN);
+            }
+            self.begin_to_wait()?;
+            if let Some(flow) = flow.filter(|_| self.terms.deadline.is_none()) {
+                flow.has_waited();
+            }
+        }
+        self.may_wait = true;
+        Ok(())
+    }
+
+    /// What woke the thread that has slept for the socket's flow.
+    fn see_to_flow(&mut self) {
+        if self.nap == Nap::Begun && self.terms.expired() {
+            self.nap = Nap::Over;
+            self.terms.deadline = None;
+        }
+        if self.sleeper.is_none() {
+            return;
+        }
+        if let Some(flow) = self.association.socket.flow() {
+            match self.bed.take() {
+                Some(bed) => flow.woken(&bed),
+                None => flow.slept(),
+            }
+        }
+    }
+
     /// Nothing has arrived: what to wait for.
     fn wait_for_data(&mut self) -> Result<Progress<Received>> {
-        if !self.may_block()? {
-            return Err(Errno::EAGAIN);
-        }
-        self.begin_to_wait()?;
+        self.agree_to_wait()?;
         if let Some(attached) = self.association.attached() {
             let is_polled = attached.channel.enter()?.is_polled(attached.key)?;
             if !is_polled {
@@ -214,6 +276,10 @@ impl Receive {
                 return self.step(None);
             }
             flow.prepare_to_sleep();
+            if let Some(bed) = flow.bed() {
+                self.bed = Some(bed.clone());
+                return Ok(Progress::Block(Sleep::Several(bed)));
+            }
         }
         let fd = socket.waiting_fd()?;
         Ok(Progress::Block(Sleep::Poll { fd, events: libc::POLLIN | libc::POLLRDHUP }))
@@ -256,11 +322,9 @@ impl Blocking for Receive {
 
     fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<Received>> {
         let is_interrupted = matches!(slept, Some(Err(_))) && self.waiting.is_none();
-        if slept.is_some()
-            && self.sleeper.is_some()
-            && let Some(flow) = self.association.socket.flow()
-        {
-            flow.slept();
+        if slept.is_some() {
+            self.may_wait = false;
+            self.see_to_flow();
         }
         let found = self.attempt(slept);
         if let (true, Some(Err(errno))) = (is_interrupted, slept)

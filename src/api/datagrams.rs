@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::context::context;
 use super::region;
 use super::table::Table;
-use crate::engine::frame::{Alarm, Hub, Shared, open_hubs, open_shared};
+use crate::engine::frame::{Alarm, Hub, Looker, Shared, open_hubs, open_shared};
 use crate::engine::table::Kind;
 use crate::error::{Errno, Refusal, Result};
 use crate::limits::DESCRIPTOR_MAX;
@@ -218,7 +218,7 @@ fn watch() {
                 hubs.push(hub);
             }
         }
-        hubs.iter().for_each(|hub| hub.service(None));
+        hubs.iter().for_each(|hub| hub.service(Looker::Nobody));
         let is_early = known.iter().fold(false, |early, shared| shared.check_token() | early);
         let fds: Vec<RawFd> = hubs.iter().map(|hub| hub.fd()).chain([bells.sockets.fd()]).collect();
         // While this thread sleeps it holds nothing.

@@ -88,11 +88,11 @@ pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
             }
             Ok(())
         }
-        Sleep::Poll { .. } | Sleep::Ring { .. } => loop {
+        Sleep::Poll { .. } | Sleep::Several(_) | Sleep::Ring { .. } => loop {
             thread::yield_now();
             let at_once = Terms { deadline: machine().now, mask: None };
             match super::wait::enter(sleep, &at_once) {
-                Ok(0) if matches!(sleep, Sleep::Poll { .. }) => {}
+                Ok(0) if !matches!(sleep, Sleep::Ring { .. }) => {}
                 Ok(_) => return Ok(()),
                 Err(Errno::ETIME | Errno::EINTR) => {}
                 Err(errno) => return Err(errno),

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::check;
 #[cfg(feature = "model")]
 pub use super::model::{block, now};
-use super::sync::atomic::AtomicU32;
+use super::sync::atomic::{AtomicU32, Ordering};
 use crate::error::Result;
 
 /// What a thread is going to wait for, once it has let go of every lock.
@@ -21,8 +21,41 @@ pub enum Sleep {
     /// poll(2) of one descriptor. An epoll set is polled too, not waited for: that takes no
     /// edge-triggered event away from whoever fetches.
     Poll { fd: RawFd, events: i16 },
+    /// The same of several descriptors, until one is readable.
+    Several(Arc<Several>),
     /// Until the word is not `expected` any more and somebody wakes us.
     Word { word: Arc<AtomicU32>, expected: u32 },
+}
+
+/// Descriptors that are waited for together.
+pub struct Several {
+    fds: [RawFd; SEVERAL_MAX],
+    count: usize,
+    /// Those of which something was told when the wait ended, a bit for each.
+    told: AtomicU32,
+}
+
+/// More are better put into a set of their own.
+pub const SEVERAL_MAX: usize = 8;
+
+impl Several {
+    /// `None`: they are too many.
+    pub fn new(fds: &[RawFd]) -> Option<Self> {
+        let mut own = [-1; SEVERAL_MAX];
+        own.get_mut(..fds.len())?.copy_from_slice(fds);
+        Some(Self { fds: own, count: fds.len(), told: AtomicU32::new(0) })
+    }
+
+    /// Which the last wait has told of, by their places.
+    pub fn take_told(&self) -> u32 {
+        self.told.swap(0, Ordering::Relaxed)
+    }
+
+    fn tell(&self, polled: &[libc::pollfd; SEVERAL_MAX]) {
+        let is_told = |place: &usize| polled[*place].revents != 0;
+        let bits = (0..self.count).filter(is_told).fold(0, |bits, place| bits | 1 << place);
+        self.told.swap(bits, Ordering::Relaxed);
+    }
 }
 
 /// The time by which deadlines go.
@@ -137,7 +170,18 @@ pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
         pad: 0,
         timespec: time_pointer as u64,
     };
-    let mut polled = libc::pollfd { fd: -1, events: 0, revents: 0 };
+    let mut polled = [libc::pollfd { fd: -1, events: 0, revents: 0 }; SEVERAL_MAX];
+    let poll = |polled: &mut [libc::pollfd; SEVERAL_MAX], count, time: *mut libc::timespec| Call {
+        number: libc::SYS_ppoll,
+        arguments: [
+            polled.as_mut_ptr() as usize,
+            count,
+            time as usize,
+            mask_pointer as usize,
+            KERNEL_SIGSET_BYTES,
+            0,
+        ],
+    };
     // ppoll(2) writes what is left.
     let mut time_copy = time;
     let time_copy_pointer = time_copy.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
@@ -158,19 +202,16 @@ pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
             ],
         },
         Sleep::Poll { fd, events } => {
-            polled.fd = *fd;
-            polled.events = *events;
-            Call {
-                number: libc::SYS_ppoll,
-                arguments: [
-                    &raw mut polled as usize,
-                    1,
-                    time_copy_pointer as usize,
-                    mask_pointer as usize,
-                    KERNEL_SIGSET_BYTES,
-                    0,
-                ],
+            polled[0].fd = *fd;
+            polled[0].events = *events;
+            poll(&mut polled, 1, time_copy_pointer)
+        }
+        Sleep::Several(several) => {
+            for (place, fd) in polled.iter_mut().zip(&several.fds) {
+                place.fd = *fd;
+                place.events = libc::POLLIN;
             }
+            poll(&mut polled, several.count, time_copy_pointer)
         }
         Sleep::Word { word, expected } => Call {
             number: libc::SYS_futex,
@@ -186,7 +227,11 @@ pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
     };
     // SAFETY: every pointer is to a local that outlives the call or null; during the call the
     // thread owns no lock and no half-changed state, so that it may be cancelled there.
-    check(unsafe { call.make() })
+    let answer = check(unsafe { call.make() });
+    if let Sleep::Several(several) = sleep {
+        several.tell(&polled);
+    }
+    answer
 }
 
 /// A system call that is ready to be made.

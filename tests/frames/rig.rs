@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use sio::channel::{Channel, Event};
-use sio::engine::frame::{Flow, Hub};
+use sio::engine::frame::{Flow, Hub, Looker};
 use sio::engine::{Ask, Form, Key, Received, Request, Socket};
 use sio::error::{Errno, Result};
 use sio::limits::FRAME_BYTES;
@@ -176,7 +176,7 @@ impl Pair {
 
     /// Nothing is held or on its way in either area.
     pub fn is_idle(&self) -> bool {
-        self.first.hub.poll(None);
+        self.first.hub.poll(Looker::Nobody);
         self.first.region.is_idle() && self.second.region.is_idle()
     }
 }
@@ -303,7 +303,7 @@ impl Side {
         }
         // Frames are used up: those of earlier sends have ended.
         self.release_all();
-        self.hub.poll(None);
+        self.hub.poll(Looker::Nobody);
         self.reserve_for_now(data)
     }
 
@@ -319,7 +319,7 @@ impl Side {
 
     pub fn receive_as(&self, form: Form, size: usize) -> Result<Got> {
         let ask = Ask { size, flags: 0, form };
-        self.got(form, self.flow().receive(&ask, &self.socket, || Ok(()))?)
+        self.got(form, self.flow().receive(&ask, &self.socket, false, || Ok(()))?)
     }
 
     fn got(&self, form: Form, received: Received) -> Result<Got> {

@@ -43,12 +43,11 @@ impl Mailbox {
         self.counter.lower();
     }
 
-    /// The channel is to look. Not told is one that is looking right now (`reader`): it collects
-    /// afterwards.
-    pub fn post(self: &Arc<Self>, news: impl Iterator<Item = News>, reader: Option<&Arc<Self>>) {
+    /// The channel is to look. Not told is one that is looking right now: it collects afterwards.
+    pub fn post(self: &Arc<Self>, news: impl Iterator<Item = News>, looker: Looker<'_>) {
         self.news.lock().extend(news);
         let is_new = !self.has_news.swap(true, Ordering::SeqCst);
-        if is_new && !reader.is_some_and(|reader| Arc::ptr_eq(reader, self)) {
+        if is_new && !looker.is_channel(self) {
             self.counter.raise();
         }
     }
@@ -62,9 +61,35 @@ impl Mailbox {
     }
 }
 
+/// Who looks at an interface, and is not told what it is about to see.
+#[derive(Clone, Copy)]
+pub enum Looker<'a> {
+    Nobody,
+    Channel(&'a Arc<Mailbox>),
+    /// A thread that sleeps behind this door, or has: it takes what is there, and knocks for others
+    /// if there is more.
+    Thread(&'a Arc<Door>),
+}
+
+impl<'a> Looker<'a> {
+    pub fn of_channel(mailbox: Option<&'a Arc<Mailbox>>) -> Self {
+        mailbox.map_or(Self::Nobody, Self::Channel)
+    }
+
+    fn is_channel(&self, mailbox: &Arc<Mailbox>) -> bool {
+        matches!(self, Self::Channel(own) if Arc::ptr_eq(own, mailbox))
+    }
+
+    pub fn is_behind(&self, door: &Arc<Door>) -> bool {
+        matches!(self, Self::Thread(own) if Arc::ptr_eq(own, door))
+    }
+}
+
 /// Where threads wait that sleep until something arrives for one socket.
 pub struct Door {
     counter: Counter,
+    /// It may be readable.
+    is_raised: AtomicBool,
     sleepers: AtomicUsize,
 }
 
@@ -73,17 +98,33 @@ pub struct Sleeper(Arc<Door>);
 
 impl Door {
     pub fn new() -> Result<Arc<Self>> {
-        Ok(Arc::new(Self { counter: Counter::new()?, sleepers: AtomicUsize::new(0) }))
+        Ok(Arc::new(Self {
+            counter: Counter::new()?,
+            is_raised: AtomicBool::new(false),
+            sleepers: AtomicUsize::new(0),
+        }))
     }
 
-    pub fn counter(&self) -> &Counter {
-        &self.counter
+    /// Readable when somebody has knocked.
+    pub fn fd(&self) -> RawFd {
+        self.counter.fd()
     }
 
-    /// Those who sleep are to look again.
-    pub fn knock(&self) {
-        if self.sleepers.load(Ordering::SeqCst) > 0 {
+    /// Those who sleep are to look again, unless the caller is the only one of them.
+    pub fn knock(&self, is_sleeper: bool) {
+        if self.sleepers.load(Ordering::SeqCst) > usize::from(is_sleeper)
+            && !self.is_raised.swap(true, Ordering::SeqCst)
+        {
             self.counter.raise();
+        }
+    }
+
+    /// The caller has been woken, and looks after this. Who knocks before the mark is gone may have
+    /// been heard by nobody, but what it knocks for is seen by that look.
+    pub fn lower(&self) {
+        if self.is_raised.load(Ordering::SeqCst) {
+            self.counter.lower();
+            self.is_raised.swap(false, Ordering::SeqCst);
         }
     }
 

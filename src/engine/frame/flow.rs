@@ -5,9 +5,10 @@
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::claims::Claims;
-use super::door::{Door, Sleeper};
+use super::door::{Door, Looker, Sleeper};
 use super::hub::{Hub, OutletKey};
 use super::inlet::{Brief, Inlet, Inlets, Reader};
 use super::sender::{Sender, Session};
@@ -18,8 +19,10 @@ use crate::net::flow::{Endpoint, FlowKey};
 use crate::port::FrameType;
 use crate::region::Account;
 use crate::sys::cell::thread_mark;
+use crate::sys::sync::atomic::{AtomicU64, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
-use crate::sys::{bpf, internet, poll};
+use crate::sys::wait::Several;
+use crate::sys::{bpf, internet, poll, wait};
 
 pub struct Flow {
     fd: RawFd,
@@ -27,8 +30,10 @@ pub struct Flow {
     legs: Vec<(Arc<Hub>, OutletKey)>,
     inlets: Mutex<Inlets>,
     sender: Mutex<Alone>,
-    /// Readable when the socket has something to be looked at: made when a thread first waits.
+    /// Readable when the socket has something to be looked at: made when it is first asked for.
     set: OnceLock<Option<OwnedFd>>,
+    /// When the socket was last seen to wait without a limit of time.
+    waited: AtomicU64,
 }
 
 /// How the socket sends, and what is only for one in no channel.
@@ -49,6 +54,10 @@ const LOOKS_MAX: usize = 200;
 /// Numbers of sends in no channel: no channel counts that far.
 const ALONE: u64 = 1 << 63;
 const ANYTHING: u64 = 0;
+/// For so long it is taken for granted that a socket still waits without a limit of time, and no
+/// longer than [`NAP`].
+const HABIT: Duration = Duration::from_millis(10);
+pub const NAP: Duration = Duration::from_millis(1);
 
 /// The flows of a socket with these addresses.
 pub fn keys(
@@ -129,6 +138,7 @@ impl Flow {
             inlets: Mutex::new(Inlets::new(inlets, internet::control_wishes(fd))),
             sender: Mutex::new(Alone { sender, next_number: ALONE, is_slow: false }),
             set: OnceLock::new(),
+            waited: AtomicU64::new(0),
         }))
     }
 
@@ -171,13 +181,16 @@ impl Flow {
             return Err(Errno::EBUSY);
         }
         inlets.reader = owner.map_or(Reader::Channel, Reader::Thread);
+        drop(inlets);
+        // Whoever waits goes on with the channel.
+        self.door.knock(false);
         Ok(())
     }
 
     pub(super) fn leave_channel(&self) {
         self.inlets.lock().reader = Reader::Anybody;
         // Whoever waits may go on without the channel.
-        self.door.knock();
+        self.door.knock(false);
     }
 
     /// A receive that nobody else need know of: see [`Inlets::receive_in_passing`]. `None`: it has
@@ -197,13 +210,54 @@ impl Flow {
         let make = || -> Result<OwnedFd> {
             let set = poll::create()?;
             let hubs = self.legs.iter().map(|(hub, _)| hub.fd());
-            for fd in hubs.chain([self.door.counter().fd(), self.fd]) {
+            for fd in hubs.chain([self.door.fd(), self.fd]) {
                 poll::add(set.as_raw_fd(), fd, poll::IN, ANYTHING)?;
             }
             Ok(set)
         };
         let set = self.set.get_or_init(|| make().ok());
         set.as_ref().map(AsRawFd::as_raw_fd).ok_or(Errno::EMFILE)
+    }
+
+    /// The same one by one, for a wait that costs less: [`Flow::woken`] is to be told how it has
+    /// ended. `None`: there are too many.
+    pub fn bed(&self) -> Option<Arc<Several>> {
+        let mut fds: Vec<RawFd> = vec![self.door.fd(), self.fd];
+        self.legs.iter().for_each(|(hub, _)| fds.extend(hub.watched()));
+        Several::new(&fds).map(Arc::new)
+    }
+
+    /// A thread that listens has slept there: what has woken it is seen to.
+    pub fn woken(&self, bed: &Several) {
+        let mut told = bed.take_told();
+        if told & 1 != 0 {
+            self.door.lower();
+        }
+        if told & 2 != 0 {
+            self.inlets.lock().kernel_may_have();
+        }
+        told >>= 2;
+        // In a channel nobody knocks for what the thread leaves.
+        let is_alone = self.inlets.lock().reader == Reader::Anybody;
+        let looker = if is_alone { Looker::Thread(&self.door) } else { Looker::Nobody };
+        for (hub, _) in &self.legs {
+            let count = hub.watched().len();
+            if told & ((1 << count) - 1) != 0 {
+                hub.service(looker);
+            }
+            told >>= count;
+        }
+    }
+
+    /// The socket was seen to wait without a limit of time.
+    pub fn has_waited(&self) {
+        self.waited.store(wait::monotonic_nanoseconds(), Ordering::Relaxed);
+    }
+
+    /// Whether it was seen so a moment ago.
+    pub fn has_waited_lately(&self) -> bool {
+        let seen = Duration::from_nanos(self.waited.load(Ordering::Relaxed));
+        Duration::from_nanos(wait::monotonic_nanoseconds()).saturating_sub(seen) < HABIT
     }
 
     /// From now on this thread is told when something arrives.
@@ -225,32 +279,33 @@ impl Flow {
 
     /// A thread has slept: what has woken it is seen to.
     pub fn slept(&self) {
-        self.door.counter().lower();
+        self.door.lower();
         self.inlets.lock().kernel_may_have();
         for (hub, _) in &self.legs {
-            hub.service(None);
+            hub.service(Looker::Nobody);
         }
     }
 
-    /// Receives for a socket in no channel; `is_current` says whether the descriptor still means it.
+    /// Receives for a socket in no channel; `is_current` says whether the descriptor still means it,
+    /// `listens` whether the thread is one of those that wait for it.
     pub fn receive(
         &self,
         ask: &Ask,
         socket: &Socket,
+        listens: bool,
         is_current: impl Fn() -> Result<()>,
     ) -> Result<Received> {
         let mut inlets = self.inlets.lock();
         if inlets.reader != Reader::Anybody {
             return Err(Errno::EAGAIN);
         }
-        if let Some(answer) = inlets.receive(ask, socket) {
-            return answer;
-        }
-        inlets.poll(None);
-        let found = inlets.receive(ask, socket);
+        let found = inlets.receive(ask, socket).or_else(|| {
+            inlets.poll(Looker::Thread(&self.door));
+            inlets.receive(ask, socket)
+        });
         if inlets.readiness().is_data() {
             // Others who wait may have the rest.
-            self.door.knock();
+            self.door.knock(listens);
         }
         match found {
             Some(answer) => answer,
@@ -326,7 +381,7 @@ impl Flow {
         // A packet that was claimed a moment ago is on its way still: then it has arrived.
         bpf::wait_for_programs();
         for (hub, _) in &self.legs {
-            hub.poll(None);
+            hub.poll(Looker::Nobody);
         }
         if inlets.readiness().is_data() {
             for (hub, outlet) in &self.legs {

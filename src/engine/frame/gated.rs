@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::collect::add_span;
+use super::door::Looker;
 use super::hub::{Hub, OutletKey};
 use super::inlet::{Arrival, Gathered, Inlet, Place, control};
 use crate::error::{Errno, Result};
@@ -118,7 +119,7 @@ impl Entry {
     /// more.
     fn give_up_on_the_missing(&mut self, count: u64) {
         bpf::wait_for_programs();
-        self.inlet.hub.poll(None);
+        self.inlet.hub.poll(Looker::Nobody);
         let received = self.received.load(Ordering::SeqCst) + self.lost;
         self.lost += count.saturating_sub(received);
     }
@@ -229,7 +230,7 @@ impl Receiver {
     /// Looks at the interfaces from which something may come.
     fn poll(&self) {
         for entry in self.entries.iter().filter(|entry| entry.redirects()) {
-            entry.inlet.hub.poll(None);
+            entry.inlet.hub.poll(Looker::Nobody);
         }
     }
 
@@ -407,7 +408,7 @@ impl Receiver {
     fn give_back(&mut self, number: usize, change: impl Fn(&Gate, u64) -> bool) {
         let entry = &mut self.entries[number];
         loop {
-            entry.inlet.hub.poll(None);
+            entry.inlet.hub.poll(Looker::Nobody);
             while let Some(arrival) = entry.inlet.taker.take() {
                 // One that the kernel does not take is lost as one in the network is.
                 let _ = entry.inlet.hub.pass_on(&arrival);

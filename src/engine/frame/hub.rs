@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::claims::Claims;
-use super::door::{Door, Mailbox, News};
+use super::door::{Door, Looker, Mailbox, News};
 use super::filling::Filling;
 use super::inlet::{Arrival, Gathered, Inlet};
 use super::transmit::Flights;
@@ -96,6 +96,10 @@ pub struct Hub {
     epoch: u32,
     /// Readable when there is something to do.
     set: OwnedFd,
+    /// The same but for packets.
+    rest: OwnedFd,
+    /// The descriptors of the port, and that of the rest.
+    watched: Vec<RawFd>,
     /// Raised when frames have come back while there were none to receive into.
     space: Counter,
     /// Expires when sends may have ended, which no driver tells.
@@ -139,9 +143,14 @@ impl Hub {
         let set = poll::create()?;
         let space = Counter::new()?;
         let timer = descriptor::timer_create(libc::CLOCK_MONOTONIC)?;
-        let watched = port.descriptors().iter().copied().chain(ways.fd());
-        for fd in watched.chain([space.fd(), timer.as_raw_fd()]) {
-            poll::add(set.as_raw_fd(), fd, poll::IN, ANYTHING)?;
+        let rest = poll::create()?;
+        for fd in ways.fd().into_iter().chain([space.fd(), timer.as_raw_fd()]) {
+            poll::add(rest.as_raw_fd(), fd, poll::IN, ANYTHING)?;
+        }
+        let mut watched = port.descriptors().to_vec();
+        watched.push(rest.as_raw_fd());
+        for fd in &watched {
+            poll::add(set.as_raw_fd(), *fd, poll::IN, ANYTHING)?;
         }
         let seed = u64::from(facts.interface_index) ^ std::process::id() as u64;
         let state = State {
@@ -168,6 +177,8 @@ impl Hub {
             facts,
             epoch: fork::epoch(),
             set,
+            rest,
+            watched,
             space,
             timer,
             state: Mutex::new(state),
@@ -205,6 +216,11 @@ impl Hub {
     /// Readable when there is something to do.
     pub fn fd(&self) -> RawFd {
         self.set.as_raw_fd()
+    }
+
+    /// What [`Hub::fd`] stands for, one by one: sets within sets cost with each packet.
+    pub fn watched(&self) -> &[RawFd] {
+        &self.watched
     }
 
     pub fn generation(&self) -> u64 {
@@ -331,10 +347,9 @@ impl Hub {
         }
     }
 
-    /// Takes in what has arrived and what was sent, and tells those it is for. `reader` is the
-    /// channel that is looking, if one is: it need not be woken.
-    pub fn poll(&self, reader: Option<&Arc<Mailbox>>) {
-        self.lock().poll(self, reader);
+    /// Takes in what has arrived and what was sent, and tells those it is for, but for who looks.
+    pub fn poll(&self, looker: Looker<'_>) {
+        self.lock().poll(self, looker);
     }
 
     /// Has the port begin with what it was given to send.
@@ -344,9 +359,9 @@ impl Hub {
     }
 
     /// Something besides packets may have made the descriptor readable: sees to that too.
-    pub fn service(&self, reader: Option<&Arc<Mailbox>>) {
+    pub fn service(&self, looker: Looker<'_>) {
         let mut state = self.lock();
-        let is_explained = state.poll(self, reader);
+        let is_explained = state.poll(self, looker);
         // While packets come, the rest is seen to now and then.
         if is_explained && !state.is_due(Instant::now()) {
             return;
@@ -357,7 +372,7 @@ impl Hub {
             state.has_timer = descriptor::counter_read_plain(self.timer.as_raw_fd()).is_err();
         }
         state.refresh(self);
-        state.poll(self, reader);
+        state.poll(self, looker);
     }
 
     /// Before a thread sleeps on the descriptor, or on one that this one is in: drivers that want
@@ -429,15 +444,15 @@ impl State {
     }
 
     /// Whether packets have come.
-    fn poll(&mut self, hub: &Hub, reader: Option<&Arc<Mailbox>>) -> bool {
+    fn poll(&mut self, hub: &Hub, looker: Looker<'_>) -> bool {
         self.complete(hub);
         let has_received = self.receive(hub);
         self.filling.fill(&mut *self.port);
-        self.tell(reader);
+        self.tell(looker);
         has_received
     }
 
-    fn tell(&mut self, reader: Option<&Arc<Mailbox>>) {
+    fn tell(&mut self, looker: Looker<'_>) {
         for slot in std::mem::take(&mut self.touched) {
             let outlet = &mut self.outlets[slot];
             outlet.is_touched = false;
@@ -446,8 +461,10 @@ impl State {
             // Only now: who reads the number finds in the ring what it counts.
             let unseen = std::mem::take(&mut outlet.received_unseen);
             outlet.received.fetch_add(unseen, Ordering::SeqCst);
-            if let Some(door) = outlet.door.as_ref().filter(|_| has_arrived) {
-                door.knock();
+            if let Some(door) = outlet.door.as_ref().filter(|_| has_arrived)
+                && !looker.is_behind(door)
+            {
+                door.knock(false);
             }
             let Some((mailbox, key)) = &outlet.reader else {
                 outlet.completed.clear();
@@ -456,7 +473,7 @@ impl State {
             if has_arrived || !outlet.completed.is_empty() {
                 let sent = outlet.completed.drain(..).map(|number| News::Sent(*key, number));
                 let arrived = has_arrived.then_some(News::Arrived(*key));
-                mailbox.post(sent.chain(arrived), reader);
+                mailbox.post(sent.chain(arrived), looker);
             }
         }
     }

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::door::Mailbox;
+use super::door::Looker;
 use super::hub::{Hub, OutletKey};
 use crate::engine::{Ask, Form, Readiness, Received, Socket};
 use crate::error::{Errno, Result};
@@ -223,9 +223,9 @@ impl Inlets {
     }
 
     /// Has the interfaces looked at.
-    pub fn poll(&self, reader: Option<&Arc<Mailbox>>) {
+    pub fn poll(&self, looker: Looker<'_>) {
         for inlet in &self.inlets {
-            inlet.hub.poll(reader);
+            inlet.hub.poll(looker);
         }
     }
 

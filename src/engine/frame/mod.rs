@@ -24,8 +24,8 @@ mod transmit;
 
 use std::sync::Arc;
 
-pub use door::Sleeper;
-pub use flow::{Flow, Sent as DirectlySent};
+pub use door::{Looker, Sleeper};
+pub use flow::{Flow, NAP, Sent as DirectlySent};
 pub use hub::{FRAMES_MIN, Hub};
 pub use inlet::Brief;
 pub use open::{open_flow, open_frames, open_hubs, open_shared};
@@ -147,7 +147,13 @@ impl Frames {
             }
         }
         let place = self.hubs.iter().position(Option::is_none).unwrap_or(self.hubs.len());
-        poll.add_engine(hub.fd(), FIRST_HUB + place)?;
+        for (number, fd) in hub.watched().iter().enumerate() {
+            if let Err(errno) = poll.add_engine(*fd, FIRST_HUB + place) {
+                let added = &hub.watched()[..number];
+                added.iter().for_each(|fd| poll.remove_engine(*fd, FIRST_HUB + place));
+                return Err(errno);
+            }
+        }
         if place == self.hubs.len() {
             self.hubs.push(None);
         }
@@ -162,7 +168,8 @@ impl Frames {
             {
                 *users -= 1;
                 if *users == 0 {
-                    poll.remove_engine(hub.fd(), FIRST_HUB + place);
+                    let watched = hub.watched().iter();
+                    watched.for_each(|fd| poll.remove_engine(*fd, FIRST_HUB + place));
                     *entry = None;
                 }
                 return;
@@ -173,7 +180,7 @@ impl Frames {
     /// Takes in what hubs have, for whomever.
     fn collect(&mut self, notices: &mut Vec<Notice>) {
         for (hub, _) in self.hubs.iter().flatten() {
-            hub.poll(self.mailbox.as_ref());
+            hub.poll(Looker::of_channel(self.mailbox.as_ref()));
         }
         self.read_mail(notices);
     }
@@ -247,7 +254,7 @@ impl Engine for Frames {
             hub.set_edge(*outlet, edge);
         }
         // What others get by that wakes this channel too: nobody collects it now.
-        flow.lock_inlets().poll(None);
+        flow.lock_inlets().poll(Looker::Nobody);
         let connection = Connection {
             socket: socket.clone(),
             flow,
@@ -283,7 +290,7 @@ impl Engine for Frames {
             && let Some(mailbox) = &self.mailbox
         {
             // What is ready now is told once more.
-            mailbox.post(std::iter::once(News::Arrived(key)), None);
+            mailbox.post(std::iter::once(News::Arrived(key)), Looker::Nobody);
         }
         Ok(())
     }
@@ -305,7 +312,7 @@ impl Engine for Frames {
         if let Some(answer) = inlets.receive(ask, socket) {
             return answer;
         }
-        inlets.poll(self.mailbox.as_ref());
+        inlets.poll(Looker::of_channel(self.mailbox.as_ref()));
         if let Some(answer) = inlets.receive(ask, socket) {
             return answer;
         }
@@ -370,7 +377,7 @@ impl Engine for Frames {
                 mailbox.lower();
             }
         } else if let Some(Some((hub, _))) = self.hubs.get(place - FIRST_HUB) {
-            hub.service(self.mailbox.as_ref());
+            hub.service(Looker::of_channel(self.mailbox.as_ref()));
         }
         self.read_mail(notices);
     }
