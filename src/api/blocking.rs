@@ -487,7 +487,7 @@ impl Send {
                 self.begin_to_wait(slept)?;
                 flow.slept();
                 flow.prepare_to_sleep();
-                Ok(Progress::Block(Sleep::Poll { fd: flow.output_fd(), events: libc::POLLIN }))
+                Ok(Progress::Block(Sleep::Poll { fd: flow.output_fd()?, events: libc::POLLIN }))
             }
             Err(errno) => Err(errno),
         }

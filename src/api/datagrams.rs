@@ -220,7 +220,8 @@ fn watch() {
         }
         hubs.iter().for_each(|hub| hub.service(Looker::Nobody));
         let is_early = known.iter().fold(false, |early, shared| shared.check_token() | early);
-        let fds: Vec<RawFd> = hubs.iter().map(|hub| hub.fd()).chain([bells.sockets.fd()]).collect();
+        let watched = hubs.iter().flat_map(|hub| hub.watched()).copied();
+        let fds: Vec<RawFd> = watched.chain([bells.sockets.fd()]).collect();
         // While this thread sleeps it holds nothing.
         drop(known);
         if !is_early {

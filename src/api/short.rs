@@ -1,6 +1,6 @@
 //! What most calls of `sio_send` and `sio_recv` are: one stretch of memory, a socket that is attached
-//! to a channel, nothing to wait for. They go a short way, which counts no references and makes no
-//! call that is a cancellation point. Whatever is different goes the long way (`blocking.rs`), and
+//! to a channel, nothing to wait for. They go a short way, which counts no references, and in which
+//! nothing can be cancelled. Whatever is different goes the long way (`blocking.rs`), and
 //! errors are found there.
 #![forbid(unsafe_code)]
 
@@ -13,6 +13,7 @@ use crate::engine::{Ask, Form, Pieces, Received, Request, Socket};
 use crate::error::{Errno, Result};
 use crate::sys::cell::Entered;
 use crate::sys::socket as system;
+use crate::sys::wait::Uncancellable;
 
 /// Enters the channel that a socket is attached to, and ends the change. `None`: the long way.
 fn inside<R>(
@@ -22,9 +23,11 @@ fn inside<R>(
     context().with_socket(fd, |association| {
         let association = association?;
         let socket = &*association.socket;
-        if socket.flow().is_some() || socket.listening || association.tail.is_busy() {
+        if socket.listening || association.tail.is_busy() {
             return None;
         }
+        // What an interface needs to be told of the network is asked with such calls.
+        let _uncancellable = socket.flow().is_some().then(Uncancellable::begin);
         association.attachment.with(|attached| {
             let attached = attached?;
             let mut state = attached.channel.enter().ok()?;
@@ -48,8 +51,10 @@ pub fn send(
         return None;
     }
     inside(fd, |socket, attached, state| {
+        let is_framed = socket.region.frame_bytes().is_some();
+        let offset = socket.region.mapping().offset_of(address, bytes)?;
         let lend = || {
-            let piece = if release {
+            let piece = if release && !is_framed {
                 socket.region.lend_last(address, bytes)?
             } else {
                 socket.region.lend(address, bytes).ok()?
@@ -65,6 +70,9 @@ pub fn send(
             })
         };
         let sent = state.send_lent(attached.key, lend)?;
+        if release && is_framed && sent.is_ok() {
+            socket.region.release_around(offset);
+        }
         Some(sent.map(|()| bytes))
     })
 }

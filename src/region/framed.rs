@@ -39,12 +39,6 @@ pub struct Framed {
     ports: AtomicUsize,
 }
 
-/// Room in front of a block for the headers of a packet. Given back when dropped.
-pub struct Headers {
-    region: Arc<Region>,
-    frame: Frame,
-}
-
 /// Where received data lies that the program is to have.
 #[derive(Clone, Copy, Debug)]
 pub struct Given {
@@ -318,19 +312,15 @@ impl Region {
         Some(frames.lend(offset, bytes))
     }
 
-    /// Room for headers directly in front of a block of the program's, if there is some and
-    /// nobody uses it: `offset` is where the block begins.
-    pub fn lead(self: &Arc<Self>, offset: usize, header_bytes: usize) -> Option<Headers> {
-        let frames = &self.framed.as_ref()?.frames;
-        let frame = frames.find(offset)?;
-        let led = frames.lead(offset, header_bytes);
-        led.then(|| Headers { region: self.clone(), frame })
+    /// Whether there is room for headers directly in front of a block of the program's, and nobody
+    /// uses it: then it is the caller's until [`Region::retract`]. `offset` is where the block begins.
+    pub fn lead(&self, offset: usize, header_bytes: usize) -> bool {
+        let Some(framed) = &self.framed else { return false };
+        framed.frames.find(offset).is_some() && framed.frames.lead(offset, header_bytes)
     }
-}
 
-impl Drop for Headers {
-    fn drop(&mut self) {
-        self.region.framed().frames.retract(self.frame);
+    pub fn retract(&self, frame: Frame) {
+        self.framed().frames.retract(frame);
     }
 }
 

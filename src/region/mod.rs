@@ -16,6 +16,6 @@ pub mod places;
 
 pub use account::Account;
 pub use area::{Extra, Loan, Message, Patron, Region};
-pub use framed::{Given, Headers};
+pub use framed::Given;
 pub use frames::Frame;
 pub use parts::{Parts, merge};

@@ -40,10 +40,14 @@ pub const SEVERAL_MAX: usize = 8;
 
 impl Several {
     /// `None`: they are too many.
-    pub fn new(fds: &[RawFd]) -> Option<Self> {
+    pub fn new(fds: impl Iterator<Item = RawFd>) -> Option<Self> {
         let mut own = [-1; SEVERAL_MAX];
-        own.get_mut(..fds.len())?.copy_from_slice(fds);
-        Some(Self { fds: own, count: fds.len(), told: AtomicU32::new(0) })
+        let mut count = 0;
+        for fd in fds {
+            *own.get_mut(count)? = fd;
+            count += 1;
+        }
+        Some(Self { fds: own, count, told: AtomicU32::new(0) })
     }
 
     /// Which the last wait has told of, by their places.

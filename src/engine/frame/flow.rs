@@ -209,8 +209,7 @@ impl Flow {
     pub fn waiting_fd(&self) -> Result<RawFd> {
         let make = || -> Result<OwnedFd> {
             let set = poll::create()?;
-            let hubs = self.legs.iter().map(|(hub, _)| hub.fd());
-            for fd in hubs.chain([self.door.fd(), self.fd]) {
+            for fd in self.watched() {
                 poll::add(set.as_raw_fd(), fd, poll::IN, ANYTHING)?;
             }
             Ok(set)
@@ -219,12 +218,16 @@ impl Flow {
         set.as_ref().map(AsRawFd::as_raw_fd).ok_or(Errno::EMFILE)
     }
 
+    /// The door's, the kernel's socket, and those of each hub.
+    fn watched(&self) -> impl Iterator<Item = RawFd> {
+        let hubs = self.legs.iter().flat_map(|(hub, _)| hub.watched());
+        [self.door.fd(), self.fd].into_iter().chain(hubs.copied())
+    }
+
     /// The same one by one, for a wait that costs less: [`Flow::woken`] is to be told how it has
     /// ended. `None`: there are too many.
     pub fn bed(&self) -> Option<Arc<Several>> {
-        let mut fds: Vec<RawFd> = vec![self.door.fd(), self.fd];
-        self.legs.iter().for_each(|(hub, _)| fds.extend(hub.watched()));
-        Several::new(&fds).map(Arc::new)
+        Several::new(self.watched()).map(Arc::new)
     }
 
     /// A thread that listens has slept there: what has woken it is seen to.
@@ -273,7 +276,7 @@ impl Flow {
     }
 
     /// Readable when a send that was refused may be tried again.
-    pub fn output_fd(&self) -> RawFd {
+    pub fn output_fd(&self) -> Result<RawFd> {
         self.legs[0].0.fd()
     }
 

@@ -29,7 +29,7 @@ use crate::sys::gate::Gate;
 use crate::sys::relay::{Putter, relay};
 use crate::sys::socket::identity;
 use crate::sys::sync::atomic::{AtomicU64, Ordering};
-use crate::sys::sync::{Mutex, MutexGuard};
+use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
 use crate::sys::{fork, poll};
 
 /// Names a flow of a hub: its place, and a number that no other flow ever gets.
@@ -94,10 +94,11 @@ pub struct Hub {
     region: Arc<Region>,
     facts: Facts,
     epoch: u32,
-    /// Readable when there is something to do.
-    set: OwnedFd,
+    /// Readable when there is something to do: made when it is first asked for, because it costs with
+    /// each packet.
+    set: OnceLock<Option<OwnedFd>>,
     /// The same but for packets.
-    rest: OwnedFd,
+    _rest: OwnedFd,
     /// The descriptors of the port, and that of the rest.
     watched: Vec<RawFd>,
     /// Raised when frames have come back while there were none to receive into.
@@ -140,7 +141,6 @@ impl Hub {
         if region.frame_count() < FRAMES_MIN {
             return Err(Errno::ENOBUFS);
         }
-        let set = poll::create()?;
         let space = Counter::new()?;
         let timer = descriptor::timer_create(libc::CLOCK_MONOTONIC)?;
         let rest = poll::create()?;
@@ -149,9 +149,6 @@ impl Hub {
         }
         let mut watched = port.descriptors().to_vec();
         watched.push(rest.as_raw_fd());
-        for fd in &watched {
-            poll::add(set.as_raw_fd(), *fd, poll::IN, ANYTHING)?;
-        }
         let seed = u64::from(facts.interface_index) ^ std::process::id() as u64;
         let state = State {
             port,
@@ -176,8 +173,8 @@ impl Hub {
             region: region.clone(),
             facts,
             epoch: fork::epoch(),
-            set,
-            rest,
+            set: OnceLock::new(),
+            _rest: rest,
             watched,
             space,
             timer,
@@ -214,8 +211,16 @@ impl Hub {
     }
 
     /// Readable when there is something to do.
-    pub fn fd(&self) -> RawFd {
-        self.set.as_raw_fd()
+    pub fn fd(&self) -> Result<RawFd> {
+        let make = || -> Result<OwnedFd> {
+            let set = poll::create()?;
+            for fd in &self.watched {
+                poll::add(set.as_raw_fd(), *fd, poll::IN, ANYTHING)?;
+            }
+            Ok(set)
+        };
+        let set = self.set.get_or_init(|| make().ok());
+        set.as_ref().map(AsRawFd::as_raw_fd).ok_or(Errno::EMFILE)
     }
 
     /// What [`Hub::fd`] stands for, one by one: sets within sets cost with each packet.

@@ -13,7 +13,7 @@ use crate::limits::FRAME_HEADROOM_BYTES;
 use crate::net::build::{Template, Transport};
 use crate::net::checksum::Sum;
 use crate::port::Segment;
-use crate::region::{Frame, Headers, Loan, Region};
+use crate::region::{Frame, Loan, Region};
 use crate::sys::span::Span;
 
 /// What became of a datagram.
@@ -28,21 +28,31 @@ pub enum Sending {
 }
 
 /// A packet on its way out.
+#[derive(Clone, Copy)]
 struct Flight {
     /// Of its first segment.
     offset: u64,
-    outlet: OutletKey,
     number: u64,
-    /// Segments that have not come back.
-    left: usize,
-    /// In front of a block of the program's.
-    headers: Option<Headers>,
+    outlet: OutletKey,
+    /// Segments that have not come back; 0: there is no such packet.
+    left: u16,
+    /// It has the room in front of a block of the program's.
+    is_led: bool,
 }
+
+const NONE: Flight = Flight {
+    offset: 0,
+    number: 0,
+    outlet: OutletKey { slot: 0, serial: 0 },
+    left: 0,
+    is_led: false,
+};
 
 pub struct Flights {
     region: Arc<Region>,
     /// By first frame.
-    flights: HashMap<Frame, Flight, foldhash::fast::FixedState>,
+    flights: Vec<Flight>,
+    count: usize,
     /// The first frames of the flights of which a further segment begins at an offset, in order.
     further: HashMap<u64, VecDeque<Frame>, foldhash::fast::FixedState>,
     offsets: Vec<u64>,
@@ -56,7 +66,8 @@ impl Flights {
     pub fn new(region: &Arc<Region>) -> Self {
         Self {
             region: region.clone(),
-            flights: HashMap::default(),
+            flights: vec![NONE; region.frame_count()],
+            count: 0,
             further: HashMap::default(),
             offsets: Vec::new(),
             segments: Vec::new(),
@@ -64,29 +75,33 @@ impl Flights {
     }
 
     pub fn is_empty(&self) -> bool {
-        self.flights.is_empty()
+        self.count == 0
     }
 
     /// Whether a send of a socket, whose first frame is this one, is on its way.
     pub fn is_in_flight(&self, first: Frame, outlet: OutletKey, number: u64) -> bool {
-        let flight = self.flights.get(&first);
-        flight.is_some_and(|flight| flight.outlet == outlet && flight.number == number)
+        let flight = &self.flights[first as usize];
+        flight.left > 0 && flight.outlet == outlet && flight.number == number
     }
 
     fn land(&mut self, offset: u64) -> Option<Flight> {
         let frame = self.region.frame_at(offset as usize);
-        let is_first = self.flights.get(&frame).is_some_and(|flight| flight.offset == offset);
+        let flight = &self.flights[frame as usize];
+        let is_first = flight.left > 0 && flight.offset == offset;
         let first = if is_first { frame } else { self.take_further(offset)? };
         if !is_first {
             self.region.drop_frame(frame);
         }
-        let flight = self.flights.get_mut(&first)?;
-        flight.left -= 1;
+        let flight = &mut self.flights[first as usize];
+        debug_assert!(flight.left > 0, "nothing is on its way from frame {first}");
+        flight.left = flight.left.saturating_sub(1);
         if flight.left > 0 {
             return None;
         }
-        let flight = self.flights.remove(&first)?;
-        Some(self.end(first, flight))
+        let flight = *flight;
+        self.count -= 1;
+        self.end(first, flight);
+        Some(flight)
     }
 
     fn take_further(&mut self, offset: u64) -> Option<Frame> {
@@ -98,19 +113,29 @@ impl Flights {
         first
     }
 
-    fn end(&self, first: Frame, mut flight: Flight) -> Flight {
-        // The room is free before the frame can be anybody else's.
-        flight.headers = None;
+    fn end(&self, first: Frame, flight: Flight) {
+        if flight.is_led {
+            // The room is free before the frame can be anybody else's.
+            self.region.retract(first);
+        }
         self.region.drop_frame(first);
-        flight
+    }
+
+    fn begin(&mut self, first: Frame, flight: Flight) {
+        let place = &mut self.flights[first as usize];
+        debug_assert!(place.left == 0, "frame {first} is in flight already");
+        *place = flight;
+        self.count += 1;
     }
 }
 
 impl Drop for Flights {
     /// The port is gone.
     fn drop(&mut self) {
-        for (first, flight) in std::mem::take(&mut self.flights) {
-            self.end(first, flight);
+        for (first, flight) in std::mem::take(&mut self.flights).into_iter().enumerate() {
+            if flight.left > 0 {
+                self.end(first as Frame, flight);
+            }
         }
         for (offset, waiting) in std::mem::take(&mut self.further) {
             let frame = self.region.frame_at(offset as usize);
@@ -136,8 +161,8 @@ impl Parcel<'_> {
         self.template.map_or(0, Template::header_bytes)
     }
 
-    fn flight(&self, offset: u64, left: usize, headers: Option<Headers>) -> Flight {
-        Flight { offset, outlet: self.outlet, number: self.number, left, headers }
+    fn flight(&self, offset: u64, left: u16, is_led: bool) -> Flight {
+        Flight { offset, outlet: self.outlet, number: self.number, left, is_led }
     }
 }
 
@@ -163,9 +188,9 @@ impl State {
         if !parcel.must_copy
             && let [piece] = parcel.pieces
             && piece.frame().is_some()
-            && let Some(headers) = hub.region().lead(piece.offset(), parcel.header_bytes())
+            && hub.region().lead(piece.offset(), parcel.header_bytes())
         {
-            return self.transmit_in_place(hub, parcel, piece, headers);
+            return self.transmit_in_place(hub, parcel, piece);
         }
         let is_in_frames = parcel.pieces.iter().all(|piece| piece.frame().is_some());
         let fits = parcel.pieces.len() < hub.facts().segments_max as usize;
@@ -189,13 +214,8 @@ impl State {
         Transport::Payload(sum)
     }
 
-    fn transmit_in_place(
-        &mut self,
-        hub: &Hub,
-        parcel: &Parcel<'_>,
-        piece: &Loan,
-        headers: Headers,
-    ) -> Sending {
+    /// Room in front of the piece is ours.
+    fn transmit_in_place(&mut self, hub: &Hub, parcel: &Parcel<'_>, piece: &Loan) -> Sending {
         let region = hub.region();
         let bytes = parcel.header_bytes();
         let offset = piece.offset() - bytes;
@@ -208,11 +228,11 @@ impl State {
         let length = (bytes + parcel.length) as u32;
         let segment = Segment { offset: offset as u64, length, more: false };
         if self.port.send(&[segment]) == 0 {
-            drop(headers);
+            region.retract(frame);
             region.drop_frame(frame);
             return Sending::Full;
         }
-        self.begin(frame, parcel.flight(offset as u64, 1, Some(headers)));
+        self.flights.begin(frame, parcel.flight(offset as u64, 1, true));
         Sending::Begun { copied: false, first: frame }
     }
 
@@ -240,7 +260,7 @@ impl State {
                 region.add_frame_reference(region.frame_at(segment.offset as usize));
                 self.flights.further.entry(segment.offset).or_default().push_back(first);
             }
-            self.begin(first, parcel.flight(offset as u64, segments.len(), None));
+            self.flights.begin(first, parcel.flight(offset as u64, segments.len() as u16, false));
         } else {
             region.drop_frame(first);
         }
@@ -294,13 +314,8 @@ impl State {
             region.drop_frame(frame);
             return Sending::Full;
         }
-        let flight = Flight { offset: offset as u64, outlet, number, left: 1, headers: None };
-        self.begin(frame, flight);
+        let flight = Flight { offset: offset as u64, outlet, number, left: 1, is_led: false };
+        self.flights.begin(frame, flight);
         Sending::Begun { copied: true, first: frame }
-    }
-
-    fn begin(&mut self, first: Frame, flight: Flight) {
-        let old = self.flights.flights.insert(first, flight);
-        debug_assert!(old.is_none(), "frame {first} is in flight already");
     }
 }
