@@ -102,24 +102,30 @@ fn answers_arrive_as_without_it() {
     compare("answers.py", &[1], 10);
 }
 
-/// Answers a part of a burst, and ends in one of several ways.
-const ENDS: &str = "import os, socket, sys, time\n\
+/// Answers a part of a burst, and ends in one of several ways: another program has the rest.
+const ENDS: &str = "import ctypes, os, socket, sys, time\n\
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
     s.bind((sys.argv[1], 9))\n\
+    s.set_inheritable(True)\n\
     print('begun', flush=True)\n\
     for _ in range(3):\n    data, sender = s.recvfrom(2000)\n    s.sendto(data, sender)\n\
     time.sleep(0.3)\n\
     for _ in range(4):\n    data, sender = s.recvfrom(2000)\n    s.sendto(data, sender)\n\
-    end = sys.argv[2]\n\
+    end, c = sys.argv[2], ctypes.CDLL(None)\n\
+    words = [b'sh', b'-c', b'head -c 5 <&%d' % s.fileno()]\n\
+    many = [b'this', b'is', b'more', b'than', b'fits', b'into', b'registers', None]\n\
     if end == '_exit': os._exit(0)\n\
-    if end == 'exec': os.execv('/bin/true', ['true'])\n\
+    if end == 'execv': os.execv('/bin/sh', words)\n\
+    if end == 'execl': c.execl(b'/bin/sh', *words, *many)\n\
+    if end == 'execlp': c.execlp(b'sh', *words, *many)\n\
+    if end == 'execle': c.execle(b'/bin/sh', *words, *many, ctypes.c_void_p.in_dll(c, 'environ'))\n\
     if end == 'kill': time.sleep(0.1); os.kill(os.getpid(), 9)\n\
     sys.exit(0)\n";
 
 #[test]
 fn what_a_program_has_sent_outlives_it() {
     let Some((network, python)) = set_up("a program that ends", 1) else { return };
-    for end in ["_exit", "exit", "exec", "kill"] {
+    for end in ["_exit", "exit", "kill", "execv", "execl", "execlp", "execle"] {
         let mut server = command(&network.near, RUN);
         server.args(["--udp", python, "-c", ENDS, NEAR, end]).stdout(Stdio::piped());
         let mut server = server.spawn().expect("a server");
@@ -142,6 +148,10 @@ fn what_a_program_has_sent_outlives_it() {
             assert_eq!(far.recv(&mut room).expect(end), 1);
             assert_eq!(room[0], number, "{end}");
         }
+        let mut rest = Vec::new();
+        std::io::Read::read_to_end(&mut begun, &mut rest).expect("its output");
+        let wanted = if end.starts_with("exec") { &[4, 5, 6, 7, 8][..] } else { &[] };
+        assert_eq!(rest, wanted, "{end}");
         server.wait().expect("its end");
     }
 }

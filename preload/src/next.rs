@@ -3,7 +3,10 @@
 use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
-use libc::{iovec, loff_t, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t, timespec};
+use libc::{
+    iovec, loff_t, mmsghdr, msghdr, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, size_t,
+    sockaddr, socklen_t, ssize_t, timespec,
+};
 
 struct Next {
     name: &'static CStr,
@@ -31,6 +34,20 @@ impl Next {
     }
 }
 
+/// Functions that take any number of arguments, which nobody here looks at.
+static VARIADIC: [Next; 3] =
+    [Next::new(b"execl\0"), Next::new(b"execle\0"), Next::new(b"execlp\0")];
+
+/// The address of one of them, or of a function that fails.
+pub fn variadic(number: usize) -> *const c_void {
+    unsafe extern "C" fn is_missing() -> c_int {
+        *libc::__errno_location() = libc::ENOSYS;
+        -1
+    }
+    let address = VARIADIC[number].address();
+    if address.is_null() { is_missing as *const c_void } else { address }
+}
+
 macro_rules! functions {
     ($(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
         #[allow(non_upper_case_globals)]
@@ -41,6 +58,9 @@ macro_rules! functions {
 
         pub fn find_all() {
             $(known::$name.find();)*
+            for next in &VARIADIC {
+                next.find();
+            }
         }
 
         $(
@@ -148,6 +168,22 @@ functions! {
     fn execvp(file: *const c_char, words: *const *const c_char) -> c_int;
     fn execvpe(
         file: *const c_char,
+        words: *const *const c_char,
+        variables: *const *const c_char
+    ) -> c_int;
+    fn posix_spawn(
+        process: *mut pid_t,
+        path: *const c_char,
+        actions: *const posix_spawn_file_actions_t,
+        attributes: *const posix_spawnattr_t,
+        words: *const *const c_char,
+        variables: *const *const c_char
+    ) -> c_int;
+    fn posix_spawnp(
+        process: *mut pid_t,
+        file: *const c_char,
+        actions: *const posix_spawn_file_actions_t,
+        attributes: *const posix_spawnattr_t,
         words: *const *const c_char,
         variables: *const *const c_char
     ) -> c_int;

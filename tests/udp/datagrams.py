@@ -200,6 +200,14 @@ def nothing_is_lost_when_it_goes_back():
         os.wait()
         return os.read(reading, 100)
 
+    def spawned(near, far):
+        near.set_inheritable(True)
+        reading, writing = os.pipe()
+        words = ["sh", "-c", "head -c 8 <&%d" % near.fileno()]
+        actions = [(os.POSIX_SPAWN_DUP2, writing, 1)]
+        os.waitpid(os.posix_spawn("/bin/sh", words, os.environ, file_actions=actions), 0)
+        return os.read(reading, 100)
+
     def rights(near, far):
         left, right = socket.socketpair()
         socket.send_fds(left, [b"x"], [near.fileno()])
@@ -211,7 +219,7 @@ def nothing_is_lost_when_it_goes_back():
         return outcome(near.shutdown, socket.SHUT_WR)
 
     for change in (peek, time_stamps, hops, connect, duplicate, duplicate_by_number, over_another,
-                   child, another_program, rights, half):
+                   child, another_program, spawned, rights, half):
         moved_by(change)
         moved_by(change, 2)
 

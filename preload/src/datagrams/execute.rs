@@ -1,7 +1,7 @@
 //! Processes: a child has the same sockets, another program in this process too, and one that ends
 //! takes nothing with it that it has sent.
 
-use std::ffi::{c_char, c_int};
+use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::{
@@ -24,12 +24,17 @@ pub fn begin() {
 /// Sockets that both processes will have are given back. They may come again to the one that is
 /// left with them.
 extern "C" fn before_fork() {
+    lend(|_| true);
+}
+
+/// Gives back those that another process will have; nobody joins until `changed`.
+fn lend(is_lent: impl Fn(c_int) -> bool) {
     while !try_to_change() {
         std::thread::yield_now();
     }
     shared::forked();
     for (fd, state) in STATES.iter().enumerate() {
-        if state.load(Ordering::Relaxed) & KIND == JOINED {
+        if state.load(Ordering::Relaxed) & KIND == JOINED && is_lent(fd as c_int) {
             give_back(fd as c_int, state, CANDIDATE, "fork(2)");
         }
     }
@@ -149,4 +154,112 @@ unsafe extern "C-unwind" fn execvpe(
 unsafe extern "C-unwind" fn fexecve(fd: c_int, words: Strings, variables: Strings) -> c_int {
     prepare();
     next::fexecve(fd, words, variables)
+}
+
+/// execl(3) and its relatives: any number of arguments is passed on as it is, after `prepare`.
+macro_rules! with_any_arguments {
+    ($($name:ident = $number:literal, $before:ident;)*) => {$(
+        extern "C" fn $before() -> *const c_void {
+            prepare();
+            next::variadic($number)
+        }
+
+        /// # Safety
+        /// As exec(3).
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        #[cfg(target_arch = "x86_64")]
+        unsafe extern "C" fn $name() -> c_int {
+            std::arch::naked_asm!(
+                // Seven registers: the stack is aligned for the call then.
+                "push rdi", "push rsi", "push rdx", "push rcx", "push r8", "push r9", "push rax",
+                "call {before}",
+                "mov r11, rax",
+                "pop rax", "pop r9", "pop r8", "pop rcx", "pop rdx", "pop rsi", "pop rdi",
+                "jmp r11",
+                before = sym $before,
+            )
+        }
+
+        /// # Safety
+        /// As exec(3).
+        #[unsafe(no_mangle)]
+        #[unsafe(naked)]
+        #[cfg(target_arch = "aarch64")]
+        unsafe extern "C" fn $name() -> c_int {
+            std::arch::naked_asm!(
+                "stp x29, x30, [sp, #-80]!",
+                "stp x0, x1, [sp, #16]", "stp x2, x3, [sp, #32]",
+                "stp x4, x5, [sp, #48]", "stp x6, x7, [sp, #64]",
+                "bl {before}",
+                "mov x16, x0",
+                "ldp x0, x1, [sp, #16]", "ldp x2, x3, [sp, #32]",
+                "ldp x4, x5, [sp, #48]", "ldp x6, x7, [sp, #64]",
+                "ldp x29, x30, [sp], #80",
+                "br x16",
+                before = sym $before,
+            )
+        }
+    )*};
+}
+
+with_any_arguments! {
+    execl = 0, before_execl;
+    execle = 1, before_execle;
+    execlp = 2, before_execlp;
+}
+
+/// Before a process is made that has the descriptors that are not closed for it. File actions may
+/// give it any of them.
+fn lend_to_spawned(has_actions: bool) -> bool {
+    let is_ours = is_own_process();
+    if is_ours {
+        lend(|fd| {
+            // SAFETY: no pointers.
+            let flags = unsafe { next::fcntl(fd, libc::F_GETFD, std::ptr::null_mut()) };
+            has_actions || flags & libc::FD_CLOEXEC == 0
+        });
+    }
+    is_ours
+}
+
+type Actions = *const libc::posix_spawn_file_actions_t;
+type Attributes = *const libc::posix_spawnattr_t;
+
+/// # Safety
+/// As posix_spawn(3).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn posix_spawn(
+    process: *mut libc::pid_t,
+    path: *const c_char,
+    actions: Actions,
+    attributes: Attributes,
+    words: Strings,
+    variables: Strings,
+) -> c_int {
+    let was_lent = lend_to_spawned(!actions.is_null());
+    let answer = next::posix_spawn(process, path, actions, attributes, words, variables);
+    if was_lent {
+        changed();
+    }
+    answer
+}
+
+/// # Safety
+/// As posix_spawnp(3).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn posix_spawnp(
+    process: *mut libc::pid_t,
+    file: *const c_char,
+    actions: Actions,
+    attributes: Attributes,
+    words: Strings,
+    variables: Strings,
+) -> c_int {
+    let was_lent = lend_to_spawned(!actions.is_null());
+    let answer = next::posix_spawnp(process, file, actions, attributes, words, variables);
+    if was_lent {
+        changed();
+    }
+    answer
 }
