@@ -1,13 +1,15 @@
 //! What a socket has received into buffers of its group and the program has not fetched yet.
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
-
+use super::short::Short;
 use crate::engine::{Ask, Form, Readiness, Received, Socket};
 use crate::error::{Errno, Result};
 use crate::region::{self, Extra, Loan, Message};
 use crate::sys::message::{Address, INCOMING_BYTES, Incoming};
 use crate::sys::{poll, socket as system};
+
+// Where things lie in a buffer fits in 16 bits.
+const _: () = assert!(INCOMING_BYTES <= u16::MAX as usize);
 
 /// What is put together of two parts at most.
 const MERGED_BYTES_MAX: usize = 16 * 1024;
@@ -27,7 +29,7 @@ impl Piece {
 
 #[derive(Default)]
 pub struct Inbox {
-    pieces: VecDeque<Piece>,
+    pieces: Short<Piece>,
     bytes: usize,
     /// The last of them ended its buffer.
     is_split: bool,
@@ -37,8 +39,8 @@ pub struct Inbox {
     pub error: Option<Errno>,
     /// The end was fetched: it is no event any more.
     finished: bool,
-    /// The receive operation that is under way.
-    pub armed: Option<usize>,
+    /// A receive operation is under way.
+    pub armed: bool,
     /// The socket is not connected yet: looked at when the poll set says that it changed.
     pub watched: bool,
 }
@@ -58,8 +60,8 @@ impl Inbox {
             let parts = Incoming::parts(piece.loan.span());
             piece.from = INCOMING_BYTES;
             piece.extra = Extra {
-                name: (Incoming::NAME_OFFSET, parts.name_length),
-                control: (Incoming::CONTROL_OFFSET, parts.control_length),
+                name: (Incoming::NAME_OFFSET as u16, parts.name_length as u16),
+                control: (Incoming::CONTROL_OFFSET as u16, parts.control_length as u16),
                 flags: parts.flags,
             };
         }
@@ -121,6 +123,7 @@ impl Inbox {
             _ => piece.loan.hand_out(piece.from, count, account.booked()),
         };
         let (name_from, name_bytes) = piece.extra.name;
+        let (name_from, name_bytes) = (usize::from(name_from), usize::from(name_bytes));
         let name = (ask.form == Form::Name && name_bytes > 0)
             .then(|| Address::from_span(piece.loan.part(name_from, name_bytes)))
             .transpose()?;
@@ -153,7 +156,7 @@ impl Inbox {
     }
 
     fn receive_nothing(&mut self, socket: &Socket) -> Result<Received> {
-        if self.watched && self.armed.is_none() && !system::is_connected(socket.fd) {
+        if self.watched && !self.armed && !system::is_connected(socket.fd) {
             return Err(Errno::ENOTCONN);
         }
         if let Some(errno) = self.error.take() {

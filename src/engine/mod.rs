@@ -14,6 +14,7 @@ mod outbox;
 mod path;
 mod poll_set;
 mod ready;
+mod short;
 mod socket;
 pub mod table;
 mod uring;

@@ -4,10 +4,9 @@
 //! the kernel lets go of their memory.
 #![forbid(unsafe_code)]
 
-use std::collections::VecDeque;
-
 use smallvec::SmallVec;
 
+use super::short::Short;
 use super::{Key, Notice, Sent, Socket};
 use crate::error::{Errno, Result};
 use crate::region::Loan;
@@ -65,12 +64,13 @@ pub struct Entry {
     copied_later: bool,
     /// Notifications of the kernel that are still to come: it may read the memory until then.
     pub references: u32,
-    outcome: Option<Result<usize>>,
+    /// All of it was sent, or not.
+    outcome: Option<Result<()>>,
 }
 
 #[derive(Default)]
 pub struct Outbox {
-    entries: VecDeque<Entry>,
+    entries: Short<Entry>,
     /// The number of the first entry.
     first: u64,
     /// How many entries have an outcome: they stand before the others.
@@ -93,7 +93,7 @@ impl Outbox {
 
     /// Entries that have not ended, in order.
     pub fn unsent(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().skip(self.ended)
+        self.entries.iter_from(self.ended)
     }
 
     pub fn first_unsent(&self) -> Option<&Entry> {
@@ -133,7 +133,7 @@ impl Outbox {
             if entry.sent < entry.request.length {
                 break;
             }
-            entry.outcome = Some(Ok(entry.sent));
+            entry.outcome = Some(Ok(()));
             self.ended += 1;
             if left == 0 {
                 break;
@@ -144,10 +144,10 @@ impl Outbox {
 
     /// The kernel has taken and copied the first `count` unsent messages.
     pub fn advance_messages(&mut self, count: usize) {
-        for entry in self.entries.iter_mut().skip(self.ended).take(count) {
+        for entry in self.entries.iter_mut_from(self.ended).take(count) {
             entry.sent = entry.request.length;
             entry.copied = true;
-            entry.outcome = Some(Ok(entry.sent));
+            entry.outcome = Some(Ok(()));
         }
         self.ended += count;
     }
@@ -160,7 +160,7 @@ impl Outbox {
             entry.copied = copied;
             entry.copied_later = copied_later;
             entry.references = 1;
-            entry.outcome = Some(Ok(entry.sent));
+            entry.outcome = Some(Ok(()));
             self.ended += 1;
         }
     }
@@ -205,7 +205,7 @@ impl Outbox {
 
 impl Entry {
     fn into_sent(self, socket: &Socket) -> Sent {
-        let outcome = self.outcome.unwrap_or(Err(Errno::ECANCELED));
+        let outcome = self.outcome.unwrap_or(Err(Errno::ECANCELED)).map(|()| self.sent);
         socket.counters.count_sent(self.sent, self.copied, outcome);
         Sent {
             address: self.request.address,

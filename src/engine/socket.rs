@@ -29,7 +29,7 @@ pub struct Socket {
     /// Datagrams of up to so many bytes go through the kernel together.
     segment_bytes_max: AtomicUsize,
     /// What a channel had received when the socket left it.
-    backlog: Mutex<Option<Inbox>>,
+    backlog: Mutex<Option<Box<Inbox>>>,
     /// What it has of interfaces, if it is served by them.
     flow: Option<Arc<Flow>>,
 }
@@ -132,19 +132,19 @@ impl Socket {
         (self.fd, self.is_internet())
     }
 
-    fn lock_backlog(&self) -> MutexGuard<'_, Option<Inbox>> {
+    fn lock_backlog(&self) -> MutexGuard<'_, Option<Box<Inbox>>> {
         self.backlog.lock()
     }
 
     /// Keeps what was received and not fetched, for whoever receives next.
     pub(super) fn leave_backlog(&self, mut inbox: Inbox) {
-        inbox.armed = None;
+        inbox.armed = false;
         inbox.watched = false;
-        *self.lock_backlog() = Some(inbox).filter(|inbox| !inbox.is_spent());
+        *self.lock_backlog() = (!inbox.is_spent()).then(|| Box::new(inbox));
     }
 
     pub(super) fn take_backlog(&self) -> Inbox {
-        self.lock_backlog().take().unwrap_or_default()
+        self.lock_backlog().take().map_or_else(Inbox::default, |inbox| *inbox)
     }
 
     /// What the backlog has.
@@ -156,7 +156,7 @@ impl Socket {
     pub(super) fn receive_backlog(&self, ask: &Ask) -> Option<Result<Received>> {
         let mut backlog = self.lock_backlog();
         let answer = backlog.as_mut()?.receive(ask, self);
-        if backlog.as_ref().is_some_and(Inbox::is_spent) {
+        if backlog.as_ref().is_some_and(|inbox| inbox.is_spent()) {
             *backlog = None;
         }
         Some(answer)

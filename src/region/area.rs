@@ -440,8 +440,8 @@ impl Drop for Loan {
 /// What came with a message besides its data: where it lies in the buffer, and how long it is.
 #[derive(Clone, Copy, Default)]
 pub struct Extra {
-    pub name: (usize, usize),
-    pub control: (usize, usize),
+    pub name: (u16, u16),
+    pub control: (u16, u16),
     pub flags: i32,
 }
 
@@ -522,15 +522,19 @@ impl Message {
         account: &Arc<Account>,
     ) -> Option<usize> {
         let region = &data.region;
-        let (name_bytes, control_bytes) = (extra.name.1, extra.control.1);
+        let (name_bytes, control_bytes) = (usize::from(extra.name.1), usize::from(extra.control.1));
         // Control data is aligned as a cmsghdr is.
         let control_from = MESSAGE_HEADER_BYTES + name_bytes.next_multiple_of(16);
         let header = region.take(control_from + control_bytes)?;
         let offset = data.offset + from;
         let name_from = header.offset + MESSAGE_HEADER_BYTES;
-        region.mapping.copy_within(data.offset + extra.name.0, name_from, name_bytes);
+        region.mapping.copy_within(data.offset + usize::from(extra.name.0), name_from, name_bytes);
         let control_from = header.offset + control_from;
-        region.mapping.copy_within(data.offset + extra.control.0, control_from, control_bytes);
+        region.mapping.copy_within(
+            data.offset + usize::from(extra.control.0),
+            control_from,
+            control_bytes,
+        );
         region.mapping.write_header(
             header.offset,
             &MessageParts {

@@ -3,7 +3,7 @@
 //! Sockets of the Internet families receive by one multishot operation each into buffers of their
 //! area; other sockets, and kernels without it, by readiness (`ready.rs`). Sends are operations,
 //! batched into one system call, zero-copy where size and path make it pay (`send.rs`).
-//! Every operation has an entry in `operations` that owns what the kernel may still touch, until
+//! Every send has an entry in `operations` that owns what the kernel may still touch, until
 //! its final completion has come.
 #![forbid(unsafe_code)]
 
@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use io_uring::{cqueue, opcode, types};
 use slab::Slab;
+use smallvec::SmallVec;
 
 use self::gong::Gong;
 use self::group::Group;
@@ -62,7 +63,8 @@ pub struct Uring {
     features: Features,
     /// Of a ring that one thread uses: the kernel brings forth completions when it enters.
     gong: Option<Gong>,
-    operations: Slab<Operation>,
+    /// Sends.
+    operations: Slab<SendOperation>,
     connections: Connections<Box<Connection>>,
     groups: Vec<Group>,
     registered: Registered,
@@ -83,18 +85,13 @@ pub struct Uring {
     incoming: Box<Incoming>,
 }
 
-enum Operation {
-    Receive { key: Key, group: u16 },
-    Send(SendOperation),
-}
-
 struct Connection {
     key: Key,
     socket: Arc<Socket>,
     receiving: Receiving,
     outbox: Outbox,
     /// Send operations whose result has not come.
-    sending: Vec<usize>,
+    sending: SmallVec<[usize; 1]>,
     path: Path,
     is_leaving: bool,
     is_to_send: bool,
@@ -227,13 +224,13 @@ impl Uring {
             data if watch::is_user_data(data) => {
                 self.watch_completed(watch::key(data), result, flags, notices);
             }
-            index => match self.operations.get(index as usize) {
-                Some(Operation::Receive { .. }) => {
-                    self.received(index as usize, result, flags, poll, notices);
-                }
-                Some(Operation::Send(_)) => self.sent(index as usize, result, flags, notices),
-                None => log::write(Level::Error, format_args!("a completion of nothing: {data}")),
-            },
+            data if receive::is_user_data(data) => {
+                self.received(data, result, flags, poll, notices);
+            }
+            index if self.operations.contains(index as usize) => {
+                self.sent(index as usize, result, flags, notices);
+            }
+            _ => log::write(Level::Error, format_args!("a completion of nothing: {data}")),
         }
     }
 
@@ -287,7 +284,7 @@ impl Engine for Uring {
             socket: socket.clone(),
             receiving,
             outbox: Outbox::default(),
-            sending: Vec::new(),
+            sending: SmallVec::new(),
             path: Path::default(),
             is_leaving: false,
             is_to_send: false,
@@ -314,7 +311,7 @@ impl Engine for Uring {
                 break;
             }
             if !asked || step % 50 == 49 {
-                asked = self.busy(key).into_iter().all(|index| self.cancel(index as u64).is_ok());
+                asked = self.busy(key).into_iter().all(|data| self.cancel(data).is_ok());
             } else if self.ring.wait_briefly(10).is_err() {
                 break;
             }
@@ -395,7 +392,7 @@ impl Engine for Uring {
             Receiving::Ready(ready) => ready.readiness(events, poll),
             Receiving::Ring(inbox, _) => {
                 // It may be connected now: the receive that was refused is tried again.
-                if inbox.watched && inbox.armed.is_none() {
+                if inbox.watched && !inbox.armed {
                     self.to_arm.push(key);
                 }
                 None

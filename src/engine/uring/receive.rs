@@ -7,7 +7,7 @@
 use io_uring::{cqueue, opcode, squeue, types};
 
 use super::group::{Group, Use};
-use super::{CONNECT_EVENTS, Connection, Operation, Receiving, Uring};
+use super::{CONNECT_EVENTS, Connection, Receiving, Uring};
 use crate::engine::{Key, Notice, PollSet, Socket};
 use crate::error::{Errno, Result};
 
@@ -15,6 +15,18 @@ use crate::error::{Errno, Result};
 const RECVSEND_POLL_FIRST: u16 = 1 << 0;
 /// One operation, a completion for each buffer that was filled; since 6.0.
 const RECV_MULTISHOT: u16 = 1 << 1;
+
+/// Marks the user data of a receive; the rest of it is the group and the key.
+const RECEIVE: u64 = 1 << 61;
+
+pub(super) fn user_data(key: Key, group: u16) -> u64 {
+    RECEIVE | u64::from(group) << Key::BITS | u64::from(key.cast_unsigned())
+}
+
+/// Whether a completion is that of a receive.
+pub(super) fn is_user_data(data: u64) -> bool {
+    data >> (Key::BITS + u16::BITS) == RECEIVE >> (Key::BITS + u16::BITS)
+}
 
 impl Uring {
     /// Joins the group of buffers of the area, made when its first socket comes: its id. An
@@ -108,7 +120,7 @@ impl Uring {
         let Some(connection) = self.connection(key) else { return Ok(()) };
         let Receiving::Ring(inbox, id) = &connection.receiving else { return Ok(()) };
         let id = *id;
-        if inbox.armed.is_some() || inbox.end || inbox.error.is_some() || connection.is_leaving {
+        if inbox.armed || inbox.end || inbox.error.is_some() || connection.is_leaving {
             return Ok(());
         }
         let socket = connection.socket.clone();
@@ -139,27 +151,24 @@ impl Uring {
         } else {
             opcode::RecvMsgMulti::new(fd, self.incoming.header(), id).ioprio(how).build()
         };
-        let index = self.operations.insert(Operation::Receive { key, group: id });
         if let Some(Connection { receiving: Receiving::Ring(inbox, _), .. }) =
             self.connection_mut(key)
         {
-            inbox.armed = Some(index);
+            inbox.armed = true;
         }
-        self.ring.push(&entry.user_data(index as u64))
+        self.ring.push(&entry.user_data(user_data(key, id)))
     }
 
     /// A completion of a receive operation.
     pub(super) fn received(
         &mut self,
-        index: usize,
+        data: u64,
         result: i32,
         flags: u32,
         poll: &mut PollSet,
         notices: &mut Vec<Notice>,
     ) {
-        let Some(&Operation::Receive { key, group: id }) = self.operations.get(index) else {
-            return;
-        };
+        let (key, id) = (data as Key, (data >> Key::BITS) as u16);
         let loan = cqueue::buffer_select(flags).and_then(|buffer| {
             let bytes = usize::try_from(result).unwrap_or(0);
             let group = self.group(id)?;
@@ -168,15 +177,12 @@ impl Uring {
             group.take(buffer, bytes, goes_on).map(|loan| (loan, is_split))
         });
         let more = cqueue::more(flags);
-        if !more {
-            self.operations.remove(index);
-        }
         let Some(connection) = self.connections.get_mut(key) else { return };
         let Connection { socket, receiving, is_leaving, .. } = &mut **connection;
         let is_leaving = *is_leaving;
         let Receiving::Ring(inbox, _) = receiving else { return };
         if !more {
-            inbox.armed = None;
+            inbox.armed = false;
         }
         let mut arm = !more && !is_leaving;
         match (result, loan) {

@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 
 use io_uring::{cqueue, opcode, squeue, types};
 
-use super::{Connection, Operation, Receiving, Uring};
+use super::{Connection, Receiving, Uring, receive};
 use crate::engine::outbox::Entry;
 use crate::engine::path::Path;
 use crate::engine::table::Kind;
@@ -225,14 +225,14 @@ impl Uring {
             (None, None) => opcode::Send::new(fd, std::ptr::null(), 0).flags(plan.flags).build(),
         };
         self.counts.add(count::ZERO_COPY_SENDS, plan.zero_copy.into());
-        let index = self.operations.insert(Operation::Send(SendOperation {
+        let index = self.operations.insert(SendOperation {
             key,
             zero_copy: plan.zero_copy,
             is_notified_later: false,
             numbers: 0..0,
             _message: plan.message,
             kept: None,
-        }));
+        });
         if let Some(connection) = self.connection_mut(key) {
             connection.sending.push(index);
         }
@@ -247,7 +247,7 @@ impl Uring {
         flags: u32,
         notices: &mut Vec<Notice>,
     ) {
-        let Some(Operation::Send(operation)) = self.operations.get_mut(index) else { return };
+        let Some(operation) = self.operations.get_mut(index) else { return };
         let key = operation.key;
         if cqueue::notif(flags) {
             let copied = result as u32 & NOTIFICATION_COPIED != 0;
@@ -295,17 +295,17 @@ impl Uring {
         };
         if !is_notified_later {
             self.operations.remove(index);
-        } else if let Some(Operation::Send(operation)) = self.operations.get_mut(index) {
+        } else if let Some(operation) = self.operations.get_mut(index) {
             operation.numbers = numbers;
         }
     }
 
-    /// Operations of a socket whose result has not come.
-    pub(super) fn busy(&self, key: Key) -> Vec<usize> {
+    /// Operations of a socket whose result has not come, by their user data.
+    pub(super) fn busy(&self, key: Key) -> Vec<u64> {
         let Some(connection) = self.connection(key) else { return Vec::new() };
-        let mut busy = connection.sending.clone();
-        if let Receiving::Ring(inbox, _) = &connection.receiving {
-            busy.extend(inbox.armed);
+        let mut busy: Vec<u64> = connection.sending.iter().map(|&index| index as u64).collect();
+        if let Receiving::Ring(inbox, group) = &connection.receiving {
+            busy.extend(inbox.armed.then(|| receive::user_data(key, *group)));
         }
         busy
     }
@@ -317,9 +317,7 @@ impl Uring {
         }
         let kept = Arc::new(kept);
         for (_, operation) in &mut self.operations {
-            if let Operation::Send(operation) = operation
-                && operation.key == key
-            {
+            if operation.key == key {
                 operation.kept = Some(kept.clone());
             }
         }
