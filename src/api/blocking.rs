@@ -271,6 +271,7 @@ impl Receive {
         let socket = self.association.socket.clone();
         if let Some(flow) = socket.flow() {
             if self.sleeper.is_none() {
+                flow.linger();
                 // As with space below: first it is made sure that we are told.
                 self.sleeper = Some(flow.listen());
                 return self.step(None);

@@ -2,15 +2,17 @@
 //! it sends. A socket in no channel is served from here.
 #![forbid(unsafe_code)]
 
+use std::hint;
 use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::claims::Claims;
 use super::door::{Door, Looker, Sleeper};
 use super::hub::{Hub, OutletKey};
 use super::inlet::{Brief, Inlet, Inlets, Reader};
+use super::patience::Patience;
 use super::sender::{Sender, Session};
 use super::transmit::Sending;
 use crate::engine::{Ask, Received, Request, Socket, direct};
@@ -34,6 +36,7 @@ pub struct Flow {
     set: OnceLock<Option<OwnedFd>>,
     /// When the socket was last seen to wait without a limit of time.
     waited: AtomicU64,
+    patience: Patience,
 }
 
 /// How the socket sends, and what is only for one in no channel.
@@ -139,6 +142,7 @@ impl Flow {
             sender: Mutex::new(Alone { sender, next_number: ALONE, is_slow: false }),
             set: OnceLock::new(),
             waited: AtomicU64::new(0),
+            patience: Patience::default(),
         }))
     }
 
@@ -250,6 +254,23 @@ impl Flow {
             }
             told >>= count;
         }
+    }
+
+    /// Looks for a moment whether something comes, where that has paid lately.
+    pub fn linger(&self) {
+        let Some(until) = self.patience.until() else { return };
+        let mut has_found = false;
+        while !has_found && Instant::now() < until {
+            let inlets = self.inlets.lock();
+            if inlets.reader != Reader::Anybody {
+                return;
+            }
+            inlets.poll(Looker::Thread(&self.door));
+            has_found = inlets.readiness().is_data();
+            drop(inlets);
+            hint::spin_loop();
+        }
+        self.patience.learn(has_found);
     }
 
     /// The socket was seen to wait without a limit of time.

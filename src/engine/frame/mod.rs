@@ -18,6 +18,7 @@ mod hub;
 mod inlet;
 mod open;
 mod outgoing;
+mod patience;
 mod sender;
 mod shared;
 mod transmit;
