@@ -28,6 +28,8 @@ has() {
         iproute2) command -v ip ;;
         netcat-openbsd) command -v nc ;;
         ninja-build) command -v ninja ;;
+        dnsmasq-base) command -v dnsmasq ;;
+        bind9-dnsutils) command -v dig ;;
         *) command -v "$1" ;;
     esac >/dev/null
 }
@@ -51,6 +53,10 @@ packages() {
             fedora:iproute2) say iproute ;;
             fedora:netcat-openbsd) say netcat ;;
             arch:netcat-openbsd) say openbsd-netcat ;;
+            fedora:dnsmasq-base | arch:dnsmasq-base | alpine:dnsmasq-base) say dnsmasq ;;
+            fedora:bind9-dnsutils) say bind-utils ;;
+            arch:bind9-dnsutils) say bind ;;
+            alpine:bind9-dnsutils) say bind-tools ;;
             *:certificates) say ca-certificates ;;
             *) say "$word" ;;
         esac

@@ -212,3 +212,116 @@ fn who_may_not_is_told() {
         assert!(outcome.output.contains(words), "{}", outcome.output);
     }
 }
+
+/// Ended with the value.
+struct Server(std::process::Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+const WAYS: [Option<&[&str]>; 3] = [None, Some(&["--require"]), Some(&["--require", "--udp"])];
+
+/// A program of somebody else's, as it is or run by sio-run in one of these ways.
+fn server(space: &str, way: Option<&[&str]>, words: &str) -> Server {
+    let mut words = words.split_whitespace();
+    let program = words.next().expect("a program");
+    let mut command = match way {
+        None => command(space, program),
+        Some(options) => {
+            let mut command = command(space, RUN);
+            command.args(options).arg("--").arg(program);
+            command
+        }
+    };
+    command.args(words).stdout(Stdio::null()).stderr(Stdio::null());
+    Server(command.spawn().expect("a server"))
+}
+
+/// What a server answers under load has to be the same in all ways.
+fn answers_the_same(program: &str, words: &str) {
+    if !common::has_program(program) {
+        return skip(program, "it is not installed");
+    }
+    let Some((network, python)) = set_up(program, 1) else { return };
+    let script = root().join("tests/udp/clients.py").to_string_lossy().into_owned();
+    let mut first = None;
+    for way in WAYS {
+        let _server = server(&network.near, way, words);
+        let mut client = command(&network.far, python);
+        let client = outcome(program, client.args([&script, program, NEAR, "5300"]));
+        assert_eq!(client.code(), Some(0), "{way:?}: {}", client.output);
+        assert!(!client.output.contains("False"), "{way:?}: {}", client.output);
+        let first = first.get_or_insert_with(|| client.output.clone());
+        assert_eq!(client.output, *first, "{way:?}");
+        if program == "dnsmasq" && common::has_program("dig") {
+            let mut dig = command(&network.far, "dig");
+            dig.args(["+short", &format!("@{NEAR}"), "-p", "5300", "two.example"]);
+            assert_eq!(outcome("dig", &mut dig).output.trim(), "192.0.2.2", "{way:?}");
+        }
+    }
+}
+
+#[test]
+fn memcached_answers_as_without_it() {
+    let words = format!("memcached -u root -t 2 -p 5300 -U 5300 -l {NEAR}");
+    answers_the_same("memcached", &words);
+}
+
+#[test]
+fn dnsmasq_answers_as_without_it() {
+    let words = format!(
+        "dnsmasq -k -R -h -c 0 -u root --pid-file= --bind-interfaces --listen-address={NEAR} -p 5300 \
+         --address=/one.example/192.0.2.1 --address=/two.example/192.0.2.2 \
+         --address=/example/192.0.2.3"
+    );
+    answers_the_same("dnsmasq", &words);
+}
+
+#[test]
+fn iperf3_measures_as_without_it() {
+    if !common::has_program("iperf3") {
+        return skip("iperf3", "it is not installed");
+    }
+    let Some((network, _)) = set_up("iperf3", 1) else { return };
+    for way in WAYS {
+        for options in
+            ["-u -b 20M -l 500 -n 2M", "-u -b 20M -l 500 -n 2M -R", "-n 20M", "-n 20M -R"]
+        {
+            let _server = server(&network.near, way, "iperf3 -s -p 5300");
+            let done = (0..100).any(|_| {
+                std::thread::sleep(std::time::Duration::from_millis(50));
+                let mut client = command(&network.far, "iperf3");
+                client.args(["-c", NEAR, "-p", "5300"]).args(options.split(' '));
+                outcome("iperf3", &mut client).code() == Some(0)
+            });
+            assert!(done, "{way:?} {options}");
+        }
+    }
+}
+
+#[test]
+fn sockperf_misses_nothing() {
+    if !common::has_program("sockperf") {
+        return skip("sockperf", "it is not installed");
+    }
+    let Some((network, _)) = set_up("sockperf", 1) else { return };
+    let feed = scratch("udp").join("feed");
+    std::fs::write(&feed, format!("U:{NEAR}:5300\nU:{NEAR}:5301\n")).expect("a list of sockets");
+    // epoll, poll and select.
+    for waits in ["e", "p", "s"] {
+        let words = format!("sockperf server -f {} -F {waits}", feed.display());
+        let _server = server(&network.near, WAYS[2], &words);
+        let words = format!("under-load -i {NEAR} -p 5300 -t 1 --mps 5000 --reply-every 1");
+        let done = (0..5).any(|_| {
+            let mut client = command(&network.far, "sockperf");
+            let text = outcome("sockperf", client.args(words.split(' '))).output;
+            // One that is late counts as dropped, on a machine that is busy; it may end without a word.
+            text.contains("# duplicated messages = 0; # out-of-order messages = 0")
+        });
+        assert!(done, "{waits}");
+    }
+}
