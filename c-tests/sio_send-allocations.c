@@ -6,7 +6,7 @@
 #include "allocations.h"
 
 /* Allocations of one round. */
-enum { ALONE_MAX = 4, ATTACHED_MAX = 8 };
+enum { ALONE_MAX = 4, ATTACHED_MAX = 5 };
 
 static struct endpoint end;
 static int peer;

@@ -173,13 +173,19 @@ impl Engine for Epoll {
     }
 
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
-        for key in std::mem::take(&mut self.dirty) {
+        let mut flushed = Ok(());
+        let mut done = 0;
+        while flushed.is_ok() && done < self.dirty.len() {
+            let key = self.dirty[done];
             if let Some(connection) = self.connections.get_mut(key) {
                 connection.is_dirty = false;
-                connection.flush(key, poll, notices)?;
+                flushed = connection.flush(key, poll, notices);
             }
+            done += 1;
         }
-        Ok(())
+        // After a failure the others have their turn next time.
+        self.dirty.drain(..done);
+        flushed
     }
 
     fn replenish(&mut self, poll: &mut PollSet) {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use io_uring::{cqueue, opcode, squeue, types};
+use smallvec::SmallVec;
 
 use super::{Connection, Receiving, Uring, receive};
 use crate::engine::outbox::Entry;
@@ -129,22 +130,34 @@ impl Uring {
 
     /// Without `notices` everything goes out by operations, whose ends are told later.
     pub(super) fn start_sends(&mut self, mut notices: Option<&mut Vec<Notice>>) -> Result<()> {
-        for key in std::mem::take(&mut self.to_send) {
-            let Some(connection) = self.connection_mut(key) else { continue };
-            connection.is_to_send = false;
-            if connection.outbox.started > 0 {
-                continue;
-            }
-            if connection.socket.is_stream() {
-                self.start_stream(key)?;
-            } else {
-                if let Some(notices) = notices.as_deref_mut() {
-                    self.send_together(key, notices);
-                }
-                self.start_messages(key)?;
-            }
+        // Kept for its memory: nothing is allocated for a batch.
+        let mut keys = std::mem::take(&mut self.to_send);
+        let mut done = 0;
+        let mut started = Ok(());
+        while started.is_ok() && done < keys.len() {
+            started = self.start_sends_of(keys[done], notices.as_deref_mut());
+            done += 1;
         }
-        Ok(())
+        // After a failure the others have their turn next time.
+        keys.drain(..done);
+        keys.append(&mut self.to_send);
+        self.to_send = keys;
+        started
+    }
+
+    fn start_sends_of(&mut self, key: Key, notices: Option<&mut Vec<Notice>>) -> Result<()> {
+        let Some(connection) = self.connection_mut(key) else { return Ok(()) };
+        connection.is_to_send = false;
+        if connection.outbox.started > 0 {
+            return Ok(());
+        }
+        if connection.socket.is_stream() {
+            return self.start_stream(key);
+        }
+        if let Some(notices) = notices {
+            self.send_together(key, notices);
+        }
+        self.start_messages(key)
     }
 
     fn start_stream(&mut self, key: Key) -> Result<()> {
@@ -339,7 +352,7 @@ fn plan_stream(connection: &mut Connection, features: &Features) -> Option<Plan>
         };
         return Some(Plan { span: None, message: Some(message), flags, zero_copy: false });
     }
-    let mut spans: Vec<Span> = Vec::new();
+    let mut spans: SmallVec<[Span; 1]> = SmallVec::new();
     let mut zero_copy = false;
     'requests: for entry in outbox.gatherable() {
         flags = entry.request.flags | socket::NOSIGNAL | libc::MSG_WAITALL;
