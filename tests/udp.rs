@@ -325,3 +325,46 @@ fn sockperf_misses_nothing() {
         assert!(done, "{waits}");
     }
 }
+
+/// Answers what it is told of by edges, as well as it can.
+const EDGES: &str = "import select, socket, sys\n\
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+    s.bind((sys.argv[1], 9))\n\
+    s.setblocking(False)\n\
+    edges = select.epoll()\n\
+    edges.register(s, select.EPOLLIN | select.EPOLLET)\n\
+    print('begun', flush=True)\n\
+    while edges.poll():\n\
+    \x20   while True:\n\
+    \x20       try: data, sender = s.recvfrom(2000)\n\
+    \x20       except BlockingIOError: break\n\
+    \x20       s.sendto(data, sender)\n";
+
+#[test]
+fn no_edge_is_lost_under_load() {
+    const ANSWERS: usize = 20_000;
+    let Some((network, python)) = set_up("a program that waits for edges", 1) else { return };
+    let mut server = command(&network.near, RUN);
+    server.args(["--udp", python, "-c", EDGES, NEAR]).stdout(Stdio::piped());
+    let mut server = server.spawn().expect("a server");
+    let mut begun = server.stdout.take().expect("its output");
+    std::io::Read::read_exact(&mut begun, &mut [0; 6]).expect("its word");
+    let far = Network::inside(&network.far, || {
+        std::net::UdpSocket::bind((FAR, 0)).expect("a socket of the kernel")
+    });
+    far.connect((NEAR, 9)).expect("its port");
+    far.set_read_timeout(Some(PROGRAM_LIMIT)).expect("SO_RCVTIMEO");
+    for window in [2, 4, 8, 16] {
+        let mut sent = 0;
+        for got in 0..ANSWERS {
+            while sent < ANSWERS && sent - got < window {
+                far.send(&[0; 32]).expect("sent");
+                sent += 1;
+            }
+            let told = || format!("{got} answers with {window} under way");
+            far.recv(&mut [0; 32]).unwrap_or_else(|error| panic!("{}: {error}", told()));
+        }
+    }
+    server.kill().expect("it runs");
+    server.wait().expect("its end");
+}

@@ -238,7 +238,7 @@ struct Rest {
 }
 
 impl Rest {
-    /// Waits until a descriptor is readable, or for the end, and meanwhile lets go of what is held
+    /// Waits until a descriptor is readable or a token is awaited, or for the end, and meanwhile lets go of what is held
     /// back.
     fn until(&mut self, alarm: &Alarm, fds: &[RawFd], end: Option<Instant>) {
         loop {
@@ -254,11 +254,16 @@ impl Rest {
                 continue;
             }
             alarm.goes_to_sleep();
-            if !known().iter().any(|shared| shared.is_holding()) {
+            let awaits_token =
+                || end.is_none() && known().iter().any(|shared| shared.awaits_token());
+            if !known().iter().any(|shared| shared.is_holding()) && !awaits_token() {
                 let fds: Vec<RawFd> = fds.iter().copied().chain([alarm.fd()]).collect();
                 poll::wait_for_any(&fds, left);
             }
             let was_woken = alarm.has_slept();
+            if awaits_token() {
+                return;
+            }
             if was_woken || known().iter().any(|shared| shared.is_holding()) {
                 self.looks = LOOKS;
             } else if end.is_none() {

@@ -3,6 +3,8 @@
 
 use std::os::fd::RawFd;
 
+use smallvec::SmallVec;
+
 use super::check;
 use super::message::{ADDRESS_BYTES_MAX, Address};
 use super::segments;
@@ -77,6 +79,24 @@ impl Foreign {
         let flags = flags | libc::MSG_DONTWAIT;
         // SAFETY: a valid header, by the contract of `new`.
         check(unsafe { libc::syscall(libc::SYS_recvmsg, fd, self.header, flags) })
+    }
+
+    /// Whether what it was filled with had more bytes than there was room for.
+    pub fn is_cut(&self) -> bool {
+        self.get().msg_flags & libc::MSG_TRUNC != 0
+    }
+
+    /// The first bytes of what it was filled with, which had so many.
+    pub fn start(&self, bytes: usize) -> SmallVec<[u8; 8]> {
+        let mut start = SmallVec::new();
+        for (place, length) in self.pieces() {
+            let count = length.min(bytes.min(8) - start.len());
+            if count > 0 {
+                // SAFETY: the program's memory, by the contract of `new`.
+                start.extend_from_slice(unsafe { std::slice::from_raw_parts(place, count) });
+            }
+        }
+        start
     }
 
     /// Puts a datagram into it, as the kernel would: how many bytes there was room for.

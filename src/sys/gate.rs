@@ -69,6 +69,9 @@ pub struct Gate {
     number: u32,
 }
 
+/// The header before the bytes of a datagram. RFC 768
+const UDP_BYTES: u64 = 8;
+
 /// What a datagram is known by again.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Mark {
@@ -80,7 +83,6 @@ pub struct Mark {
 impl Mark {
     /// Of a datagram that the kernel's socket has, of `bytes` bytes of which `start` are the first.
     pub fn new(source: SocketAddr, bytes: usize, start: &[u8]) -> Self {
-        const UDP_BYTES: u64 = 8;
         let source_words = match source.ip() {
             IpAddr::V4(address) => [0, u64::from(u32::from_ne_bytes(address.octets()))],
             IpAddr::V6(address) => {
@@ -100,6 +102,16 @@ impl Mark {
             port_and_length: u64::from(source.port().to_be()) | u64::from(length.to_be()) << 16,
             start,
         }
+    }
+
+    /// Whether this may be a datagram of `bytes` bytes, of which `start` are the first, or of more if
+    /// there was no room for the rest.
+    pub fn may_be(&self, bytes: usize, start: &[u8], is_cut: bool) -> bool {
+        let length = u16::from_be((self.port_and_length >> 16) as u16);
+        let known = usize::from(length).saturating_sub(UDP_BYTES as usize);
+        let is_as_long = bytes == known || is_cut;
+        let begins_so = |bytes: &[u8; 8]| u64::from_ne_bytes(*bytes) == self.start;
+        is_as_long && start.first_chunk().is_none_or(begins_so)
     }
 }
 

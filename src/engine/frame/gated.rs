@@ -67,6 +67,8 @@ pub struct Receiver {
     error: Option<Errno>,
     handed_out: u32,
     is_dry: bool,
+    /// The program was told that nothing is there, and a token is on its way, or was lost.
+    awaits_token: bool,
     has_left: bool,
     /// The program has got something from the area, and may find more there.
     is_busy: Arc<AtomicBool>,
@@ -182,6 +184,7 @@ impl Receiver {
             error: None,
             handed_out: 0,
             is_dry: false,
+            awaits_token: false,
             has_left: false,
             is_busy,
         }
@@ -196,6 +199,11 @@ impl Receiver {
         self.is_dry
     }
 
+    /// Whether nobody may hear of what comes next, if the token was lost.
+    pub fn awaits_token(&self) -> bool {
+        self.awaits_token
+    }
+
     /// How many bytes the next datagram has. `None`: nobody here knows.
     pub fn next_bytes(&mut self) -> Option<usize> {
         self.anchor?;
@@ -204,6 +212,7 @@ impl Receiver {
 
     /// Looks whether a token was lost, and sees to it; `true`: it is to be looked at again.
     pub fn look_after_tokens(&mut self) -> bool {
+        self.awaits_token = false;
         if self.has_left {
             return false;
         }
@@ -236,6 +245,7 @@ impl Receiver {
 
     /// Receives the next datagram without waiting: its bytes, and how many of them there was room for.
     pub fn receive(&mut self, message: &Foreign, flags: i32) -> Result<usize> {
+        self.awaits_token = false;
         if let Some(errno) = self.error.take() {
             return Err(errno);
         }
@@ -244,43 +254,64 @@ impl Receiver {
         {
             return answer;
         }
-        let found = self.find().or_else(|| {
-            self.poll();
-            self.find()
-        });
-        self.is_dry = found.is_none();
-        if let Some(number) = found {
-            let answer = self.hand_out(number, message, flags);
-            if self.find().is_none() {
-                // Before the program can look at the descriptor again.
+        loop {
+            let found = self.find().or_else(|| {
                 self.poll();
+                self.find()
+            });
+            self.is_dry = found.is_none();
+            if let Some(number) = found {
+                let answer = self.hand_out(number, message, flags);
                 if self.find().is_none() {
-                    self.calm();
+                    // Before the program can look at the descriptor again.
+                    self.poll();
+                    if self.find().is_none() {
+                        self.calm();
+                    }
                 }
+                return answer;
             }
-            return answer;
-        }
-        self.calm();
-        if !self.entries.iter().any(Entry::redirects) {
-            return message.receive(self.fd, flags);
+            self.calm();
+            if !self.entries.iter().any(Entry::redirects) {
+                return self.receive_plainly(message, flags);
+            }
+            let Some(bytes) = self.anchor else { break };
+            if foreign::is_any_behind(self.fd, bytes) {
+                self.drop_anchor();
+                break;
+            }
+            // Something is on its way, and is here in a moment, or is given up on. A program that
+            // waits for edges would not hear of it: the descriptor is readable already.
+            std::thread::yield_now();
         }
         self.receive_token(message, flags)
     }
 
-    /// A gate redirects, and what came before is in the kernel's queue, or was and has to be the
-    /// anchor.
-    fn receive_token(&mut self, message: &Foreign, flags: i32) -> Result<usize> {
-        if let Some(bytes) = self.anchor {
-            if !foreign::is_any_behind(self.fd, bytes) {
-                // Something is on its way.
-                return Err(Errno::EAGAIN);
+    /// What the kernel has. If a gate was found armed, that may be a token that has come since then:
+    /// what follows it has nothing any more that tells of it.
+    fn receive_plainly(&mut self, message: &Foreign, flags: i32) -> Result<usize> {
+        let bytes = message.receive(self.fd, flags)?;
+        for number in 0..self.entries.len() {
+            let entry = &mut self.entries[number];
+            if entry.has_token() && !entry.is_handed_out && !entry.arm() {
+                let (start, is_cut) = (message.start(bytes), message.is_cut());
+                if entry.gate.token().may_be(bytes, &start, is_cut) {
+                    self.give_back(number, Gate::arm);
+                }
             }
-            self.drop_anchor();
         }
+        Ok(bytes)
+    }
+
+    /// A gate redirects, and what came before is in the kernel's queue.
+    fn receive_token(&mut self, message: &Foreign, flags: i32) -> Result<usize> {
         let head = match foreign::head(self.fd) {
             Ok(head) => head,
-            Err(Errno::EAGAIN) if self.check_tokens() => return Err(Errno::EAGAIN),
-            Err(Errno::EAGAIN) => return message.receive(self.fd, flags),
+            Err(Errno::EAGAIN) if self.check_tokens() => {
+                self.awaits_token = true;
+                return Err(Errno::EAGAIN);
+            }
+            Err(Errno::EAGAIN) => return self.receive_plainly(message, flags),
             Err(errno) => return Err(errno),
         };
         let is_token = |entry: &Entry| {

@@ -30,6 +30,8 @@ pub struct Shared {
     is_wanted: AtomicBool,
     /// Something is held back.
     is_holding: AtomicBool,
+    /// The token is to be looked after.
+    awaits_token: AtomicBool,
     keeps_order: bool,
     is_busy: Arc<AtomicBool>,
     alarm: Arc<Alarm>,
@@ -72,6 +74,7 @@ impl Shared {
             outgoing: Mutex::new(Outgoing::new(fd, sender, &legs, keeps_order)),
             is_wanted: AtomicBool::new(false),
             is_holding: AtomicBool::new(false),
+            awaits_token: AtomicBool::new(false),
             keeps_order,
             legs,
             receiver: Mutex::new(Receiver::new(fd, domain, entries, is_busy.clone())),
@@ -104,7 +107,12 @@ impl Shared {
         }
         let answer = receiver.receive(message, flags);
         let is_dry = receiver.is_dry();
+        let awaits_token = receiver.awaits_token();
         drop(receiver);
+        if awaits_token {
+            self.awaits_token.swap(true, Ordering::SeqCst);
+            self.alarm.wake();
+        }
         if is_dry && self.is_wanted.load(Ordering::Relaxed) {
             let error = self.let_go();
             if let (Some(errno), Err(Errno::EAGAIN)) = (error, &answer) {
@@ -158,6 +166,11 @@ impl Shared {
         error
     }
 
+    /// Whether the program waits for something that a lost token would have told of.
+    pub fn awaits_token(&self) -> bool {
+        self.awaits_token.load(Ordering::SeqCst)
+    }
+
     pub fn is_holding(&self) -> bool {
         self.is_holding.load(Ordering::SeqCst)
     }
@@ -203,6 +216,7 @@ impl Shared {
 
     /// Looks whether a token was lost, and sees to it; `true`: it is to be looked at again.
     pub fn check_token(&self) -> bool {
+        self.awaits_token.swap(false, Ordering::SeqCst);
         self.receiver.lock().look_after_tokens()
     }
 }
