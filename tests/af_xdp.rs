@@ -4,6 +4,8 @@
 mod common;
 #[path = "af_xdp/node.rs"]
 mod node;
+#[path = "af_xdp/others.rs"]
+mod others;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};
