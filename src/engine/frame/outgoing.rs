@@ -53,12 +53,11 @@ impl Alarm {
         self.is_asleep.swap(true, Ordering::SeqCst);
     }
 
-    /// It has slept; `true`: somebody has woken it.
+    /// It has slept; `true`: somebody has woken it, or is about to.
     pub fn has_slept(&self) -> bool {
         let was_woken = !self.is_asleep.swap(false, Ordering::SeqCst);
-        if was_woken {
-            self.counter.lower();
-        }
+        // Also if nobody has: whoever was late the last time may have raised it since then.
+        self.counter.lower();
         was_woken
     }
 
