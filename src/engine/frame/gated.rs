@@ -319,11 +319,15 @@ impl Receiver {
             let mark = Mark::new(source, head.bytes, head.start());
             entry.has_token() && !entry.is_handed_out && entry.gate.token() == mark
         };
-        let Some(number) = self.entries.iter().position(is_token) else {
+        let number = self.entries.iter().position(is_token);
+        if number.is_none() && !self.needs_anchor() {
             return message.receive(self.fd, flags);
-        };
+        }
+        // Whatever it is, it keeps the descriptor readable if the one before it did.
         let answer = message.receive(self.fd, flags | libc::MSG_PEEK)?;
-        self.entries[number].is_handed_out = true;
+        if let Some(number) = number {
+            self.entries[number].is_handed_out = true;
+        }
         self.anchor = Some(head.bytes);
         Ok(answer)
     }
@@ -383,6 +387,11 @@ impl Receiver {
         Ok(if is_whole { arrival.bytes() } else { stored })
     }
 
+    /// Whether something may be in the area that nothing but the anchor tells of.
+    fn needs_anchor(&self) -> bool {
+        self.entries.iter().any(|entry| entry.redirects() && entry.is_handed_out)
+    }
+
     /// Arms the gates of which nothing is left, and takes the anchor out if it keeps nothing readable
     /// any more.
     fn calm(&mut self) {
@@ -391,8 +400,7 @@ impl Receiver {
                 entry.arm();
             }
         }
-        let is_needed = self.entries.iter().any(|entry| entry.redirects() && entry.is_handed_out);
-        if !is_needed {
+        if !self.needs_anchor() {
             self.is_busy.store(false, Ordering::Relaxed);
             self.drop_anchor();
         }
@@ -423,7 +431,12 @@ impl Receiver {
         let mut is_early = false;
         for number in 0..self.entries.len() {
             let entry = &self.entries[number];
-            if !entry.redirects() || entry.is_handed_out {
+            if !entry.redirects() || (entry.is_handed_out && self.anchor.is_some()) {
+                continue;
+            }
+            if entry.is_handed_out {
+                // Nothing keeps the descriptor readable.
+                self.give_back(number, Gate::arm);
                 continue;
             }
             if !entry.has_token() || entry.token_age() < TOKEN_PATIENCE {
