@@ -3,7 +3,9 @@
 
 mod common;
 
-use std::process::{Command, Stdio};
+use std::io::Read;
+use std::net::UdpSocket;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::network::{FAR, FAR6, NEAR, NEAR6, Network};
 use common::{Outcome, PROGRAM_LIMIT, output, root, scratch, skip};
@@ -102,6 +104,21 @@ fn answers_arrive_as_without_it() {
     compare("answers.py", &[1], 10);
 }
 
+/// Runs a script that listens on port 9 and says when it has begun: the program, what it writes
+/// then, and a socket of the other side that is connected to it.
+fn start(network: &Network, python: &str, script: &[&str]) -> (Child, ChildStdout, UdpSocket) {
+    let mut server = command(&network.near, RUN);
+    server.args(["--udp", python, "-c"]).args(script).stdout(Stdio::piped());
+    let mut server = server.spawn().expect("a server");
+    let mut output = server.stdout.take().expect("its output");
+    output.read_exact(&mut [0; 6]).expect("its word");
+    let bind = || UdpSocket::bind((FAR, 0)).expect("a socket of the kernel");
+    let far = Network::inside(&network.far, bind);
+    far.connect((NEAR, 9)).expect("its port");
+    far.set_read_timeout(Some(PROGRAM_LIMIT)).expect("SO_RCVTIMEO");
+    (server, output, far)
+}
+
 /// Answers a part of a burst, and ends in one of several ways: another program has the rest.
 const ENDS: &str = "import ctypes, os, socket, sys, time\n\
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
@@ -126,16 +143,7 @@ const ENDS: &str = "import ctypes, os, socket, sys, time\n\
 fn what_a_program_has_sent_outlives_it() {
     let Some((network, python)) = set_up("a program that ends", 1) else { return };
     for end in ["_exit", "exit", "kill", "execv", "execl", "execlp", "execle"] {
-        let mut server = command(&network.near, RUN);
-        server.args(["--udp", python, "-c", ENDS, NEAR, end]).stdout(Stdio::piped());
-        let mut server = server.spawn().expect("a server");
-        let mut begun = server.stdout.take().expect("its output");
-        std::io::Read::read_exact(&mut begun, &mut [0; 6]).expect("its word");
-        let far = Network::inside(&network.far, || {
-            std::net::UdpSocket::bind((FAR, 0)).expect("a socket of the kernel")
-        });
-        far.connect((NEAR, 9)).expect("its port");
-        far.set_read_timeout(Some(PROGRAM_LIMIT)).expect("SO_RCVTIMEO");
+        let (mut server, mut output, far) = start(&network, python, &[ENDS, NEAR, end]);
         let mut room = [0; 10];
         for _ in 0..3 {
             far.send(b"warm").expect("sent");
@@ -149,7 +157,7 @@ fn what_a_program_has_sent_outlives_it() {
             assert_eq!(room[0], number, "{end}");
         }
         let mut rest = Vec::new();
-        std::io::Read::read_to_end(&mut begun, &mut rest).expect("its output");
+        output.read_to_end(&mut rest).expect("its output");
         let wanted = if end.starts_with("exec") { &[4, 5, 6, 7, 8][..] } else { &[] };
         assert_eq!(rest, wanted, "{end}");
         server.wait().expect("its end");
@@ -168,17 +176,7 @@ fn nothing_remains_of_one_that_is_killed() {
     let Some((network, python)) = set_up("a program that is killed", 1) else { return };
     // Twice: the second one finds the interface free.
     for _ in 0..2 {
-        let mut server = command(&network.near, RUN);
-        server.args(["--udp", python, "-c", SERVER, NEAR]).stdout(Stdio::piped());
-        let mut server = server.spawn().expect("a server");
-        let mut byte = [0; 6];
-        let mut begun = server.stdout.take().expect("its output");
-        std::io::Read::read_exact(&mut begun, &mut byte).expect("its word");
-        let far = Network::inside(&network.far, || {
-            std::net::UdpSocket::bind((FAR, 0)).expect("a socket of the kernel")
-        });
-        far.connect((NEAR, 9)).expect("its port");
-        far.set_read_timeout(Some(PROGRAM_LIMIT)).expect("SO_RCVTIMEO");
+        let (mut server, _output, far) = start(&network, python, &[SERVER, NEAR]);
         let mut room = [0; 10];
         for _ in 0..200 {
             far.send(b"text").expect("sent");
@@ -344,16 +342,7 @@ const EDGES: &str = "import select, socket, sys\n\
 fn no_edge_is_lost_under_load() {
     const ANSWERS: usize = 20_000;
     let Some((network, python)) = set_up("a program that waits for edges", 1) else { return };
-    let mut server = command(&network.near, RUN);
-    server.args(["--udp", python, "-c", EDGES, NEAR]).stdout(Stdio::piped());
-    let mut server = server.spawn().expect("a server");
-    let mut begun = server.stdout.take().expect("its output");
-    std::io::Read::read_exact(&mut begun, &mut [0; 6]).expect("its word");
-    let far = Network::inside(&network.far, || {
-        std::net::UdpSocket::bind((FAR, 0)).expect("a socket of the kernel")
-    });
-    far.connect((NEAR, 9)).expect("its port");
-    far.set_read_timeout(Some(PROGRAM_LIMIT)).expect("SO_RCVTIMEO");
+    let (mut server, _output, far) = start(&network, python, &[EDGES, NEAR]);
     for window in [2, 4, 8, 16] {
         let mut sent = 0;
         for got in 0..ANSWERS {
