@@ -238,8 +238,8 @@ struct Rest {
 }
 
 impl Rest {
-    /// Waits until a descriptor is readable or a token is awaited, or for the end, and meanwhile lets go of what is held
-    /// back.
+    /// Waits until a descriptor is readable or a token is awaited, or for the end, and meanwhile
+    /// lets go of what is held back.
     fn until(&mut self, alarm: &Alarm, fds: &[RawFd], end: Option<Instant>) {
         loop {
             let left = end.map(|end| end.saturating_duration_since(Instant::now()));
