@@ -3,8 +3,9 @@
 
 mod common;
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::UdpSocket;
+use std::os::fd::AsRawFd;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use common::network::{FAR, FAR6, NEAR, NEAR6, Network};
@@ -108,8 +109,8 @@ fn answers_arrive_as_without_it() {
 /// then, and a socket of the other side that is connected to it.
 fn start(network: &Network, python: &str, script: &[&str]) -> (Child, ChildStdout, UdpSocket) {
     let mut server = command(&network.near, RUN);
-    server.args(["--udp", python, "-c"]).args(script).stdout(Stdio::piped());
-    let mut server = server.spawn().expect("a server");
+    server.args(["--udp", python, "-c"]).args(script);
+    let mut server = server.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a server");
     let mut output = server.stdout.take().expect("its output");
     output.read_exact(&mut [0; 6]).expect("its word");
     let bind = || UdpSocket::bind((FAR, 0)).expect("a socket of the kernel");
@@ -356,4 +357,65 @@ fn no_edge_is_lost_under_load() {
     }
     server.kill().expect("it runs");
     server.wait().expect("its end");
+}
+
+/// In rounds, each told to begin: the socket is moved while datagrams wait in its queue; then more come
+/// than the interface has room for; then it answers what it is told of by level.
+const LEVELS: &str = "import select, socket, sys\n\
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\
+    s.bind((sys.argv[1], 9))\n\
+    s.setblocking(False)\n\
+    print('begun', flush=True)\n\
+    while sys.stdin.readline():\n\
+    \x20   s.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, 0)\n\
+    \x20   s.recvfrom(2000)\n\
+    \x20   print('moved', flush=True)\n\
+    \x20   sys.stdin.readline()\n\
+    \x20   data = b''\n\
+    \x20   while data != b'last':\n\
+    \x20       select.select([s], [], [])\n\
+    \x20       while True:\n\
+    \x20           try: data, sender = s.recvfrom(2000)\n\
+    \x20           except BlockingIOError: break\n\
+    \x20       print('empty', flush=True)\n\
+    \x20   s.sendto(data, sender)\n";
+
+/// With one call.
+fn send_burst(socket: &UdpSocket, bytes: &[u8], count: usize) {
+    let mut piece =
+        libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
+    // SAFETY: zeros are a valid message to nobody in particular.
+    let mut message: libc::mmsghdr = unsafe { std::mem::zeroed() };
+    message.msg_hdr.msg_iov = &raw mut piece;
+    message.msg_hdr.msg_iovlen = 1;
+    let mut messages = vec![message; count];
+    // SAFETY: the messages live until the call has ended.
+    let sent = unsafe {
+        libc::sendmmsg(socket.as_raw_fd(), messages.as_mut_ptr(), count as libc::c_uint, 0)
+    };
+    assert_eq!(sent, count as i32);
+}
+
+#[test]
+fn bursts_that_are_alike_leave_no_socket_behind() {
+    const ALIKE: &[u8] = &[0; 32];
+    let Some((network, python)) = set_up("bursts of datagrams that are alike", 1) else { return };
+    let (server, output, far) = start(&network, python, &[LEVELS, NEAR]);
+    let mut server = Server(server);
+    let mut begin = server.0.stdin.take().expect("its input");
+    let mut words = BufReader::new(output).lines().map(|line| line.expect("its output"));
+    let mut wait_for = |wanted| assert!(words.any(|word| word == wanted), "{wanted}");
+    for round in 0..3 {
+        // More than are looked at while the area has some.
+        send_burst(&far, ALIKE, 48);
+        begin.write_all(b"\n").expect("its input");
+        wait_for("moved");
+        (0..64).for_each(|_| send_burst(&far, ALIKE, 64));
+        begin.write_all(b"\n").expect("its input");
+        wait_for("empty");
+        far.send(b"last").expect("sent");
+        assert_eq!(far.recv(&mut [0; 32]).ok(), Some(4), "round {round}");
+    }
+    drop(begin);
+    assert!(server.0.wait().expect("its end").success());
 }
