@@ -86,11 +86,39 @@ static void check_other_file(void)
     CHECK_FAILED(&block, EBADF);
 }
 
+/* A full pipe under the number of a file that was written to just before. */
+static void check_full_pipe(int fd)
+{
+    int pipes[2];
+
+    CHECK(fd >= 0);
+    for (int i = 0; i < MANY; i++) {
+        struct aiocb block = aio_block(fd, "text", 4, 0);
+        CHECK_OK(aio_write(&block));
+        CHECK_DONE(&block, 4);
+    }
+    CHECK(pipe(pipes) == 0);
+    CHECK(fcntl(pipes[1], F_SETFL, O_NONBLOCK) == 0);
+    while (write(pipes[1], buffer, sizeof buffer) > 0)
+        ;
+    CHECK(fcntl(pipes[1], F_SETFL, 0) == 0);
+    CHECK(dup2(pipes[1], fd) == fd);
+    struct aiocb block = aio_block(fd, "out!", 4, 0);
+    CHECK_OK(aio_write(&block));
+    CHECK_IS(aio_error(&block), EINPROGRESS);
+    for (int i = 0; i < 16; i++)
+        CHECK(read(pipes[0], buffer, sizeof buffer) == sizeof buffer);
+    CHECK_DONE(&block, 4);
+    CHECK(close(fd) == 0 && close(pipes[0]) == 0 && close(pipes[1]) == 0);
+}
+
 int main(void)
 {
     check_start();
     check_append();
     check_direct();
     check_other_file();
+    check_full_pipe(aio_file(0));
+    check_full_pipe(memfd_create("memory", MFD_CLOEXEC));
     return 0;
 }

@@ -215,12 +215,17 @@ pub fn read_stream_now(fd: i32, stream: Stream, memory: Memory) -> Result<usize>
 fn write(request: &Request) -> Result<Outcome> {
     let Request { fd, memory, offset, .. } = *request;
     let is_small = is_small(memory);
-    if is_small && queue::is_idle() && kind::is_still_in_memory(fd) {
-        return transfer::write_at(fd, memory, offset).map(|count| Outcome::Done(Ok(count)));
-    }
     // With nothing in any lane, it does not matter if the file has been set to append.
-    if is_small && queue::is_idle() && kind::was_plain(fd) && kind::of(fd)?.0 == Kind::Cached {
-        return transfer::write_at(fd, memory, offset).map(|count| Outcome::Done(Ok(count)));
+    if is_small && queue::is_idle() {
+        if kind::was_in_memory(fd) || kind::was_plain(fd) && kind::was_cached(fd) {
+            match transfer::write_at(fd, memory, offset) {
+                // What has no offsets, or waits: no such file any more.
+                Err(Errno::ESPIPE | Errno::EAGAIN | Errno::EINTR) => kind::forget(fd),
+                outcome => return outcome.map(|count| Outcome::Done(Ok(count))),
+            }
+        } else if kind::is_still_in_memory(fd) {
+            return transfer::write_at(fd, memory, offset).map(|count| Outcome::Done(Ok(count)));
+        }
     }
     let flags = transfer::open_flags(fd)?;
     if is_direct_file(flags) && flags & libc::O_APPEND == 0 {
@@ -228,7 +233,7 @@ fn write(request: &Request) -> Result<Outcome> {
     }
     let (kind, identity) = kind::of(fd)?;
     if kind == Kind::Cached {
-        kind::remember_flags(fd, flags);
+        kind::remember_cached(fd, flags);
     }
     let offload = memory.length > INLINE_BYTES_MAX && flags & libc::O_DIRECT == 0;
     let stream = match kind {

@@ -147,6 +147,7 @@ pub fn remember(fd: RawFd) {
 /// It is something else by now.
 pub fn forget(fd: RawFd) {
     IN_MEMORY.forget(fd);
+    CACHED.forget(fd);
 }
 
 /// Flags of open(2) that decide how a transfer is done.
@@ -160,6 +161,20 @@ static PLAIN: Found = Found::none();
 /// Whether a descriptor had no special flags a few transfers ago.
 pub fn was_plain(fd: RawFd) -> bool {
     PLAIN.believe(fd)
+}
+
+/// Those whose file system takes writes into the page cache.
+static CACHED: Found = Found::none();
+
+/// Whether writes went into the page cache a few transfers ago.
+pub fn was_cached(fd: RawFd) -> bool {
+    CACHED.believe(fd)
+}
+
+/// Writes go into the page cache, with flags that have been asked for.
+pub fn remember_cached(fd: RawFd, flags: i32) {
+    CACHED.grant(fd);
+    remember_flags(fd, flags);
 }
 
 /// The flags of a descriptor have been asked for.
