@@ -26,7 +26,14 @@ use crate::sys::{fork, futex};
 pub struct Sleepers {
     /// The leader's thread, or 0.
     pub leader: u64,
-    pub followers: usize,
+    /// They come with the books locked, and may go without.
+    followers: Arc<AtomicUsize>,
+}
+
+impl Sleepers {
+    pub fn has_followers(&self) -> bool {
+        self.followers.load(Ordering::Acquire) > 0
+    }
 }
 
 pub struct Queue {
@@ -37,6 +44,8 @@ pub struct Queue {
     /// Lanes in use, to be looked at without the lock.
     lanes: AtomicUsize,
     word: Arc<AtomicU32>,
+    /// As the books have them.
+    followers: Arc<AtomicUsize>,
     glance: Glance,
     /// The backend's, which is readable when it has something.
     pub fd: Option<RawFd>,
@@ -61,10 +70,12 @@ pub fn queue() -> Result<&'static Queue> {
     fork::watch();
     let mut backend = build()?;
     let (glance, fd) = (backend.glance(), backend.fd());
+    let state = State::new(backend);
     let new = Queue {
         epoch: fork::epoch(),
         _parent: old,
-        state: Quiet::new(State::new(backend)),
+        followers: state.sleepers.followers.clone(),
+        state: Quiet::new(state),
         lanes: AtomicUsize::new(0),
         word: Arc::new(AtomicU32::new(0)),
         glance,
@@ -222,10 +233,10 @@ impl Queue {
         self.lanes.swap(state.lanes.len(), Ordering::Release);
         let me = thread_mark();
         let has_news = std::mem::take(&mut state.has_news);
-        let Sleepers { leader, followers } = state.sleepers;
+        let leader = state.sleepers.leader;
         let has_errand = state.helper.has_errand() && state.helper.mark != me;
         let helper_leads = leader != 0 && leader == state.helper.mark;
-        if followers > 0 && (has_news || has_errand && !helper_leads) {
+        if state.sleepers.has_followers() && (has_news || has_errand && !helper_leads) {
             self.word.fetch_add(1, Ordering::Release);
             futex::wake(&self.word, i32::MAX);
         }
@@ -253,8 +264,9 @@ impl Queue {
         }
     }
 
-    pub fn follow(&self, state: &mut State) -> (Role, Sleep) {
-        state.sleepers.followers += 1;
+    /// Sleeps until something ends, with the books locked up to the moment when it is counted.
+    pub fn follow(&self, _locked: &mut State) -> (Role, Sleep) {
+        self.followers.fetch_add(1, Ordering::AcqRel);
         let expected = self.word.load(Ordering::Acquire);
         (Role::Follower, Sleep::Word { word: self.word.clone(), expected })
     }
@@ -270,8 +282,14 @@ impl Queue {
             }
             // The leader below may find nothing in the ring of what it waits for.
             Role::Nested => state.backend.kick(),
-            Role::Follower => state.sleepers.followers -= 1,
+            Role::Follower => self.leave(),
         }
+    }
+
+    /// A follower is awake again. When whoever leads stops, all of them are woken: one that need
+    /// not look any more takes nothing from the others.
+    pub fn leave(&self) {
+        self.followers.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

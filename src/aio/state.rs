@@ -289,7 +289,7 @@ impl State {
     /// Whether somebody or something waits for a request: it is not left until it is asked for.
     pub fn is_awaited(&self, index: u32) -> bool {
         let Some(entry) = self.entries.get(index as usize) else { return false };
-        self.sleepers.followers > 0
+        self.sleepers.has_followers()
             || !self.barriers.is_empty()
             || entry.request.notification.is_due_unasked()
             || entry.request.group.is_some()

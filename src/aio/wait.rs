@@ -50,13 +50,16 @@ impl<'a> Waiting<'a> {
 
     /// Looks, and says what to do next. `slept` is how the last sleep ended, if there was one.
     pub fn step(&mut self, slept: Option<Result<()>>) -> Result<Step> {
+        let Some(queue) = self.queue.or_else(queue::present) else { return Ok(Step::Done) };
         if let Interest::Any(blocks) = self.interest
-            && slept.is_none()
+            && matches!(self.role, Role::Awake | Role::Follower)
             && is_over_at_sight(blocks)
         {
+            if std::mem::replace(&mut self.role, Role::Awake) == Role::Follower {
+                queue.leave();
+            }
             return Ok(Step::Done);
         }
-        let Some(queue) = self.queue.or_else(queue::present) else { return Ok(Step::Done) };
         self.queue = Some(queue);
         let mut state = queue.enter();
         queue.get_up(&mut state, std::mem::replace(&mut self.role, Role::Awake));

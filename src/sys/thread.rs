@@ -1,5 +1,6 @@
 //! Threads of the library's own: they take no signals, which are the program's.
 
+use std::cell::Cell;
 use std::ffi::{CStr, CString, c_int, c_void};
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -67,6 +68,13 @@ fn change_mask(how: c_int, set: &libc::sigset_t) -> libc::sigset_t {
     }
 }
 
+thread_local!(static TAKES_SIGNALS: Cell<bool> = const { Cell::new(true) });
+
+/// Whether this thread may take signals: not if [`spawn`] has started it.
+pub fn takes_signals() -> bool {
+    TAKES_SIGNALS.get()
+}
+
 /// Starts a thread that ends with `body`; a panic ends it, and nothing else.
 pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     start(name, || {
@@ -78,7 +86,10 @@ pub fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
 #[cfg(not(feature = "model"))]
 fn start(name: &str, body: impl FnOnce() + Send + 'static) -> Result<()> {
     let name = CString::new(name).unwrap_or_default();
-    begin(name, || drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(body))))
+    begin(name, || {
+        TAKES_SIGNALS.set(false);
+        drop(std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)));
+    })
 }
 
 /// A run of the model does not wait for its end, as a process does not.
