@@ -37,6 +37,9 @@ const PROGRAM_TEST_RUN: u32 = 10;
 const LINK_CREATE: u32 = 28;
 const LINK_UPDATE: u32 = 29;
 
+/// The kernel gives up looking at a program (`EAGAIN`) when a signal comes, or news of a ring.
+const LOAD_TRIES: u32 = 16;
+
 /// In the instruction that loads the address of a map: the next number is a map's descriptor.
 const PSEUDO_MAP_DESCRIPTOR: u64 = 1 << 12;
 const LOAD_64: u64 = 0x18;
@@ -211,8 +214,15 @@ impl Program {
             interface: 0,
             attach: ATTACH_XDP,
         };
-        let descriptor = bpf(PROGRAM_LOAD, &mut attributes)?;
-        Ok(Self(own(descriptor as RawFd)))
+        let mut load = || bpf(PROGRAM_LOAD, &mut attributes);
+        let mut loaded = load();
+        for _ in 1..LOAD_TRIES {
+            if !matches!(loaded, Err(Errno::EAGAIN)) {
+                break;
+            }
+            loaded = load();
+        }
+        Ok(Self(own(loaded? as RawFd)))
     }
 
     /// Runs it once over a packet, which no interface has received: what it answers.
