@@ -139,6 +139,46 @@ impl Frames {
         Ok(self.mailbox.insert(mailbox).clone())
     }
 
+    fn begin(
+        &mut self,
+        key: Key,
+        socket: &Arc<Socket>,
+        edge: bool,
+        poll: &mut PollSet,
+    ) -> Result<()> {
+        let flow = socket.flow().ok_or(Errno::EOPNOTSUPP)?.clone();
+        let mailbox = self.mailbox(poll)?;
+        let mut ready = Ready::new(socket, key, edge, poll)?;
+        for (joined, (hub, _)) in flow.legs().iter().enumerate() {
+            if let Err(errno) = self.join(hub, poll) {
+                flow.legs()[..joined].iter().for_each(|(hub, _)| self.leave(hub, poll));
+                ready.close(poll);
+                return Err(errno);
+            }
+        }
+        if let Err(errno) = flow.enter_channel(self.owner) {
+            flow.legs().iter().for_each(|(hub, _)| self.leave(hub, poll));
+            ready.close(poll);
+            return Err(errno);
+        }
+        for (hub, outlet) in flow.legs() {
+            hub.set_reader(*outlet, Some((mailbox.clone(), key)));
+            hub.set_edge(*outlet, edge);
+        }
+        // What others get by that wakes this channel too: nobody collects it now.
+        flow.lock_inlets().poll(Looker::Nobody);
+        let connection = Connection {
+            socket: socket.clone(),
+            flow,
+            ready,
+            outbox: Outbox::default(),
+            is_dirty: false,
+            is_full: false,
+        };
+        self.connections.insert(key, Box::new(connection));
+        Ok(())
+    }
+
     /// One more socket of the channel uses a hub.
     fn join(&mut self, hub: &Arc<Hub>, poll: &mut PollSet) -> Result<()> {
         for (known, users) in self.hubs.iter_mut().flatten() {
@@ -235,37 +275,15 @@ impl Engine for Frames {
         edge: bool,
         poll: &mut PollSet,
     ) -> Result<()> {
-        let flow = socket.flow().ok_or(Errno::EOPNOTSUPP)?.clone();
-        let mut ready = Ready::new(socket, key, edge, poll)?;
-        let mailbox = self.mailbox(poll)?;
-        for (joined, (hub, _)) in flow.legs().iter().enumerate() {
-            if let Err(errno) = self.join(hub, poll) {
-                flow.legs()[..joined].iter().for_each(|(hub, _)| self.leave(hub, poll));
-                ready.close(poll);
-                return Err(errno);
-            }
+        let has_mailbox = self.mailbox.is_some();
+        let begun = self.begin(key, socket, edge, poll);
+        if begun.is_err()
+            && !has_mailbox
+            && let Some(mailbox) = self.mailbox.take()
+        {
+            poll.remove_engine(mailbox.fd(), MAILBOX);
         }
-        if let Err(errno) = flow.enter_channel(self.owner) {
-            flow.legs().iter().for_each(|(hub, _)| self.leave(hub, poll));
-            ready.close(poll);
-            return Err(errno);
-        }
-        for (hub, outlet) in flow.legs() {
-            hub.set_reader(*outlet, Some((mailbox.clone(), key)));
-            hub.set_edge(*outlet, edge);
-        }
-        // What others get by that wakes this channel too: nobody collects it now.
-        flow.lock_inlets().poll(Looker::Nobody);
-        let connection = Connection {
-            socket: socket.clone(),
-            flow,
-            ready,
-            outbox: Outbox::default(),
-            is_dirty: false,
-            is_full: false,
-        };
-        self.connections.insert(key, Box::new(connection));
-        Ok(())
+        begun
     }
 
     fn detach(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) {
