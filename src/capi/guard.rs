@@ -31,10 +31,13 @@ fn finish(answer: Result<i32>, before: i32) -> i32 {
 }
 
 /// For what may end a call before it has properly begun: a few dozen instructions that call nothing
-/// of the C library.
+/// of the C library, unless another thread is in the way: to wait for a lock may change errno.
 #[inline]
 pub fn in_passing<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
-    protect(body)
+    let before = errno();
+    let answer = protect(body);
+    set_errno(before);
+    answer
 }
 
 /// Ends an exported function without having done anything.
