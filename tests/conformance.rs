@@ -16,7 +16,8 @@
 //! hang, and nobody else is disturbed.
 //!
 //! To add a behaviour: write the function into the file of its subject, and its name into the
-//! list at the end of that file.
+//! list at the end of that file. If UDP sockets are in it, its name goes into `over_interfaces!`
+//! too: there datagrams travel between two interfaces, and AF_XDP serves them.
 
 mod common;
 
@@ -49,6 +50,13 @@ macro_rules! behaviours {
                 }
             )+
         }
+    };
+}
+
+/// Makes further tests of behaviours: those that are about UDP sockets, over interfaces.
+macro_rules! over_interfaces {
+    ($($name:ident),+ $(,)?) => {
+        behaviours!(@setting af_xdp AfXdp [$($name)+]);
     };
 }
 

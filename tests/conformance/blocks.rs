@@ -12,6 +12,7 @@ use sio::error::Errno;
 use super::face::{Face, Parts};
 use super::memory::Block;
 use super::rig::{AREA, ATTACHED_OR_NOT, Area, Channel, Endpoint, Pattern, Rig, capacity};
+use super::setting::Setting;
 use super::sockets::{self, ALL, Family, STREAMS, each};
 
 /// The block that arrived is the block that goes back: it lies in the area, and the event names
@@ -46,7 +47,7 @@ fn echo_without_a_copy<F: Face>() {
 /// One block goes to sixty sockets of all kinds at once, released as soon as it is accepted; it
 /// is free when the last has taken it.
 fn one_block_for_many<F: Face>() {
-    const SIZE: usize = 20_000;
+    let size = Setting::current().block(20_000);
     let area = Area::<F>::new(AREA);
     let channel = Channel::<F>::new(0);
     let families: Vec<Family> = each(ALL).collect();
@@ -62,7 +63,7 @@ fn one_block_for_many<F: Face>() {
             (family, end, peer)
         })
         .collect();
-    let block = area.block(&Pattern(50).bytes(0, SIZE));
+    let block = area.block(&Pattern(50).bytes(0, size));
     for (_, end, _) in &ends {
         end.must_send(block, 0);
     }
@@ -70,16 +71,16 @@ fn one_block_for_many<F: Face>() {
     let mut told: HashMap<u64, usize> = HashMap::new();
     for _ in 0..ends.len() / 3 * 2 {
         let sent = channel.wait_for(event::SENT);
-        assert_eq!((sent.pointer, sent.result), (block.address, SIZE as i64));
+        assert_eq!((sent.pointer, sent.result), (block.address, size as i64));
         *told.entry(sent.cookie).or_default() += 1;
     }
     assert!(told.values().all(|&count| count == 1), "{told:?}");
-    assert!(area.is_all_free());
+    assert!(area.is_all_back());
     for (family, _, peer) in &ends {
         if family.is_stream() {
-            sockets::read_pattern(peer, Pattern(50), 0, SIZE);
+            sockets::read_pattern(peer, Pattern(50), 0, size);
         } else {
-            assert_eq!(sockets::read(peer), Pattern(50).bytes(0, SIZE));
+            assert_eq!(sockets::read(peer), Pattern(50).bytes(0, size));
         }
     }
 }
@@ -279,7 +280,7 @@ fn all_free_without_data<F: Face>() {
                 rig.area.release(block);
             }
         }
-        assert!(rig.area.is_all_free());
+        assert!(rig.area.is_all_back());
         let Rig { area, channel, end, peer: _peer } = rig;
         drop(end);
         assert!(area.is_all_free());
@@ -298,4 +299,11 @@ behaviours!(
     area_in_use,
     ping_pong_within_an_area,
     all_free_without_data,
+);
+
+over_interfaces!(
+    echo_without_a_copy,
+    one_block_for_many,
+    ping_pong_within_an_area,
+    all_free_without_data
 );

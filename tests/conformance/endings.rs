@@ -429,3 +429,5 @@ behaviours!(
     armed_by_a_thread_that_ends,
     sent_by_a_thread_that_ends,
 );
+
+over_interfaces!(removed_under_fire, destroyed_with_everything_armed, armed_by_a_thread_that_ends);

@@ -18,6 +18,7 @@ use sio::error::{Errno, Result};
 use super::face::Face;
 use super::memory::Block;
 use super::rig::{Area, Endpoint, Pattern};
+use super::setting::Setting;
 use super::sockets::{self, Family, own};
 use super::system::{self, Child, Queue, Semaphore};
 
@@ -89,7 +90,7 @@ pub const PERIOD: Duration = Duration::from_micros(200);
 pub const STREAM: Pattern = Pattern(31);
 /// The status of the child.
 pub const STATUS: i32 = 7;
-const AREA: usize = 1 << 17;
+const AREA: usize = 1 << 18;
 const PENDING_MAX: usize = 64;
 
 /// A listening socket without a name in the file system.
@@ -139,6 +140,7 @@ impl<F: Face> Cause<F> {
                 What::Listener(listener, address)
             }
             Kind::Stream => socket(Family::Tcp4),
+            Kind::Messages if Setting::current() == Setting::AfXdp => socket(Family::Udp4),
             Kind::Messages => socket(Family::UnixDatagram),
         };
         Self { kind, what, count: AtomicUsize::new(0), written: Mutex::new(0) }

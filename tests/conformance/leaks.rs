@@ -11,6 +11,7 @@ use sio::error::Errno;
 use super::face::Face;
 use super::memory::Block;
 use super::rig::{AREA, Area, Channel, Endpoint, Pattern, Rig, capacity};
+use super::setting::Setting;
 use super::sockets::{self, ALL, Family, TCP, each, own};
 use super::system::{descriptors, mappings, settled};
 
@@ -38,7 +39,7 @@ fn everything_given_back<F: Face>() {
                 F::add_fd(rig.channel.fd, reader.as_raw_fd(), libc::POLLIN, 0, cookie)
                     .expect("ec_add_fd");
             }
-            let block = rig.area.block(&Pattern(95).bytes(0, 20_000));
+            let block = rig.area.block(&Pattern(95).bytes(0, Setting::current().block(20_000)));
             rig.end.must_send(block, SIO_RELEASE);
             rig.channel.wait_sent(block);
             sockets::write(&rig.peer, &Pattern(95).bytes(0, 5000));
@@ -135,3 +136,5 @@ fn rig_timer() -> libc::itimerspec {
 }
 
 behaviours!(everything_given_back, everything_abandoned, connections, refused_calls);
+
+over_interfaces!(everything_given_back);

@@ -192,3 +192,5 @@ behaviours!(
     in_time_among_others,
     receive_in_time,
 );
+
+over_interfaces!(no_descriptors_left);

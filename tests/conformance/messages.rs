@@ -12,6 +12,7 @@ use sio::error::Errno;
 use super::face::{Face, Parts};
 use super::memory::{Block, Message, control_with_right};
 use super::rig::{AREA, ATTACHED_OR_NOT, Area, Channel, Endpoint, Pattern, Rig};
+use super::setting::Setting;
 use super::sockets::{self, Family, MESSAGES, STREAMS, UDP, UNIX, each};
 
 const SIZES: [usize; 6] = [1, 64, 100, 1472, 9000, 60_000];
@@ -21,10 +22,11 @@ fn bounds_are_kept<F: Face>() {
     for family in each(MESSAGES) {
         for attached in ATTACHED_OR_NOT {
             let rig = Rig::<F>::new(family, AREA, attached);
-            for (seed, size) in SIZES.into_iter().enumerate() {
+            let sizes = SIZES.map(|size| Setting::current().datagram(size));
+            for (seed, size) in sizes.into_iter().enumerate() {
                 sockets::write(&rig.peer, &Pattern(seed).bytes(0, size));
             }
-            for (seed, size) in SIZES.into_iter().enumerate() {
+            for (seed, size) in sizes.into_iter().enumerate() {
                 if attached {
                     let told = rig.channel.wait();
                     assert_eq!((told.kind, told.result), (event::RECV, size as i64));
@@ -35,7 +37,7 @@ fn bounds_are_kept<F: Face>() {
                 rig.area.release(block);
             }
             rig.channel.check_empty();
-            let blocks: Vec<Block> = SIZES
+            let blocks: Vec<Block> = sizes
                 .into_iter()
                 .enumerate()
                 .map(|(seed, size)| rig.area.block(&Pattern(seed).bytes(7, size)))
@@ -113,7 +115,7 @@ fn senders_and_receivers<F: Face>() {
             if attached {
                 end.attach(&channel, 1);
             }
-            let clients = [family.udp(), family.udp(), family.udp()];
+            let clients = [(); 3].map(|()| family.udp_peer());
             for (number, client) in clients.iter().enumerate() {
                 client.send_to(&[number as u8; 10], address).expect("send_to");
             }
@@ -205,7 +207,7 @@ fn header_tells_addresses<F: Face>() {
             if attached {
                 end.attach(&channel, 1);
             }
-            let client = family.udp();
+            let client = family.udp_peer();
             client.send_to(b"a question", address).expect("send_to");
             let got = F::receive_message(end.fd(), 0).expect("sio_recvmsg");
             let message = Message::read(got.address);
@@ -345,4 +347,13 @@ behaviours!(
     stream_with_headers,
     message_is_too_long,
     end_of_packets,
+);
+
+over_interfaces!(
+    bounds_are_kept,
+    empty_message,
+    message_is_cut,
+    senders_and_receivers,
+    header_tells_addresses,
+    pieces_are_gathered,
 );

@@ -244,3 +244,5 @@ behaviours!(
     disassociated,
     channel_numbers,
 );
+
+over_interfaces!(number_is_used_again);

@@ -307,3 +307,6 @@ behaviours!(
     event_comes_with_room,
     area_is_handed_out,
 );
+
+// Such small areas are left to the next engine.
+over_interfaces!(receive_waits_for_room, event_comes_with_room);

@@ -321,3 +321,5 @@ behaviours!(
     grandchild,
     fork_with_everything_armed,
 );
+
+over_interfaces!(child_cannot_disturb, fork_with_everything_armed);

@@ -12,6 +12,7 @@ use sio::error::{Errno, Result};
 
 use super::face::{Face, Got};
 use super::memory::Block;
+use super::setting::Setting;
 
 /// A time that is over at once.
 pub const NOW: Option<Duration> = Some(Duration::ZERO);
@@ -86,6 +87,9 @@ impl Random {
     }
 }
 
+/// What an area for AF_XDP is made of.
+const FRAME: usize = 4096;
+
 /// An area. At the end every byte of it has come back, and nothing speaks against freeing it.
 pub struct Area<F: Face> {
     pub handle: u64,
@@ -119,6 +123,9 @@ impl<F: Face> Area<F> {
 
     /// Whether no byte of it is in use. Nothing else may use it at this moment.
     pub fn is_all_free(&self) -> bool {
+        if Setting::current() == Setting::AfXdp {
+            return self.free_frames() == self.size / FRAME;
+        }
         match self.reserve(self.size) {
             Ok(block) => {
                 self.release(block);
@@ -129,6 +136,22 @@ impl<F: Face> Area<F> {
                 false
             }
         }
+    }
+
+    /// The same while sockets are associated: an interface has up to half of the frames, and looks
+    /// with the next send for those that headers of the last one were in.
+    pub fn is_all_back(&self) -> bool {
+        if Setting::current() != Setting::AfXdp {
+            return self.is_all_free();
+        }
+        self.free_frames() + 2 >= self.size / FRAME / 2
+    }
+
+    /// What is free where an area is made of frames, and no block has more than one.
+    fn free_frames(&self) -> usize {
+        let frames: Vec<Block> = std::iter::from_fn(|| self.reserve(1).ok()).collect();
+        frames.iter().for_each(|frame| self.release(*frame));
+        frames.len()
     }
 }
 

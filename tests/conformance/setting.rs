@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use sio::api::engines::{Kind, Support, choose};
 
+use super::sockets::Family;
 use crate::common;
+use crate::common::network::{self, Network};
 
 /// One way to choose and to restrict the engine.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -19,10 +21,20 @@ pub enum Setting {
     /// A sandbox forbids io_uring: epoll has to serve, and to say why.
     UringDenied,
     Epoll,
+    /// Sockets of UDP are at two ends of a pair of interfaces, and AF_XDP serves those at the near
+    /// end, in areas that are made of frames; all else is left to another engine in those areas.
+    AfXdp,
 }
+
+/// Every setting.
+const ALL: [Setting; 5] =
+    [Setting::Uring, Setting::UringOfOld, Setting::UringDenied, Setting::Epoll, Setting::AfXdp];
 
 /// Set for the process that runs a body: which setting it is in.
 pub const INNER: &str = "SIO_CONFORMANCE";
+/// Set for it in [`Setting::AfXdp`]: the namespaces of the two ends.
+const NEAR: &str = "SIO_CONFORMANCE_NEAR";
+const FAR: &str = "SIO_CONFORMANCE_FAR";
 /// What io_uring is to do without in [`Setting::UringOfOld`].
 pub const FEATURES: &str = "receive_multishot,receive_incremental,send_zero_copy,sendmsg_zero_copy,\
      sparse_buffers,defer_taskrun,runs_first,poll_multishot,read_multishot,futex";
@@ -43,24 +55,39 @@ impl Setting {
             Self::UringOfOld => &[("SIO_ENGINE", "io_uring"), ("SIO_WITHOUT", FEATURES)],
             Self::UringDenied => &[],
             Self::Epoll => &[("SIO_ENGINE", "epoll")],
+            Self::AfXdp => &[("SIO_ENGINE", "af_xdp,io_uring,epoll")],
         }
     }
 
-    /// The engine that serves in this setting.
+    /// The engine that channels have in this setting.
     pub fn engine(self) -> Kind {
         match self {
             Self::Uring | Self::UringOfOld => Kind::Uring,
             Self::UringDenied | Self::Epoll => Kind::Epoll,
+            Self::AfXdp => choose(0).expect("some engine").kind,
         }
+    }
+
+    /// The engine that serves such a socket.
+    pub fn engine_of(self, family: Family) -> Kind {
+        if self == Self::AfXdp && family.is_udp() { Kind::AfXdp } else { self.engine() }
+    }
+
+    /// What can be had of so many bytes in one block: there, a frame.
+    pub fn block(self, wanted: usize) -> usize {
+        if self == Self::AfXdp { wanted.min(3968) } else { wanted }
+    }
+
+    /// What can be had of so many bytes in one datagram that keeps its place in the order: there,
+    /// the kernel serves fragments.
+    pub fn datagram(self, wanted: usize) -> usize {
+        if self == Self::AfXdp { wanted.min(1452) } else { wanted }
     }
 
     /// The setting of this process, inside of a body.
     pub fn current() -> Self {
         let name = std::env::var(INNER).expect("inside of a body");
-        [Self::Uring, Self::UringOfOld, Self::UringDenied, Self::Epoll]
-            .into_iter()
-            .find(|setting| format!("{setting:?}") == name)
-            .expect("a setting")
+        ALL.into_iter().find(|setting| format!("{setting:?}") == name).expect("a setting")
     }
 
     /// Makes this process what the variables alone cannot make it, or says why it cannot be.
@@ -68,6 +95,10 @@ impl Setting {
         if self == Self::UringDenied {
             super::memory::deny_io_uring()?;
             assert!(Kind::Uring.check().is_err(), "io_uring was to be denied");
+        }
+        if self == Self::AfXdp {
+            network::enter(&std::env::var(NEAR).expect("a namespace"));
+            return Kind::AfXdp.check().map_err(|refusal| refusal.cause);
         }
         if self.engine() == Kind::Uring {
             Kind::Uring.check().map_err(|refusal| refusal.cause)?;
@@ -84,6 +115,14 @@ impl Setting {
     }
 }
 
+/// Does something in the namespace of the far end, if this setting has one.
+pub fn at_the_far_end<T: Send>(action: impl FnOnce() -> T + Send) -> T {
+    match std::env::var(FAR) {
+        Ok(space) => Network::inside(&space, action),
+        Err(_) => action(),
+    }
+}
+
 /// A test: runs `body` in a process of its own. `name` is the test's, with the crate's before it.
 pub fn run(setting: Setting, name: &str, body: fn()) {
     if std::env::var_os(INNER).is_some() {
@@ -97,6 +136,17 @@ pub fn run(setting: Setting, name: &str, body: fn()) {
         command.env_remove(variable);
     }
     command.envs(setting.variables().iter().copied()).env(INNER, format!("{setting:?}"));
+    // Goes when the test has ended.
+    let network = match setting {
+        Setting::AfXdp => match Network::new(1) {
+            Ok(network) => Some(network),
+            Err(reason) => return tell_skipped(setting, &reason),
+        },
+        _ => None,
+    };
+    if let Some(Network { near, far }) = &network {
+        command.env(NEAR, near).env(FAR, far);
+    }
     super::system::block_signals(&mut command);
     let log = common::scratch("conformance").join(name.replace("::", "-"));
     let outcome = common::run(&mut command, LIMIT, &log);

@@ -9,6 +9,8 @@ use std::os::unix::net::UnixStream;
 use nix::sys::socket::{self, AddressFamily, SockFlag, SockType, sockopt};
 
 use super::rig::Pattern;
+use super::setting::{Setting, at_the_far_end};
+use crate::common::network::{FAR, FAR6, NEAR, NEAR6};
 
 /// What kind of socket, over what.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -47,9 +49,23 @@ impl Family {
         STREAMS.contains(&self)
     }
 
+    pub fn is_udp(self) -> bool {
+        UDP.contains(&self)
+    }
+
     /// A free address of this host, for those families that have them.
     fn host(self) -> &'static str {
         if matches!(self, Tcp6 | Udp6) { "[::1]:0" } else { "127.0.0.1:0" }
+    }
+
+    /// Where the sockets of UDP are in this setting: the address of one end, and of the other.
+    fn ends(self) -> [(&'static str, u16); 2] {
+        match (Setting::current(), self) {
+            (Setting::AfXdp, Udp4) => [(NEAR, 0), (FAR, 0)],
+            (Setting::AfXdp, Udp6) => [(NEAR6, 0), (FAR6, 0)],
+            (_, Udp6) => [("::1", 0); 2],
+            _ => [("127.0.0.1", 0); 2],
+        }
     }
 
     /// Two blocking sockets connected to each other.
@@ -64,8 +80,7 @@ impl Family {
                 tcp_pair(&listener)
             }
             Udp4 | Udp6 => {
-                let sockets = [self.host(); 2].map(|host| UdpSocket::bind(host).expect("a port"));
-                let [one, other] = sockets;
+                let (one, other) = (self.udp(), self.udp_peer());
                 one.connect(other.local_addr().expect("bound")).expect("connect");
                 other.connect(one.local_addr().expect("bound")).expect("connect");
                 (one.into(), other.into())
@@ -83,7 +98,12 @@ impl Family {
 
     /// A UDP socket without a peer.
     pub fn udp(self) -> UdpSocket {
-        UdpSocket::bind(self.host()).expect("a port")
+        UdpSocket::bind(self.ends()[0]).expect("a port")
+    }
+
+    /// Another one, from where the first can be reached.
+    pub fn udp_peer(self) -> UdpSocket {
+        at_the_far_end(|| UdpSocket::bind(self.ends()[1]).expect("a port"))
     }
 }
 

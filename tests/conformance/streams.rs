@@ -288,3 +288,5 @@ behaviours!(
     data_before_attaching,
     fetched_before_it_is_told,
 );
+
+over_interfaces!(fetched_before_it_is_told);

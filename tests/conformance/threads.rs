@@ -375,3 +375,5 @@ behaviours!(
     single_thread_only,
     removed_while_others_wait,
 );
+
+over_interfaces!(each_send_once, each_message_once);

@@ -15,6 +15,7 @@ use sio::error::Errno;
 use super::face::Face;
 use super::memory::Block;
 use super::rig::{Area, Channel, Endpoint, Pattern, Random};
+use super::setting::Setting;
 use super::sockets::{self, Family, MESSAGES, STREAMS, each};
 
 const CONNECTIONS: usize = 100;
@@ -347,7 +348,7 @@ fn messages<F: Face>() {
             let sizes: Vec<usize> = (0..1 + random.below(4))
                 .map(|_| {
                     let most = if random.below(8) == 0 { 40_000 } else { 2000 };
-                    1 + random.below(most)
+                    Setting::current().datagram(1 + random.below(most))
                 })
                 .collect();
             for (number, &size) in sizes.iter().enumerate() {
@@ -370,3 +371,5 @@ fn messages<F: Face>() {
 }
 
 behaviours!(against_plain_sockets, against_itself, messages);
+
+over_interfaces!(messages);
