@@ -14,14 +14,9 @@ static void run(enum pair_kind kind, enum attach attach)
     endpoint_close(&end);
 }
 
-static void both(enum pair_kind kind)
-{
-    each_attach(kind, run);
-}
-
 int main(void)
 {
     check_start();
-    each_pair(TCP_PAIRS, both);
+    each_pair_attached(TCP_PAIRS, run);
     return 0;
 }

@@ -25,14 +25,9 @@ static void run(enum pair_kind kind, enum attach attach)
     CHECK(close(pair[1]) == 0);
 }
 
-static void both(enum pair_kind kind)
-{
-    each_attach(kind, run);
-}
-
 int main(void)
 {
     check_start();
-    each_pair(MESSAGE_PAIRS, both);
+    each_pair_attached(MESSAGE_PAIRS, run);
     return 0;
 }

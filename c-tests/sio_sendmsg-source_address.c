@@ -48,14 +48,9 @@ static void run(enum pair_kind kind, enum attach attach)
     CHECK(close(peer) == 0);
 }
 
-static void both(enum pair_kind kind)
-{
-    each_attach(kind, run);
-}
-
 int main(void)
 {
     check_start();
-    each_pair(1u << UDP4, both);
+    each_pair_attached(1u << UDP4, run);
     return 0;
 }

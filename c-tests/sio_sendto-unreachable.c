@@ -34,14 +34,9 @@ static void run(enum pair_kind kind, enum attach attach)
     endpoint_close(&end);
 }
 
-static void both(enum pair_kind kind)
-{
-    each_attach(kind, run);
-}
-
 int main(void)
 {
     check_start();
-    each_pair(1u << UDP4, both);
+    each_pair_attached(1u << UDP4, run);
     return 0;
 }
