@@ -103,6 +103,12 @@ impl Region {
         self.engines
     }
 
+    /// How often there was no room, so far.
+    #[cfg(test)]
+    pub fn refused(&self) -> u64 {
+        self.tally.get(count::REFUSED)
+    }
+
     pub fn mapping(&self) -> &Mapping {
         &self.mapping
     }

@@ -5,9 +5,11 @@
 //! program's. A buffer that came back half empty is cut to what it holds.
 #![forbid(unsafe_code)]
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use super::supply::Supply;
+use crate::engine::Key;
 use crate::error::{Errno, Result};
 use crate::limits::DATAGRAM_BYTES_MAX;
 use crate::region::{Loan, Parts, Region};
@@ -61,6 +63,8 @@ pub struct Group {
     typical_bytes: usize,
     /// What sockets were told, this time, that there is for them.
     promised_bytes: usize,
+    /// Sockets that found no buffer, in the order in which they came.
+    starved: VecDeque<Key>,
 }
 
 impl Group {
@@ -101,6 +105,7 @@ impl Group {
             left_bytes: 0,
             typical_bytes: buffer_bytes,
             promised_bytes: 0,
+            starved: VecDeque::new(),
         })
     }
 
@@ -118,17 +123,40 @@ impl Group {
         self.count() > 0
     }
 
-    /// Whether one more socket finds room, if each takes as much as most do.
-    pub fn promise(&mut self) -> bool {
-        let has_room = self.promised_bytes < self.left_bytes;
-        if has_room {
-            self.promised_bytes += self.typical_bytes;
-        }
-        has_room
+    /// A socket has found no buffer.
+    pub fn add_starved(&mut self, key: Key) {
+        self.starved.push_back(key);
     }
 
-    pub fn promise_none(&mut self) {
+    pub fn has_starved(&self) -> bool {
+        !self.starved.is_empty()
+    }
+
+    /// Has buffers for those who found none, if the area has room. Otherwise it is looked at once,
+    /// and not for each of them: there may be thousands.
+    pub fn prepare_to_feed(&mut self) {
         self.promised_bytes = 0;
+        if self.starved.is_empty() {
+            self.refill();
+            return;
+        }
+        self.activate();
+        if !self.has_buffers() {
+            // Said first, looked at again afterwards: nothing that comes back is missed.
+            self.region.want_space();
+            self.refill();
+        }
+    }
+
+    /// The next of those who found no buffer, if there is room for it when each takes as much as
+    /// most do; with `all` only if there is any.
+    pub fn next_to_feed(&mut self, all: bool) -> Option<Key> {
+        if !self.has_buffers() || !(all || self.promised_bytes < self.left_bytes) {
+            return None;
+        }
+        let key = self.starved.pop_front()?;
+        self.promised_bytes += self.typical_bytes;
+        Some(key)
     }
 
     /// What the kernel has put into a buffer: `bytes` of it; with `more` it goes on with the rest.
@@ -219,9 +247,8 @@ impl Group {
         self.ring = ring.buffer_ring(self.id, count, self.use_of_buffers == Use::Parts)?;
         Ok(())
     }
-
-    /// Asks to be told when the area has room again.
-    pub fn want_space(&self) {
-        self.region.want_space();
-    }
 }
+
+#[cfg(test)]
+#[path = "group_tests.rs"]
+mod tests;

@@ -200,7 +200,9 @@ impl Uring {
                 Errno::ECANCELED | Errno::EAGAIN | Errno::EINTR => {}
                 Errno::ENOBUFS => {
                     arm = false;
-                    self.starved.push(key);
+                    if let Some(group) = self.group(id) {
+                        group.add_starved(key);
+                    }
                 }
                 Errno::ENOTCONN if !is_leaving => {
                     // Shut down, or not connected yet: the next change will tell.
@@ -230,35 +232,24 @@ impl Uring {
     /// The same for all of them, before nobody looks for a while: a socket whose data somebody else
     /// has taken keeps no other waiting.
     pub(super) fn feed_all(&mut self) {
-        if !self.starved.is_empty() {
+        if !self.starved.is_empty() || self.groups.iter().any(Group::has_starved) {
             self.feed_some(true);
         }
     }
 
     fn feed_some(&mut self, all: bool) {
         for group in &mut self.groups {
-            group.refill();
-            group.promise_none();
-        }
-        for key in std::mem::take(&mut self.starved) {
-            let Some(connection) = self.connection(key) else { continue };
-            let Receiving::Ring(_, id) = connection.receiving else {
-                self.starved.push(key);
-                continue;
-            };
-            // One with a share may wait for that, and not for a buffer.
-            let has_share = !connection.socket.account.is_whole_area();
-            let Some(group) = self.group(id) else { continue };
-            group.activate();
-            if !group.has_buffers() {
-                // Said first, looked at again afterwards: nothing that comes back is missed.
-                group.want_space();
-                group.refill();
-            }
-            if group.has_buffers() && (all || has_share || group.promise()) {
+            group.prepare_to_feed();
+            while let Some(key) = group.next_to_feed(all) {
                 self.to_arm.push(key);
-            } else {
-                self.starved.push(key);
+            }
+        }
+        // Those with a share of their own wait for a part of that to come back.
+        for key in std::mem::take(&mut self.starved) {
+            match self.connection(key).map(|connection| &connection.receiving) {
+                Some(Receiving::Ring(..)) => self.to_arm.push(key),
+                Some(Receiving::Ready(_)) => self.starved.push(key),
+                None => {}
             }
         }
     }
