@@ -44,8 +44,8 @@ pub struct Features {
 
 /// How often a full submission queue is offered to the kernel.
 const PUSH_TRIES_MAX: usize = 16;
-/// What one call has the kernel bring forth of what it has put off.
-const DEFERRED_MAX: u32 = 1024;
+/// What one call has the kernel bring forth of what it has put off, unless it is to be less.
+pub const DEFERRED_MAX: u32 = 1024;
 /// The same in calls, for a kernel that brings forth twenty at a time.
 const DEFERRED_TRIES_MAX: usize = 8;
 
@@ -55,6 +55,8 @@ pub struct Ring {
     held: bool,
     /// See [`Features::runs_first`].
     runs_first: bool,
+    /// See [`Ring::bring_at_most`].
+    deferred_max: u32,
     /// System calls so far, and entries that they have taken.
     calls: u64,
     submitted: u64,
@@ -90,7 +92,14 @@ impl Ring {
                         return Err(Errno::ENOSYS);
                     }
                     let (calls, submitted) = (0, 0);
-                    return Ok(Self { inner, held: false, runs_first: false, calls, submitted });
+                    return Ok(Self {
+                        inner,
+                        held: false,
+                        runs_first: false,
+                        deferred_max: DEFERRED_MAX,
+                        calls,
+                        submitted,
+                    });
                 }
                 Err(error) => last = errno(&error),
             }
@@ -104,6 +113,12 @@ impl Ring {
     /// What is known of the kernel, where it matters here.
     pub fn rely_on(&mut self, features: &Features) {
         self.runs_first = features.runs_first;
+    }
+
+    /// How much of what the kernel has put off one call is to bring forth. It may be twice that,
+    /// and is twenty at least.
+    pub fn bring_at_most(&mut self, count: u32) {
+        self.deferred_max = count;
     }
 
     pub fn calls(&self) -> u64 {
@@ -166,7 +181,7 @@ impl Ring {
         if count == 0 || !self.inner.params().is_setup_single_issuer() {
             return self.submit().map(drop);
         }
-        self.bring_forth(count as u32, DEFERRED_MAX, Some(&GetEventsArgument::REFUSED))?;
+        self.bring_forth(count as u32, self.deferred_max, Some(&GetEventsArgument::REFUSED))?;
         if !self.runs_first {
             for _ in 0..DEFERRED_TRIES_MAX {
                 let before = self.inner.completion().len();
@@ -203,7 +218,7 @@ impl Ring {
             return Ok(());
         }
         drop(queue);
-        self.bring_forth(0, DEFERRED_MAX, Some(&GetEventsArgument::REFUSED))?;
+        self.bring_forth(0, self.deferred_max, Some(&GetEventsArgument::REFUSED))?;
         if !self.runs_first && self.has_deferred() {
             self.bring_forth(0, 0, None)?;
         }

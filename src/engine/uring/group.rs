@@ -113,6 +113,11 @@ impl Group {
         self.buffer_bytes
     }
 
+    /// What a stretch of a stream is long on average, if that is known.
+    pub fn usual_bytes(&self) -> Option<usize> {
+        (self.active && self.use_of_buffers == Use::Parts).then_some(self.typical_bytes)
+    }
+
     /// How many buffers the kernel has.
     fn count(&self) -> usize {
         self.buffers.len() - self.free_ids.len()

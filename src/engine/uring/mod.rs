@@ -38,7 +38,7 @@ use crate::log::{self, Level};
 use crate::sys::counters::Counters;
 use crate::sys::message::Incoming;
 use crate::sys::poll;
-use crate::sys::ring::{Features, Ring};
+use crate::sys::ring::{DEFERRED_MAX, Features, Ring};
 use crate::sys::stat::{Tally, layout::engine as count};
 use crate::sys::trace::{self, Fallback};
 use crate::sys::wait::Sleep;
@@ -50,6 +50,8 @@ const POLL: u64 = u64::MAX;
 const CANCEL: u64 = u64::MAX - 1;
 /// A turn goes round while completions lead to submissions, but not for ever.
 const ROUNDS_MAX: usize = 8;
+/// What is received at a time, so that the caches still have it when the program comes to it.
+const INTAKE_BYTES: usize = 512 * 1024;
 /// How long a cancelled operation may take, in steps of ten milliseconds.
 const CANCEL_STEPS_MAX: usize = 500;
 /// How long a completion may take that is on its way, in steps of five milliseconds.
@@ -60,6 +62,8 @@ pub struct Uring {
     counts: Arc<Tally>,
     /// Completions that were reaped so far.
     completed: u64,
+    /// Bytes that streams have received in this turn.
+    taken_in_bytes: usize,
     features: Features,
     /// Of a ring that one thread uses: the kernel brings forth completions when it enters.
     gong: Option<Gong>,
@@ -120,6 +124,7 @@ impl Uring {
             ring,
             counts,
             completed: 0,
+            taken_in_bytes: 0,
             features,
             operations: Slab::new(),
             connections: Connections::default(),
@@ -149,6 +154,13 @@ impl Uring {
 
     fn connection_mut(&mut self, key: Key) -> Option<&mut Connection> {
         self.connections.get_mut(key).map(|found| &mut **found)
+    }
+
+    /// As many receives at a time as are likely to bring no more than there is to be.
+    fn limit_intake(&mut self) {
+        let usual = self.groups.iter().filter_map(Group::usual_bytes).max();
+        let count = usual.map_or(usize::MAX, |bytes| INTAKE_BYTES / bytes.max(1));
+        self.ring.bring_at_most(u32::try_from(count).unwrap_or(u32::MAX).min(DEFERRED_MAX));
     }
 
     /// Submits and reaps once; `true` when something has come back.
@@ -417,11 +429,13 @@ impl Engine for Uring {
         if self.is_idle() && !poll.is_worth_watching() {
             return Ok(());
         }
+        self.limit_intake();
+        self.taken_in_bytes = 0;
         for _ in 0..ROUNDS_MAX {
             let reaped = self.round(poll, notices)?;
             let more =
                 !self.to_arm.is_empty() || !self.to_send.is_empty() || !self.to_watch.is_empty();
-            if !more || !reaped {
+            if !more || !reaped || self.taken_in_bytes >= INTAKE_BYTES {
                 break;
             }
         }

@@ -187,6 +187,7 @@ impl Uring {
         let mut arm = !more && !is_leaving;
         match (result, loan) {
             (1.., Some((loan, is_split))) => {
+                self.taken_in_bytes += loan.len();
                 inbox.push(loan, is_split, socket);
                 notices.push(Notice::Receivable(key));
             }
