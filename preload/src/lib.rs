@@ -7,6 +7,9 @@
 
 #![allow(unsafe_op_in_unsafe_fn)] // Every function here that is unsafe says why as a whole.
 
+#[macro_use]
+#[path = "../../src/sys/by_name.rs"]
+mod by_name;
 mod datagrams;
 mod next;
 mod off;

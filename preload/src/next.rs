@@ -1,38 +1,13 @@
 //! The functions of the C library, or of whoever comes after us, whose names we have.
 
-use std::ffi::{CStr, c_char, c_int, c_uint, c_ulong, c_void};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
 
 use libc::{
     iovec, loff_t, mmsghdr, msghdr, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, size_t,
     sockaddr, socklen_t, ssize_t, timespec,
 };
 
-struct Next {
-    name: &'static CStr,
-    address: AtomicPtr<c_void>,
-}
-
-impl Next {
-    const fn new(name: &'static [u8]) -> Self {
-        let Ok(name) = CStr::from_bytes_with_nul(name) else { panic!() };
-        Self { name, address: AtomicPtr::new(std::ptr::null_mut()) }
-    }
-
-    #[cold]
-    fn find(&self) -> *mut c_void {
-        // SAFETY: the name is a string that lives for ever.
-        let address = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr()) };
-        self.address.store(address, Ordering::Relaxed);
-        address
-    }
-
-    /// Looked up before the program begins; again for constructors that come before ours.
-    fn address(&self) -> *mut c_void {
-        let known = self.address.load(Ordering::Relaxed);
-        if known.is_null() { self.find() } else { known }
-    }
-}
+use crate::by_name::Next;
 
 /// Functions that take any number of arguments, which nobody here looks at.
 static VARIADIC: [Next; 3] =
@@ -48,36 +23,12 @@ pub fn variadic(number: usize) -> *const c_void {
     if address.is_null() { is_missing as *const c_void } else { address }
 }
 
-macro_rules! functions {
-    ($(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
-        #[allow(non_upper_case_globals)]
-        mod known {
-            $(pub static $name: super::Next =
-                super::Next::new(concat!(stringify!($name), "\0").as_bytes());)*
-        }
-
-        pub fn find_all() {
-            $(known::$name.find();)*
-            for next in &VARIADIC {
-                next.find();
-            }
-        }
-
-        $(
-            /// # Safety
-            /// As the C library has it.
-            pub unsafe fn $name($($argument: $kind),*) -> $answer {
-                let address = known::$name.address();
-                if address.is_null() {
-                    *libc::__errno_location() = libc::ENOSYS;
-                    return -1;
-                }
-                type Function = unsafe extern "C-unwind" fn($($kind),*) -> $answer;
-                // SAFETY: what has this name has this type.
-                std::mem::transmute::<*mut c_void, Function>(address)($($argument),*)
-            }
-        )*
-    };
+/// Before the program begins.
+pub fn find_all() {
+    find_known();
+    for next in &VARIADIC {
+        next.find();
+    }
 }
 
 functions! {

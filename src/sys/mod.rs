@@ -7,6 +7,8 @@
 //! which is none: a cancellation must not unwind through a half-made change. It also keeps our
 //! own calls out of the hooks of whatever is preloaded.
 
+#[macro_use]
+mod by_name;
 pub mod annotate;
 pub mod bpf;
 pub mod cell;

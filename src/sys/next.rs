@@ -4,69 +4,11 @@
 //! is not async-signal-safe and some of these functions are, so all are looked up when the library
 //! is loaded. The look-up is repeated by the constructors of others that call before.
 
-use std::ffi::{CStr, c_int, c_void};
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::ffi::{c_int, c_void};
 
 use libc::{clockid_t, itimerspec, mqd_t, sigevent, timer_t};
 
-use crate::error::Errno;
-
-struct Next {
-    name: &'static CStr,
-    address: AtomicPtr<c_void>,
-}
-
-impl Next {
-    const fn new(name: &'static [u8]) -> Self {
-        let Ok(name) = CStr::from_bytes_with_nul(name) else { panic!() };
-        Self { name, address: AtomicPtr::new(std::ptr::null_mut()) }
-    }
-
-    /// Looks it up behind this library: null in a program that has no such function.
-    #[cold]
-    fn find(&self) -> *mut c_void {
-        // SAFETY: the name is a string that lives for ever.
-        let address = unsafe { libc::dlsym(libc::RTLD_NEXT, self.name.as_ptr()) };
-        self.address.store(address, Ordering::Relaxed);
-        address
-    }
-
-    fn address(&self) -> *mut c_void {
-        let known = self.address.load(Ordering::Relaxed);
-        if known.is_null() { self.find() } else { known }
-    }
-}
-
-macro_rules! functions {
-    ($(fn $name:ident($($argument:ident: $kind:ty),*) -> $answer:ty;)*) => {
-        #[allow(non_upper_case_globals)]
-        mod known {
-            $(pub static $name: super::Next =
-                super::Next::new(concat!(stringify!($name), "\0").as_bytes());)*
-        }
-
-        extern "C" fn find_all() {
-            $(known::$name.find();)*
-        }
-
-        $(
-            /// The C library's; `ENOSYS` where it has none.
-            ///
-            /// # Safety
-            /// As the C library has it.
-            pub unsafe fn $name($($argument: $kind),*) -> $answer {
-                let address = known::$name.address();
-                if address.is_null() {
-                    Errno::ENOSYS.set();
-                    return -1;
-                }
-                type Function = unsafe extern "C-unwind" fn($($kind),*) -> $answer;
-                // SAFETY: what has this name has this type; the rest is the caller's promise.
-                unsafe { std::mem::transmute::<*mut c_void, Function>(address)($($argument),*) }
-            }
-        )*
-    };
-}
+use super::by_name::Next;
 
 functions! {
     fn timer_create(clock: clockid_t, event: *mut sigevent, id: *mut timer_t) -> c_int;
@@ -104,3 +46,7 @@ pub fn has_clone() -> bool {
 #[used]
 #[unsafe(link_section = ".init_array")]
 static FIND_ALL: extern "C" fn() = find_all;
+
+extern "C" fn find_all() {
+    find_known();
+}
