@@ -108,52 +108,25 @@ fn prepare() {
 
 type Strings = *const *const c_char;
 
-/// # Safety
-/// As execve(2).
-#[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn execve(
-    path: *const c_char,
-    words: Strings,
-    variables: Strings,
-) -> c_int {
-    prepare();
-    next::execve(path, words, variables)
+/// Calls after which another program runs in this process.
+macro_rules! executing {
+    ($(fn $name:ident($($argument:ident: $kind:ty),*);)*) => {$(
+        /// # Safety
+        /// As exec(3).
+        #[unsafe(no_mangle)]
+        unsafe extern "C-unwind" fn $name($($argument: $kind),*) -> c_int {
+            prepare();
+            next::$name($($argument),*)
+        }
+    )*};
 }
 
-/// # Safety
-/// As execv(3).
-#[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn execv(path: *const c_char, words: Strings) -> c_int {
-    prepare();
-    next::execv(path, words)
-}
-
-/// # Safety
-/// As execvp(3).
-#[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn execvp(file: *const c_char, words: Strings) -> c_int {
-    prepare();
-    next::execvp(file, words)
-}
-
-/// # Safety
-/// As execvpe(3).
-#[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn execvpe(
-    file: *const c_char,
-    words: Strings,
-    variables: Strings,
-) -> c_int {
-    prepare();
-    next::execvpe(file, words, variables)
-}
-
-/// # Safety
-/// As fexecve(3).
-#[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn fexecve(fd: c_int, words: Strings, variables: Strings) -> c_int {
-    prepare();
-    next::fexecve(fd, words, variables)
+executing! {
+    fn execve(path: *const c_char, words: Strings, variables: Strings);
+    fn execv(path: *const c_char, words: Strings);
+    fn execvp(file: *const c_char, words: Strings);
+    fn execvpe(file: *const c_char, words: Strings, variables: Strings);
+    fn fexecve(fd: c_int, words: Strings, variables: Strings);
 }
 
 /// execl(3) and its relatives: any number of arguments is passed on as it is, after `prepare`.
@@ -226,40 +199,28 @@ fn lend_to_spawned(has_actions: bool) -> bool {
 type Actions = *const libc::posix_spawn_file_actions_t;
 type Attributes = *const libc::posix_spawnattr_t;
 
-/// # Safety
-/// As posix_spawn(3).
-#[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn posix_spawn(
-    process: *mut libc::pid_t,
-    path: *const c_char,
-    actions: Actions,
-    attributes: Attributes,
-    words: Strings,
-    variables: Strings,
-) -> c_int {
-    let was_lent = lend_to_spawned(!actions.is_null());
-    let answer = next::posix_spawn(process, path, actions, attributes, words, variables);
-    if was_lent {
-        changed();
-    }
-    answer
+/// posix_spawn(3) and posix_spawnp(3).
+macro_rules! spawning {
+    ($($name:ident)*) => {$(
+        /// # Safety
+        /// As posix_spawn(3).
+        #[unsafe(no_mangle)]
+        unsafe extern "C-unwind" fn $name(
+            process: *mut libc::pid_t,
+            file: *const c_char,
+            actions: Actions,
+            attributes: Attributes,
+            words: Strings,
+            variables: Strings,
+        ) -> c_int {
+            let was_lent = lend_to_spawned(!actions.is_null());
+            let answer = next::$name(process, file, actions, attributes, words, variables);
+            if was_lent {
+                changed();
+            }
+            answer
+        }
+    )*};
 }
 
-/// # Safety
-/// As posix_spawnp(3).
-#[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn posix_spawnp(
-    process: *mut libc::pid_t,
-    file: *const c_char,
-    actions: Actions,
-    attributes: Attributes,
-    words: Strings,
-    variables: Strings,
-) -> c_int {
-    let was_lent = lend_to_spawned(!actions.is_null());
-    let answer = next::posix_spawnp(process, file, actions, attributes, words, variables);
-    if was_lent {
-        changed();
-    }
-    answer
-}
+spawning! { posix_spawn posix_spawnp }
