@@ -49,7 +49,7 @@ int main(void)
         CHECK_OK(dma_assoc(wire, plain, 0, 0));
         struct sio_info info;
         CHECK_OK(sio_info(wire, &info, sizeof info));
-        CHECK(strcmp(info.si_engine, "epoll") == 0 && strstr(info.si_reason, "DMA_ENGINE_AF_XDP"));
+        CHECK(strcmp(info.si_engine, "packet_mmap") == 0 && strstr(info.si_reason, "DMA_ENGINE_AF_XDP"));
         CHECK_OK(sio_detach(wire));
         CHECK(close(wire) == 0);
     }

@@ -90,7 +90,7 @@ fn build() -> Result<Box<dyn Backend>> {
     let choice = table::choose(0)?;
     let backend: Box<dyn Backend> = match choice.kind {
         Kind::Uring => Box::new(backend::Ring::new()?),
-        Kind::Epoll | Kind::AfXdp => Box::new(backend::Threads::new()),
+        Kind::Epoll | Kind::AfXdp | Kind::PacketMmap => Box::new(backend::Threads::new()),
     };
     tally::tell(choice.kind.name(), &choice.reason);
     Ok(backend)

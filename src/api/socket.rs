@@ -11,7 +11,7 @@ use super::notify;
 use super::tail::Tail;
 use crate::channel::Channel;
 use crate::channel::source::Heir;
-use crate::engine::frame::{open_flow, open_frames};
+use crate::engine::frame::{open_copied_frames, open_flow, open_frames};
 use crate::engine::table::{self, Choice, Frames, Kind};
 use crate::engine::{Counters, Key, Socket};
 use crate::error::{Errno, Result};
@@ -57,10 +57,17 @@ fn choose(socket: Socket, insist: u32) -> Result<(Socket, Choice, u32)> {
             open_flow(*fd, *domain, region, account)
         }
     });
+    let (served, reason) = match served {
+        Err(refusal) if wanted == Frames::Preferred && socket.is_of_frames() => {
+            let by_ring = open_copied_frames(*fd, region, account);
+            (by_ring.map_err(|_| refusal.clone()), refusal.cause)
+        }
+        served => (served, String::new()),
+    };
     match served {
         Ok(flow) => {
             socket.region.insist_on_frames();
-            let choice = Choice { kind: Kind::AfXdp, reason: String::new() };
+            let choice = Choice { kind: Kind::of_port(flow.port_name()), reason };
             Ok((socket.with_flow(flow), choice, Kind::AfXdp.bit()))
         }
         Err(refusal) => {

@@ -24,9 +24,9 @@ impl State {
         let engine = self.engine_for(socket, insist)?;
         let attachment = Attachment { socket: socket.clone(), edge, engine };
         let id = self.sources.add(Source::new(cookie, SourceKind::Socket(attachment)))?;
-        let kind = match Some(engine) {
-            frames if frames == self.frames => Kind::AfXdp,
-            epoll if epoll == self.epoll => Kind::Epoll,
+        let kind = match (socket.flow(), Some(engine)) {
+            (Some(flow), _) => Kind::of_port(flow.port_name()),
+            (None, epoll) if epoll == self.epoll => Kind::Epoll,
             _ => self.kind,
         };
         socket.counters.tally.set_engine(kind.code());

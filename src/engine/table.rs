@@ -27,6 +27,8 @@ pub enum Kind {
     Uring,
     Epoll,
     AfXdp,
+    /// What serves whole frames where AF_XDP does not: not to be asked for by name.
+    PacketMmap,
 }
 
 pub const KINDS: [Kind; 3] = [Kind::Uring, Kind::Epoll, Kind::AfXdp];
@@ -58,7 +60,13 @@ impl Kind {
             Self::Uring => "io_uring",
             Self::Epoll => "epoll",
             Self::AfXdp => "af_xdp",
+            Self::PacketMmap => "packet_mmap",
         }
+    }
+
+    /// That of a socket which a port of this name serves.
+    pub fn of_port(name: &str) -> Self {
+        if name == Self::PacketMmap.name() { Self::PacketMmap } else { Self::AfXdp }
     }
 
     /// The number by which counters and probes know it.
@@ -67,6 +75,7 @@ impl Kind {
             Self::Uring => 1,
             Self::Epoll => 2,
             Self::AfXdp => 3,
+            Self::PacketMmap => 4,
         }
     }
 
@@ -75,19 +84,19 @@ impl Kind {
         match self {
             Self::Uring => 1,
             Self::Epoll => 2,
-            Self::AfXdp => 4,
+            Self::AfXdp | Self::PacketMmap => 4,
         }
     }
 
     /// Whether it can be the engine of a channel.
     pub fn serves_channels(self) -> bool {
-        self != Self::AfXdp
+        !matches!(self, Self::AfXdp | Self::PacketMmap)
     }
 
     /// Whether it works on this machine, for this process.
     pub fn check(self) -> std::result::Result<(), Refusal> {
         match self {
-            Self::Epoll => Ok(()),
+            Self::Epoll | Self::PacketMmap => Ok(()),
             Self::AfXdp => af_xdp::check(),
             Self::Uring if annotate::is_under_valgrind() && !wishes().is_asked_for(self) => {
                 let cause = "io_uring: valgrind does not follow it; SIO_ENGINE=io_uring insists";
@@ -112,6 +121,7 @@ impl Kind {
                 line("counters", Emulated, "one read(2) for each event"),
                 line("futexes and semaphores", Emulated, "a thread of the library waits for all"),
             ],
+            Self::PacketMmap => Vec::new(),
             Self::AfXdp => vec![
                 line("batched system calls", Native, "none to receive, one for many sends"),
                 line("receive into the area", Native, "UDP; a copy where the driver has no other"),
@@ -330,7 +340,7 @@ pub fn build(choice: &Choice, capacity: u32, single: bool, counts: Arc<Tally>) -
             let fds = uring.fds();
             Ok(Built { engine: watched(Box::new(uring)), fds })
         }
-        Kind::AfXdp => Err(Errno::EOPNOTSUPP),
+        Kind::AfXdp | Kind::PacketMmap => Err(Errno::EOPNOTSUPP),
     }
 }
 

@@ -141,6 +141,7 @@ pub fn usual_facts() -> Facts {
         fill_frames: FILL_FRAMES,
         segments_max: 8,
         zero_copy: true,
+        copies: false,
         trusts_checksums: false,
         fills_in_checksums: false,
     }

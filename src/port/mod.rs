@@ -13,6 +13,7 @@
 pub mod af_xdp;
 pub mod link;
 pub mod memory;
+pub mod packet_mmap;
 pub mod ways;
 
 use std::net::IpAddr;
@@ -72,6 +73,8 @@ pub struct Facts {
     pub segments_max: u32,
     /// The driver works in the area itself; otherwise the kernel copies once in each direction.
     pub zero_copy: bool,
+    /// The port itself copies what it receives and what it sends.
+    pub copies: bool,
     /// What arrives may have come from this machine, with a checksum that nobody has filled in: it
     /// is that of the pseudo-header alone, and right like this.
     pub trusts_checksums: bool,

@@ -35,6 +35,7 @@ pub mod netlink;
 pub mod next;
 pub mod notify;
 pub mod packet;
+pub mod packet_ring;
 pub mod poll;
 pub mod process;
 pub mod quiet;

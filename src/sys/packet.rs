@@ -29,13 +29,7 @@ pub struct Wanted {
 
 /// A socket that gets frames of an interface as they arrive, and none that are sent.
 pub fn open(wanted: &Wanted) -> Result<OwnedFd> {
-    let nonblocking = if wanted.nonblocking { libc::SOCK_NONBLOCK } else { 0 };
-    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | nonblocking;
-    // Without a type it gets nothing before it is bound.
-    // SAFETY: no pointers.
-    let fd = check(unsafe { libc::socket(libc::AF_PACKET, kind, 0) })?;
-    let socket = own(fd as RawFd);
-    set_option(&socket, PACKET_IGNORE_OUTGOING, &1i32)?;
+    let socket = create(wanted.nonblocking)?;
     if wanted.promiscuous {
         let membership = libc::packet_mreq {
             mr_ifindex: wanted.interface as i32,
@@ -45,20 +39,33 @@ pub fn open(wanted: &Wanted) -> Result<OwnedFd> {
         };
         set_option(&socket, libc::PACKET_ADD_MEMBERSHIP, &membership)?;
     }
+    bind(socket.as_raw_fd(), wanted.interface, wanted.kind)?;
+    Ok(socket)
+}
+
+/// A socket that gets nothing before it is bound, and none of what is sent after that.
+pub fn create(nonblocking: bool) -> Result<OwnedFd> {
+    let nonblocking = if nonblocking { libc::SOCK_NONBLOCK } else { 0 };
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | nonblocking;
+    // SAFETY: no pointers.
+    let fd = check(unsafe { libc::socket(libc::AF_PACKET, kind, 0) })?;
+    let socket = own(fd as RawFd);
+    set_option(&socket, PACKET_IGNORE_OUTGOING, &1i32)?;
+    Ok(socket)
+}
+
+/// From now on it gets the frames of that type of that interface.
+pub fn bind(socket: RawFd, interface: u32, kind: u16) -> Result<()> {
     // SAFETY: an address of zeroes is a valid one.
     let mut address: libc::sockaddr_ll = unsafe { MaybeUninit::zeroed().assume_init() };
     address.sll_family = libc::AF_PACKET as u16;
-    address.sll_protocol = wanted.kind.to_be();
-    address.sll_ifindex = wanted.interface as i32;
+    address.sll_protocol = kind.to_be();
+    address.sll_ifindex = interface as i32;
     // SAFETY: an address of the length that is told.
     check(unsafe {
-        libc::bind(
-            socket.as_raw_fd(),
-            (&raw const address).cast(),
-            size_of_val(&address) as libc::socklen_t,
-        )
-    })?;
-    Ok(socket)
+        libc::bind(socket, (&raw const address).cast(), size_of_val(&address) as libc::socklen_t)
+    })
+    .map(drop)
 }
 
 /// Which frames a socket gets.
@@ -151,7 +158,7 @@ impl Address {
     }
 }
 
-fn set_option<T>(socket: &OwnedFd, name: i32, value: &T) -> Result<()> {
+pub(super) fn set_option<T>(socket: &OwnedFd, name: i32, value: &T) -> Result<()> {
     // SAFETY: a value of the length that is told.
     check(unsafe {
         libc::setsockopt(

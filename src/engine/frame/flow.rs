@@ -154,6 +154,11 @@ impl Flow {
         self.sender.lock()
     }
 
+    /// The name of what it is served by: the same on all interfaces.
+    pub fn port_name(&self) -> &'static str {
+        self.legs.first().map_or("", |(hub, _)| hub.facts().name)
+    }
+
     /// Whether nobody copies on the way.
     pub fn is_zero_copy(&self) -> bool {
         self.legs.iter().all(|(hub, _)| hub.facts().zero_copy)

@@ -284,8 +284,8 @@ impl Inlets {
         let given = arrival.given();
         let stored = ask.size.min(given.bytes);
         socket.account.subtract(given.bytes - stored);
-        socket.counters.count_received_alone(stored, false);
         let hub = &inlet.hub;
+        socket.counters.count_received_alone(stored, hub.facts().copies);
         let source = (ask.form == Form::Name).then(|| Source {
             end: arrival.heading(hub, &given).source,
             domain: socket.domain,
@@ -303,7 +303,7 @@ impl Inlets {
         let account = &socket.account;
         // The rest of a datagram that the program wanted less of is lost, as with recv(2).
         account.subtract(bytes - stored);
-        let is_copied = matches!(arrival.place(), Place::Gathered { .. });
+        let is_copied = arrival.is_gathered() || hub.facts().copies;
         socket.counters.count_received_alone(stored, is_copied);
         let (address, name) = match (arrival.place(), ask.form) {
             (Place::Frame(given), Form::Data) => {

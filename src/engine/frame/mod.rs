@@ -29,7 +29,7 @@ pub use door::{Looker, Sleeper};
 pub use flow::{Flow, NAP, Sent as DirectlySent};
 pub use hub::{FRAMES_MIN, Hub};
 pub use inlet::Brief;
-pub use open::{open_flow, open_frames, open_hubs, open_shared};
+pub use open::{open_copied_frames, open_flow, open_frames, open_hubs, open_shared};
 pub use outgoing::Alarm;
 pub use shared::Shared;
 

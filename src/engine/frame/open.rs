@@ -14,10 +14,11 @@ use super::hub::Hub;
 use super::outgoing::Alarm;
 use super::shared::Shared;
 use crate::error::{Errno, Refusal};
-use crate::port::FrameType;
 use crate::port::af_xdp::AfXdp;
 use crate::port::link::{self, Interface, Routes};
+use crate::port::packet_mmap::PacketMmap;
 use crate::port::ways::{Changes, Way, Ways};
+use crate::port::{FrameType, Port};
 use crate::region::{Account, Region};
 use crate::sys::cell::Leaked;
 use crate::sys::sync::Mutex;
@@ -52,6 +53,38 @@ pub fn open_frames(
     account: &Arc<Account>,
     insists: bool,
 ) -> Answer<Arc<Flow>> {
+    let (kind, interface) = wanted_frames(fd, region)?;
+    if takes_from_host(kind) && !insists {
+        let cause = "the kernel would get no such frames; DMA_ENGINE_AF_XDP says that it need not";
+        return Err(refusal(Errno::EOPNOTSUPP, cause));
+    }
+    if interface.vlan.is_some() {
+        let cause = "the frames of a VLAN are those of the interface that it is on";
+        return Err(refusal(Errno::EOPNOTSUPP, cause));
+    }
+    let hub = hub(region, internet::namespace(fd), &interface)?;
+    Flow::open_frames(fd, hub, kind, account).map_err(|errno| match errno {
+        Errno::EADDRINUSE => refusal(errno, "another socket has frames or flows there"),
+        _ => refused_by("the frames could not be claimed")(errno),
+    })
+}
+
+/// The same by a ring that has copies of the frames: for interfaces that AF_XDP does not serve.
+pub fn open_copied_frames(
+    fd: RawFd,
+    region: &Arc<Region>,
+    account: &Arc<Account>,
+) -> Answer<Arc<Flow>> {
+    let (kind, interface) = wanted_frames(fd, region)?;
+    let no_ring = refused_by("no ring of packet(7)");
+    let port = PacketMmap::open(region, &interface, fd).map_err(&no_ring)?;
+    // One for each socket: it has no other's frames.
+    let hub = new_hub(region, Box::new(port))?;
+    Flow::open_frames(fd, hub, kind, account).map_err(no_ring)
+}
+
+/// Which frames a socket is for, and of which interface.
+fn wanted_frames(fd: RawFd, region: &Region) -> Answer<(FrameType, Interface)> {
     let binding = packet::binding(fd).map_err(refused_by("no socket for frames"))?;
     if let Some(what) = packet::hindrance(fd) {
         return Err(refusal(Errno::EOPNOTSUPP, &format!("the socket has {what}")));
@@ -65,24 +98,12 @@ pub fn open_frames(
         kind if kind >= packet::TYPE_MIN => FrameType::Only(kind),
         _ => return Err(refusal(Errno::EOPNOTSUPP, "frames without a type are the kernel's")),
     };
-    if takes_from_host(kind) && !insists {
-        let cause = "the kernel would get no such frames; DMA_ENGINE_AF_XDP says that it need not";
-        return Err(refusal(Errno::EOPNOTSUPP, cause));
-    }
     if binding.interface == 0 {
         return Err(refusal(Errno::EADDRNOTAVAIL, "the socket is not bound to an interface"));
     }
     let unknown = refused_by("the kernel does not tell of interfaces");
     let interface = link::interface_by_index(binding.interface).map_err(unknown)?;
-    if interface.vlan.is_some() {
-        let cause = "the frames of a VLAN are those of the interface that it is on";
-        return Err(refusal(Errno::EOPNOTSUPP, cause));
-    }
-    let hub = hub(region, internet::namespace(fd), &interface)?;
-    Flow::open_frames(fd, hub, kind, account).map_err(|errno| match errno {
-        Errno::EADDRINUSE => refusal(errno, "another socket has frames or flows there"),
-        _ => refused_by("the frames could not be claimed")(errno),
-    })
+    Ok((kind, interface))
 }
 
 /// A socket that stays the kernel's for the program: see shared.rs.
@@ -211,13 +232,17 @@ fn hub(region: &Arc<Region>, namespace: u64, interface: &Interface) -> Answer<Ar
         return Err(refusal(Errno::EINVAL, "the area is not made of frames"));
     };
     let port = AfXdp::open(region, interface, frame_bytes as u32)?;
-    let ways = KernelWays::open().map_err(refused_by("routes are not told"))?;
-    let hub = Hub::new(region, Box::new(port), Box::new(ways)).map_err(|errno| match errno {
-        Errno::ENOBUFS => refusal(errno, "the area is too small"),
-        _ => refused_by("no hub")(errno),
-    })?;
+    let hub = new_hub(region, Box::new(port))?;
     hubs.push((namespace, Arc::downgrade(&hub)));
     Ok(hub)
+}
+
+fn new_hub(region: &Arc<Region>, port: Box<dyn Port>) -> Answer<Arc<Hub>> {
+    let ways = KernelWays::open().map_err(refused_by("routes are not told"))?;
+    Hub::new(region, port, Box::new(ways)).map_err(|errno| match errno {
+        Errno::ENOBUFS => refusal(errno, "the area is too small"),
+        _ => refused_by("no hub")(errno),
+    })
 }
 
 /// The kernel's routes and neighbours.

@@ -236,7 +236,12 @@ impl<'a> Session<'a> {
             number,
             must_copy,
         };
-        self.state(0).transmit(hub, &parcel)
+        match self.state(0).transmit(hub, &parcel) {
+            Sending::Begun { copied, first } => {
+                Sending::Begun { copied: copied || hub.facts().copies, first }
+            }
+            other => other,
+        }
     }
 
     /// Whether a datagram to there goes by one of the interfaces.

@@ -116,6 +116,7 @@ impl AfXdp {
             fill_frames: RING_ENTRIES * queues,
             segments_max: if scattered && !zero_copy { SEGMENTS_MAX } else { 1 },
             zero_copy,
+            copies: false,
             trusts_checksums: interface.is_virtual,
             fills_in_checksums: false,
         };

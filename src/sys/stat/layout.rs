@@ -32,7 +32,7 @@ pub enum Kind {
 pub const KINDS: [Kind; 4] = [Kind::Channel, Kind::Engine, Kind::Area, Kind::Socket];
 
 /// The names of engines, by the number that stands in a slot.
-pub const ENGINES: [&str; 4] = ["", "io_uring", "epoll", "af_xdp"];
+pub const ENGINES: [&str; 5] = ["", "io_uring", "epoll", "af_xdp", "packet_mmap"];
 
 /// Counters of a channel.
 pub mod channel {
@@ -208,7 +208,7 @@ pub struct Segment {
     pub slots: [Slot; SLOTS],
 }
 
-const _: () = assert!(size_of::<Slot>() == 256 && size_of::<Header>() == 1280);
+const _: () = assert!(size_of::<Slot>() == 256 && size_of::<Header>() == 1536);
 
 impl Slot {
     pub fn channel(&self) -> Option<i32> {
