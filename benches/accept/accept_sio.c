@@ -10,7 +10,7 @@ int main(int argc, char **argv)
     unsigned flags = argc > 1 && strcmp(argv[1], "single") == 0 ? EC_SINGLE : 0;
     event_data_t events[BATCH];
     ec_t ec = check(ec_create(flags), "ec_create");
-    int listener = listen_and_tell(0);
+    int listener = listen_and_tell(SOCK_NONBLOCK);
 
     check(ec_add_accept(ec, listener, EC_NONBLOCK, 0), "ec_add_accept");
     for (;;) {

@@ -121,7 +121,9 @@ pub(super) fn inherit(
     connection: RawFd,
     channel: &Weak<Channel>,
 ) -> Result<Option<Heir>> {
-    let Ok(model) = context().socket(listener) else { return Ok(None) };
+    let Some(model) = context().with_socket(listener, |found| found.cloned()) else {
+        return Ok(None);
+    };
     let region = model.socket.region.clone();
     let socket = Arc::new(Socket::new(connection, region, model.limit_bytes)?);
     let association =
