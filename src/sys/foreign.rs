@@ -194,6 +194,48 @@ pub fn drop_head(fd: RawFd) -> Result<usize> {
     check(unsafe { libc::syscall(libc::SYS_recvfrom, fd, 0usize, 0usize, flags, 0usize, 0usize) })
 }
 
+/// While it lives, the queue of a socket takes whatever comes, where the process has the right to ask
+/// for that. A datagram that is passed on takes a page of the room that the program has asked for.
+pub struct Room {
+    fd: RawFd,
+    /// What it was before; `None`: that has not changed.
+    bytes: Option<i32>,
+}
+
+impl Room {
+    pub fn make(fd: RawFd) -> Self {
+        const BYTES: i32 = 64 << 20;
+        let mut bytes = 0i32;
+        let mut length = 4 as libc::socklen_t;
+        // SAFETY: four bytes of room, as the length says.
+        let known = unsafe {
+            let room = (&raw mut bytes).cast();
+            libc::getsockopt(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, room, &raw mut length) == 0
+        };
+        let bytes = (known && set_room(fd, BYTES)).then_some(bytes);
+        Self { fd, bytes }
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        if let Some(bytes) = self.bytes {
+            // The kernel tells twice what it is told.
+            set_room(self.fd, bytes / 2);
+        }
+    }
+}
+
+fn set_room(fd: RawFd, bytes: i32) -> bool {
+    // SAFETY: the option's value is borrowed for the call.
+    let answer = unsafe {
+        // Not by its name, which may be that of the preloaded object.
+        let (level, name) = (libc::SOL_SOCKET, libc::SO_RCVBUFFORCE);
+        libc::syscall(libc::SYS_setsockopt, fd, level, name, &raw const bytes, 4)
+    };
+    answer == 0
+}
+
 /// Has the kernel send a datagram, or several of `size` bytes each, without waiting.
 pub fn send(fd: RawFd, name: Option<&Address>, bytes: &[u8], size: Option<u16>) -> Result<usize> {
     let name = name.map(Address::bytes).unwrap_or_default();

@@ -144,6 +144,22 @@ pub fn shares_port(fd: RawFd) -> bool {
     is_set(fd, libc::SOL_SOCKET, libc::SO_REUSEPORT)
 }
 
+/// Whether other sockets of the network namespace have the same port at one address, where this one
+/// has it at any: what they are sent is theirs. `/proc/net/udp`, proc(5).
+pub fn is_narrowed(local: SocketAddr) -> bool {
+    let tables: &[&str] = if local.is_ipv4() { &["udp"] } else { &["udp", "udp6"] };
+    let port = format!("{:04X}", local.port());
+    let is_at_one_address = |line: &str| {
+        let own = line.split_whitespace().nth(1).and_then(|own| own.split_once(':'));
+        own.is_some_and(|(address, own)| own == port && address.bytes().any(|digit| digit != b'0'))
+    };
+    local.ip().is_unspecified()
+        && tables.iter().any(|table| {
+            let text = std::fs::read_to_string(format!("/proc/thread-self/net/{table}"));
+            text.is_ok_and(|text| text.lines().any(is_at_one_address))
+        })
+}
+
 /// What a socket has been told that only the kernel does.
 pub fn hindrance(fd: RawFd) -> Option<&'static str> {
     const UDP_ENCAP: i32 = 100;

@@ -428,6 +428,42 @@ def workers_share_a_port():
 
 
 @case
+def many_that_wait_are_given_back():
+    for change in (lambda near: near.dup(),
+                   lambda near: near.setsockopt(socket.SOL_SOCKET, socket.SO_PRIORITY, 0)):
+        near, far = warmed()
+        room = near.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF)
+        for number in range(200):
+            far.send(b"%d" % number)
+        time.sleep(LATER)
+        print(near.recv(100))
+        kept = change(near)
+        print([near.recv(100) for _ in range(199)] == [b"%d" % number for number in range(1, 200)])
+        print(near.getsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF) == room, is_readable(near))
+        burst(far, 3)
+        print([near.recv(100) for _ in range(3)])
+        near.close()
+
+
+@case
+def one_address_of_a_port_is_anothers():
+    option = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    wide = near_socket("::", None, option)
+    narrow = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    narrow.setsockopt(*option)
+    narrow.bind((NEAR, wide.getsockname()[1]))
+    narrow.settimeout(5)
+    far4, far6 = far_socket(), far_socket(FAR6)
+    far4.connect(narrow.getsockname())
+    far6.connect((NEAR6, wide.getsockname()[1]))
+    burst(far6, 2)
+    print(wide.recv(100), wide.recv(100))
+    burst(far6, 3)
+    burst(far4, 3)
+    print(rest(wide), rest(narrow))
+
+
+@case
 def many_come_in_order():
     near, far = warmed()
     near.setblocking(False)

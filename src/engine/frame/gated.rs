@@ -24,7 +24,7 @@ use crate::error::{Errno, Result};
 use crate::net::checksum::Sum;
 use crate::net::flow::Endpoint;
 use crate::net::parse::Heading;
-use crate::sys::foreign::{self, Foreign};
+use crate::sys::foreign::{self, Foreign, Room};
 use crate::sys::gate::{Gate, Mark, Mode};
 use crate::sys::internet::{self, ControlWishes};
 use crate::sys::message::Address;
@@ -451,13 +451,16 @@ impl Receiver {
     /// Lets the kernel have what has come, until nothing is left and the gate can be changed.
     fn give_back(&mut self, number: usize, change: impl Fn(&Gate, u64) -> bool) {
         let entry = &mut self.entries[number];
+        let _room = Room::make(self.fd);
         loop {
             entry.inlet.hub.poll(Looker::Nobody);
             while let Some(arrival) = entry.inlet.taker.take() {
                 // One that the kernel does not take is lost as one in the network is.
                 let _ = entry.inlet.hub.pass_on(&arrival);
             }
-            if entry.complete().is_some_and(|count| change(&entry.gate, count)) {
+            // In this order: another socket's look at the interface may have brought the last ones.
+            let complete = entry.complete().filter(|_| entry.inlet.taker.is_empty());
+            if complete.is_some_and(|count| change(&entry.gate, count)) {
                 entry.armed += 1;
                 entry.is_handed_out = false;
                 return;

@@ -116,6 +116,10 @@ pub fn open_shared(
     if let Some(what) = internet::hindrance(fd) {
         return Err(refusal(Errno::EOPNOTSUPP, &format!("the socket has {what}")));
     }
+    if internet::local_address(fd).is_ok_and(internet::is_narrowed) {
+        let cause = "another socket has the port at one address";
+        return Err(refusal(Errno::EADDRINUSE, cause));
+    }
     let hubs = open_hubs(fd, region)?;
     Shared::open(fd, domain, &hubs, region, alarm).map_err(|errno| match errno {
         Errno::EOPNOTSUPP | Errno::EINVAL => {
