@@ -92,6 +92,13 @@ impl Entry {
         self.gate.look().0 == Mode::Redirects
     }
 
+    /// Whether it has sent packets on their way that the hub has not seen.
+    fn expects(&self) -> bool {
+        let received = self.received.load(Ordering::SeqCst) + self.lost;
+        let (mode, count) = self.gate.look();
+        mode == Mode::Redirects && count > received
+    }
+
     fn next_bytes(&self) -> usize {
         self.inlet.taker.peek().map_or(0, |arrival| arrival.bytes())
     }
@@ -236,9 +243,9 @@ impl Receiver {
         })
     }
 
-    /// Looks at the interfaces from which something may come.
+    /// Looks at the interfaces from which something comes.
     fn poll(&self) {
-        for entry in self.entries.iter().filter(|entry| entry.redirects()) {
+        for entry in self.entries.iter().filter(|entry| entry.expects()) {
             entry.inlet.hub.poll(Looker::Nobody);
         }
     }
