@@ -34,6 +34,18 @@ impl Path {
         matches!(self, Self::Never)
     }
 
+    /// Whether it is known already that so many bytes are to be copied now; then they are booked.
+    pub fn takes_copy(&mut self, bytes: usize) -> bool {
+        match self {
+            Self::Copies { left_bytes } if *left_bytes > bytes => {
+                *left_bytes -= bytes;
+                true
+            }
+            Self::Never => true,
+            _ => bytes < ZERO_COPY_BYTES_MIN,
+        }
+    }
+
     /// Whether to try without a copy now.
     pub fn is_worth_trying(
         &mut self,
@@ -67,5 +79,23 @@ impl Path {
                 false
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_surely_is_copied_is_booked() {
+        assert!(Path::Unknown.takes_copy(ZERO_COPY_BYTES_MIN - 1));
+        assert!(!Path::Unknown.takes_copy(ZERO_COPY_BYTES_MIN));
+        assert!(!Path::ZeroCopy.takes_copy(ZERO_COPY_BYTES_MIN));
+        assert!(Path::Never.takes_copy(usize::MAX));
+        let mut path = Path::copies();
+        let block = LOOK_AGAIN_BYTES / 4;
+        let taken = (0..5).map(|_| path.takes_copy(block)).collect::<Vec<_>>();
+        // The path is looked at again with the last of them, and not passed over.
+        assert_eq!(taken, [true, true, true, false, false]);
     }
 }

@@ -1,7 +1,8 @@
 //! Sending: which operation carries which requests, and what its completions mean.
 //!
 //! A stream has one operation under way at a time, which carries as many requests as can go
-//! together: two could overtake each other. Messages that are copied go out together in a system
+//! together: two could overtake each other. Where only one socket has something to send, a plain
+//! system call does it. Messages that are copied go out together in a system
 //! call of their own; those that are not, one operation each, linked to a chain where one that
 //! has to wait could be overtaken.
 //! Zero copy is tried where it can pay and kept where the kernel's report says that it does.
@@ -36,6 +37,8 @@ const GATHERED_MAX: usize = 64;
 const CHAIN_MAX: usize = 64;
 /// From so many messages of one socket on, a system call of their own is cheaper than operations.
 const TOGETHER_MIN: usize = 4;
+/// What is sent by a plain system call when it is all there is.
+const ALONE_BYTES_MAX: usize = 64 * 1024;
 /// Slots for registered buffers in one ring.
 const SLOTS: usize = 64;
 
@@ -134,6 +137,9 @@ impl Uring {
         let mut keys = std::mem::take(&mut self.to_send);
         let mut done = 0;
         let mut started = Ok(());
+        if let ([key], Some(notices)) = (keys.as_slice(), notices.as_deref_mut()) {
+            self.send_alone(*key, notices);
+        }
         while started.is_ok() && done < keys.len() {
             started = self.start_sends_of(keys[done], notices.as_deref_mut());
             done += 1;
@@ -169,15 +175,45 @@ impl Uring {
         self.push_send(key, fd, plan, squeue::Flags::empty())
     }
 
+    /// One request of a stream that is copied anyway: the call tells at once what came of it, where
+    /// the ring would take an entry and a completion for that. What the kernel does not take now
+    /// waits in the ring.
+    fn send_alone(&mut self, key: Key, notices: &mut Vec<Notice>) {
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        let Connection { outbox, path, socket, .. } = &mut **connection;
+        let mut unsent = outbox.unsent();
+        let (Some(Entry { request, sent, .. }), None) = (unsent.next(), unsent.next()) else {
+            return;
+        };
+        let left_bytes = request.length - sent;
+        if !socket.is_stream()
+            || outbox.started > 0
+            || left_bytes > ALONE_BYTES_MAX
+            || !path.takes_copy(left_bytes)
+        {
+            return;
+        }
+        let answer = direct::send(socket, request, *sent);
+        drop(unsent);
+        match answer {
+            Ok(bytes) => drop(outbox.advance(bytes, true)),
+            Err(Errno::EAGAIN | Errno::EINTR) => {}
+            Err(errno) => outbox.fail(errno),
+        }
+        self.calls_beside += 1;
+        connection.tell(notices);
+    }
+
     /// Sends what is copied anyway, if it is several messages, in a system call of its own.
     fn send_together(&mut self, key: Key, notices: &mut Vec<Notice>) {
         let features = self.features;
-        let Some(connection) = self.connection_mut(key) else { return };
+        let Some(connection) = self.connections.get_mut(key) else { return };
         loop {
             let copied = connection.copied_messages(&features);
             if copied < TOGETHER_MIN {
                 break;
             }
+            self.calls_beside += 1;
             match direct::send_messages(&connection.socket, &connection.outbox, copied) {
                 Ok(count) => connection.outbox.advance_messages(count),
                 Err(Errno::EINTR) => {}
