@@ -6,7 +6,7 @@
 #include "allocations.h"
 
 /* Allocations of one round. */
-enum { ALONE_MAX = 4, ATTACHED_MAX = 5 };
+enum { ALONE_MAX = 4, ATTACHED_MAX = 4 };
 
 static struct endpoint end;
 static int peer;

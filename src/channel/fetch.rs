@@ -187,7 +187,8 @@ impl State {
 
     /// What stands in the queue, and what the poll set has.
     fn fetch_more(&mut self, mut room: Room<'_>) -> Result<usize> {
-        let mut again = Vec::new();
+        // Kept for its memory, as long as nothing fails.
+        let mut again = std::mem::take(&mut self.again);
         while room.left() > 0
             && let Some(event) = self.stash.pop_front()
         {
@@ -207,9 +208,10 @@ impl State {
             }
         }
         // Level-triggered: they stand in the queue until they have been emptied.
-        for key in again {
+        for key in again.drain(..) {
             self.stand_again(key);
         }
+        self.again = again;
         if room.has_timers {
             for event in room.events[..room.count].iter().filter(|event| event.kind == event::TIMER)
             {

@@ -43,6 +43,8 @@ pub struct State {
     pub(super) poll_first: bool,
     /// Events that a look without a fetch has taken from the poll set.
     pub(super) stash: VecDeque<Event>,
+    /// Sources that a fetch has told of, and that go on standing in the queue.
+    pub(super) again: Vec<Key>,
     pub(super) bell: Arc<Bell>,
     pub(super) requests: Requests,
     pub(super) habit: Habit,
@@ -70,6 +72,7 @@ impl State {
             sleepers: Sleepers::default(),
             poll_first: false,
             stash: VecDeque::new(),
+            again: Vec::new(),
             bell,
             requests: Requests::default(),
             habit: Habit::default(),

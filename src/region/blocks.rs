@@ -26,12 +26,17 @@ enum Role {
     Data,
 }
 
+/// Where no block lies. One of no bytes stands there for good: a map that is emptied gives up its
+/// memory, and takes some again for the next block, which is one of each echo.
+const END: usize = usize::MAX;
+
 pub struct Blocks {
     /// All of the area.
     granules: u32,
     /// Chunks are multiples of it, and aligned to it.
     granule_bytes: usize,
     allocator: Allocator,
+    /// Never empty: see [`END`].
     held: BTreeMap<usize, Held>,
     /// Empty datagrams handed out: they occupy nothing, but may be given back.
     empties: usize,
@@ -43,11 +48,12 @@ pub struct Blocks {
 impl Blocks {
     pub fn new(area_bytes: usize, granule_bytes: usize) -> Result<Self> {
         let size = u32::try_from(area_bytes / granule_bytes).map_err(|_| Errno::ENOMEM)?;
+        let end = Held { length: 0, chunk: 0, account: None, role: Role::Whole };
         Ok(Self {
             granules: size,
             granule_bytes,
             allocator: Allocator::new(size),
-            held: BTreeMap::new(),
+            held: BTreeMap::from([(END, end)]),
             empties: 0,
             lingering: HashMap::new(),
         })
@@ -58,7 +64,7 @@ impl Blocks {
     }
 
     pub fn is_any_held(&self) -> bool {
-        !self.held.is_empty()
+        self.held.len() > 1
     }
 
     /// Claims a chunk; the caller has the only reference. Offset in bytes.
