@@ -152,7 +152,7 @@ fn wait_to_be_woken(ec: RawFd, way: Way, asleep: &AtomicUsize) {
     let mut room = [Event::EMPTY];
     let wants_events = matches!(way, Way::Wait | Way::Masked);
     let room = wants_events.then_some(&mut room[..]);
-    let mask = matches!(way, Way::Masked).then(|| *nix::sys::signal::SigSet::empty().as_ref());
+    let mask = matches!(way, Way::Masked).then_some(0);
     let mut wait = Wait::new(ec, room, Terms { deadline: None, mask }).expect("a channel");
     let mut slept = None;
     let mut is_counted = false;

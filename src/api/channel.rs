@@ -53,8 +53,10 @@ pub fn next_events(fd: RawFd, room: &mut [Event]) -> Result<usize> {
     let channel = context().channel(fd)?;
     let mut state = channel.enter()?;
     state.may_be_polled();
-    state.turn_to_fetch()?;
-    let count = state.fetch_now(room)?;
+    let mut count = state.turn_and_fetch(room, false)?;
+    if count == 0 {
+        count = state.fetch_now(room)?;
+    }
     state.count_fetched(count);
     let settled = state.rest(false).and_then(|()| channel.settle(&mut state));
     match count {

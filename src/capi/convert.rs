@@ -59,8 +59,8 @@ pub fn not_null<T>(pointer: *const T) -> Result<()> {
 /// # Safety
 /// The pointers are null or valid for reading.
 pub unsafe fn terms(timeout: *const libc::timespec, mask: *const libc::sigset_t) -> Result<Terms> {
-    // SAFETY: by the contract of this function.
-    let (timeout, mask) = unsafe { (timeout.as_ref(), mask.as_ref()) };
+    // SAFETY: by the contract of this function; a set begins with the signals that the kernel has.
+    let (timeout, mask) = unsafe { (timeout.as_ref(), mask.cast::<u64>().as_ref()) };
     let limit = match timeout {
         None => None,
         Some(time) => {

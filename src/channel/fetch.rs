@@ -9,8 +9,8 @@ use super::source::{
     self, Counter, Kind as SourceKind, Source, Sources, Timer, arrival_event, signal_event,
 };
 use super::state::State;
-use crate::engine::{Found, Key, is_source};
-use crate::error::Result;
+use crate::engine::{Found, Key, News, Taker, is_source};
+use crate::error::{Errno, Result};
 use crate::sys::poll;
 
 /// Members of the poll set that are no sources.
@@ -72,47 +72,59 @@ impl Room<'_> {
     }
 }
 
-/// Events of descriptors and counters that the engine watches, written where the program wants
-/// them, until there is something else: that one.
+/// The event of a descriptor or counter that the engine watches, written where the program wants
+/// it; `false`, and nothing is done: there is no room, or it is something else.
+#[inline(always)]
 fn tell_watched(
-    sources: &mut Sources,
-    news: &mut std::slice::Iter<'_, (Key, u64)>,
-    room: &mut Room<'_>,
-) -> Option<(Key, u64)> {
-    let mut count = room.count;
-    let mut left = None;
-    for &(key, value) in news {
-        let Some(source) = sources.get(key) else { continue };
-        // A source remembers where its event stands: what it has told in this fetch already is not
-        // told again, but nothing new is lost.
-        if let Some(earlier) = room.events[..count].get_mut(source.told_at as usize)
-            && earlier.source == key
-        {
-            merge_watched(source, key, value, earlier);
-            continue;
-        }
-        let Some(place) = room.events.get_mut(count) else {
-            left = Some((key, value));
-            break;
-        };
-        // Written in its place: by way of the stack it would take three times as long.
-        match &source.kind {
-            SourceKind::Descriptor(descriptor) => {
-                *place = descriptor.event(value as u32, key, source.cookie);
-            }
-            SourceKind::Counter(counter) => {
-                *place = Counter::event(counter.fd, value, key, source.cookie);
-            }
-            _ => {
-                left = Some((key, value));
-                break;
-            }
-        }
-        source.told_at = count as u32;
-        count += 1;
+    source: &mut Source,
+    value: impl FnOnce() -> u64,
+    events: &mut [Event],
+    count: &mut usize,
+    key: Key,
+) -> bool {
+    // A source remembers where its event stands: what it has told in this fetch already is not
+    // told again, but nothing new is lost.
+    let told_at = source.told_at as usize;
+    if told_at < *count && events[told_at].source == key {
+        merge_watched(source, key, value(), &mut events[told_at]);
+        return true;
     }
-    room.count = count;
-    left
+    let Some(place) = events.get_mut(*count) else { return false };
+    // Written in its place: by way of the stack it would take three times as long.
+    match &source.kind {
+        SourceKind::Descriptor(descriptor) => {
+            *place = descriptor.event(value() as u32, key, source.cookie);
+        }
+        SourceKind::Counter(counter) => {
+            *place = Counter::event(counter.fd, value(), key, source.cookie);
+        }
+        _ => return false,
+    }
+    source.told_at = *count as u32;
+    *count += 1;
+    true
+}
+
+/// Tells what the engine brings at once.
+struct Teller<'a, 'b> {
+    sources: &'a mut Sources,
+    room: &'a mut Room<'b>,
+}
+
+impl Taker for Teller<'_, '_> {
+    fn take(&mut self, news: &mut News<'_>) -> bool {
+        let Self { sources, room } = self;
+        let mut count = room.count;
+        news.each(|name, value| match sources.find(name) {
+            Some(source) => {
+                let key = name as Key;
+                tell_watched(source, || value.take(), room.events, &mut count, key)
+            }
+            None => false,
+        });
+        room.count = count;
+        room.left() > 0
+    }
 }
 
 #[cold]
@@ -132,7 +144,7 @@ fn merge_watched(source: &Source, key: Key, value: u64, earlier: &mut Event) {
 
 /// The same for descriptors in the poll set, which most of its members are.
 fn tell_polled(
-    sources: &Sources,
+    sources: &mut Sources,
     news: &mut std::slice::Iter<'_, libc::epoll_event>,
     room: &mut Room<'_>,
 ) -> Option<(u64, u32)> {
@@ -142,10 +154,11 @@ fn tell_polled(
     let mut count = 0;
     let mut left = None;
     for &libc::epoll_event { events, u64: key } in news {
-        if let Some((descriptor, cookie)) = sources.descriptor(key)
+        if let Some(Source { kind: SourceKind::Descriptor(descriptor), cookie, .. }) =
+            sources.find(key)
             && let Some(place) = places.next()
         {
-            *place = descriptor.event(events, key as Key, cookie);
+            *place = descriptor.event(events, key as Key, *cookie);
             count += 1;
         } else {
             left = Some((key, events));
@@ -157,32 +170,70 @@ fn tell_polled(
 }
 
 impl State {
+    /// Everything accepted goes out; of what has come back as many events are fetched as there is
+    /// room for. `may_sleep`: the ring may as well be asked to tell of what the poll set has later.
+    pub fn turn_and_fetch(&mut self, events: &mut [Event], may_sleep: bool) -> Result<usize> {
+        let mut room = Room { events, count: 0, stashed: 0, told: 0, has_timers: false };
+        self.poll.is_awaited = may_sleep;
+        let turned = self.turn_to_tell(&mut room);
+        self.poll.is_awaited = false;
+        if turned.is_err() && room.count == 0 {
+            self.take_notices();
+            return turned.map(|()| 0);
+        }
+        // An error that comes again can wait: what was told must not be lost.
+        self.fetch_rest(room)
+    }
+
+    fn turn_to_tell(&mut self, room: &mut Room<'_>) -> Result<()> {
+        let is_next = self.is_news_next();
+        let Self { engines, sources, poll, notices, .. } = self;
+        let (first, others) = engines.split_first_mut().ok_or(Errno::EIO)?;
+        if is_next {
+            first.turn_for(&mut Teller { sources, room }, poll, notices)?;
+        } else {
+            first.turn(poll, notices)?;
+        }
+        others.iter_mut().try_for_each(|engine| engine.turn(poll, notices))
+    }
+
+    /// Whether what the engine brings is told before anything else: it needs no queue then.
+    fn is_news_next(&mut self) -> bool {
+        self.poll_first = !self.poll_first;
+        self.live() == 0 && !(self.poll_first && self.poll.is_hot())
+    }
+
     /// Takes in what has come back, and fetches at most as many events as there is room for.
     pub fn fetch(&mut self, events: &mut [Event]) -> Result<usize> {
-        self.poll_first = !self.poll_first;
         let mut room = Room { events, count: 0, stashed: 0, told: 0, has_timers: false };
-        // Nobody else's turn: what the engine has brought needs no queue.
-        if self.live() == 0 && !(self.poll_first && self.poll.is_hot()) {
+        if self.is_news_next() {
             self.fetch_told(&mut room);
         }
+        self.fetch_rest(room)
+    }
+
+    /// News of watches become events at once, as far as there is room. The rest stands in the queue.
+    fn fetch_told(&mut self, room: &mut Room<'_>) {
+        self.engines[0].take_watched(&mut self.told);
+        let mut told = std::mem::take(&mut self.told);
+        for (key, value) in told.drain(..) {
+            let is_told = self.sources.get(key).is_some_and(|source| {
+                tell_watched(source, || value, room.events, &mut room.count, key)
+            });
+            if !is_told {
+                self.watched(key, Ok(value));
+            }
+        }
+        self.told = told;
+    }
+
+    fn fetch_rest(&mut self, room: Room<'_>) -> Result<usize> {
         self.take_notices();
         self.collect();
         if self.live() == 0 && !self.poll.is_hot() {
             return Ok(room.count);
         }
         self.fetch_more(room)
-    }
-
-    /// News of watches become events at once, as far as there is room. The rest stands in the queue.
-    fn fetch_told(&mut self, room: &mut Room<'_>) {
-        let mut told = std::mem::take(&mut self.told);
-        self.engines[0].take_watched(&mut told);
-        let mut news = told.iter();
-        while let Some((key, value)) = tell_watched(&mut self.sources, &mut news, room) {
-            self.watched(key, Ok(value));
-        }
-        told.clear();
-        self.told = told;
     }
 
     /// What stands in the queue, and what the poll set has.
@@ -313,7 +364,7 @@ impl State {
         }
         let found = self.ready(room.left())?;
         let mut news = found.events().iter();
-        while let Some((key, events)) = tell_polled(&self.sources, &mut news, room) {
+        while let Some((key, events)) = tell_polled(&mut self.sources, &mut news, room) {
             self.fetch_ready(key, events, room);
         }
         self.poll.recycle(found);

@@ -87,23 +87,23 @@ impl State {
         turned
     }
 
-    /// The same, to be followed by a fetch, which takes in what has come back.
-    pub fn turn_to_fetch(&mut self) -> Result<()> {
-        let turned = self.turn_engines();
-        if turned.is_err() {
-            self.take_notices();
-        }
-        turned
-    }
-
     fn turn_engines(&mut self) -> Result<()> {
         let Self { engines, poll, notices, .. } = self;
         engines.iter_mut().try_for_each(|engine| engine.turn(poll, notices))
     }
 
+    /// Most of the time there are none.
+    #[inline]
     pub(super) fn take_notices(&mut self) {
+        self.engines[0].take_watched(&mut self.told);
+        if !self.told.is_empty() || !self.notices.is_empty() {
+            self.take_some_notices();
+        }
+    }
+
+    #[inline(never)]
+    fn take_some_notices(&mut self) {
         let mut told = std::mem::take(&mut self.told);
-        self.engines[0].take_watched(&mut told);
         for (key, value) in told.drain(..) {
             self.watched(key, Ok(value));
         }

@@ -286,38 +286,32 @@ impl Waiter<'_> {
 
     /// `may_sleep`: there is more to come, so that the ring may as well be asked to tell of it.
     fn look(&mut self, state: &mut State, may_sleep: bool) -> Result<Option<Step>> {
-        if let Interest::Receive { key, ask } = &self.interest {
-            return match state.receive(*key, ask) {
+        match &mut self.interest {
+            Interest::Receive { key, ask } => match state.receive(*key, ask) {
                 Ok(received) => Ok(Some(Step::Received(received))),
                 Err(Errno::EAGAIN) => Ok(None),
                 Err(errno) => Err(errno),
-            };
+            },
+            Interest::Fetch(room) => state.turn_and_fetch(room, may_sleep).map(|count| {
+                state.count_fetched(count);
+                (count > 0).then_some(Step::Done(count))
+            }),
+            Interest::Look => {
+                state.poll.is_awaited = may_sleep;
+                let turned = state.turn();
+                state.poll.is_awaited = false;
+                turned?;
+                Ok(state.look()?.then_some(Step::Done(0)))
+            }
         }
-        state.poll.is_awaited = may_sleep;
-        let turned = match &self.interest {
-            Interest::Fetch(_) => state.turn_to_fetch(),
-            _ => state.turn(),
-        };
-        state.poll.is_awaited = false;
-        turned?;
-        self.take(state, State::fetch, State::look)
     }
 
     /// The same for a thread that goes away if there is nothing.
     fn look_now(&mut self, state: &mut State) -> Result<Option<Step>> {
-        self.take(state, State::fetch_now, State::look_now)
-    }
-
-    fn take(
-        &mut self,
-        state: &mut State,
-        fetch: fn(&mut State, &mut [Event]) -> Result<usize>,
-        look: fn(&mut State) -> Result<bool>,
-    ) -> Result<Option<Step>> {
         Ok(match &mut self.interest {
-            Interest::Look => look(state)?.then_some(Step::Done(0)),
+            Interest::Look => state.look_now()?.then_some(Step::Done(0)),
             Interest::Fetch(room) => {
-                let count = fetch(state, room)?;
+                let count = state.fetch_now(room)?;
                 state.count_fetched(count);
                 (count > 0).then_some(Step::Done(count))
             }

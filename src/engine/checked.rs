@@ -9,7 +9,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
-use super::{Ask, Engine, Key, Notice, PollSet, Readiness, Received, Request, Sent, Socket, Watch};
+use super::{
+    Ask, Engine, Key, Notice, PollSet, Readiness, Received, Request, Sent, Socket, Taker, Watch,
+};
 use crate::error::Result;
 use crate::sys::wait::Sleep;
 
@@ -142,6 +144,19 @@ impl Engine for Checked {
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         let before = notices.len();
         let answer = self.inner.turn(poll, notices);
+        self.check(&notices[before..]);
+        answer
+    }
+
+    /// What the taker is told it checks itself.
+    fn turn_for(
+        &mut self,
+        taker: &mut dyn Taker,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+    ) -> Result<()> {
+        let before = notices.len();
+        let answer = self.inner.turn_for(taker, poll, notices);
         self.check(&notices[before..]);
         answer
     }

@@ -27,6 +27,7 @@ pub use outbox::{Outbox, Piece, Pieces, Request};
 pub use path::{Path, ZERO_COPY_BYTES_MIN};
 pub use poll_set::{Found, PollSet, REQUESTS, TOKEN, engine_place, is_source};
 pub use socket::{Counters, Socket};
+pub use uring::News;
 
 use crate::error::{Errno, Result};
 use crate::sys::message::Address;
@@ -113,6 +114,12 @@ pub struct Sent {
     pub quiet: bool,
 }
 
+/// Who takes the news of watches as they come.
+pub trait Taker {
+    /// Takes what there is; `false`: there is no room for more.
+    fn take(&mut self, news: &mut News<'_>) -> bool;
+}
+
 /// The data path of the sockets of one channel.
 ///
 /// Contract: every accepted request gets exactly one [`Sent`], in order for each socket; after
@@ -191,6 +198,17 @@ pub trait Engine: Send {
 
     /// Rings the doorbell once if there is something to submit, and reaps.
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()>;
+
+    /// The same for one who takes the news of watches as they come, and not with
+    /// [`Engine::take_watched`]; what there is no room for is to be taken so after all.
+    fn turn_for(
+        &mut self,
+        _taker: &mut dyn Taker,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+    ) -> Result<()> {
+        self.turn(poll, notices)
+    }
 
     /// Takes in what has come back, without sending out what waits to be: a program that receives
     /// until there is nothing more must not break up its batch of sends.

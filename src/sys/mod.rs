@@ -12,6 +12,7 @@ mod by_name;
 pub mod annotate;
 pub mod bpf;
 pub mod cell;
+pub mod completions;
 pub mod control;
 pub mod counters;
 pub mod descriptor;

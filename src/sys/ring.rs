@@ -5,12 +5,14 @@
 //! has events queued it stays in the ring ("held"), and keeps the ring's descriptor readable
 //! without a system call.
 
+use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU16, Ordering, fence};
 
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
+use super::completions::Completions;
 use super::span::Span;
 use super::sync::OnceLock;
 use super::thread;
@@ -259,30 +261,28 @@ impl Ring {
         Ok(())
     }
 
-    /// Passes every new completion to `sink`. The last one stays in the ring until
-    /// [`Ring::let_go`] or the next call.
+    /// Passes every new completion to `sink`: user data, result and flags. The last one stays in the
+    /// ring until [`Ring::let_go`] or the next call.
     pub fn reap(&mut self, mut sink: impl FnMut(u64, i32, u32)) -> usize {
-        let mut queue = self.inner.completion();
-        let held = usize::from(self.held);
-        let count = queue.len() - held;
+        self.reap_by(|completions| {
+            completions.for_each(|(data, result, flags)| sink(data, result, flags));
+        })
+    }
+
+    /// The same for one who takes them one by one.
+    #[inline]
+    pub fn reap_by(&mut self, body: impl FnOnce(Completions<'_>)) -> usize {
+        let Self { inner, held, .. } = self;
+        // Not dropped: that would give the last one back too.
+        let mut queue = ManuallyDrop::new(inner.completion());
+        let count = queue.len() - usize::from(*held);
         if count == 0 {
-            std::mem::forget(queue);
             return 0;
         }
-        if self.held {
+        if std::mem::replace(held, true) {
             queue.next();
         }
-        for left in (0..count).rev() {
-            if left == 0 {
-                // What was before the last is given back; dropping the queue would do so with the
-                // last too.
-                queue.sync();
-            }
-            let Some(entry) = queue.next() else { break };
-            sink(entry.user_data(), entry.result(), entry.flags());
-        }
-        std::mem::forget(queue);
-        self.held = true;
+        body(Completions::new(queue, count));
         count
     }
 

@@ -80,7 +80,8 @@ pub fn monotonic_nanoseconds() -> u64 {
 #[derive(Clone, Copy, Default)]
 pub struct Terms {
     pub deadline: Option<Instant>,
-    pub mask: Option<libc::sigset_t>,
+    /// As the kernel takes them: it has 64 signals, and the C library's set room for 1024.
+    pub mask: Option<u64>,
 }
 
 impl Terms {

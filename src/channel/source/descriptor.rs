@@ -8,11 +8,12 @@ use crate::engine::Key;
 use crate::error::{Errno, Result};
 use crate::sys::{descriptor, poll};
 
-/// A descriptor whose readiness is told.
+/// A descriptor whose readiness is told. It begins as its events do.
+#[repr(C)]
 pub struct Descriptor {
-    pub fd: RawFd,
     /// `EC_EV_FD` or `EC_EV_MQ`.
     pub kind: i32,
+    pub fd: RawFd,
     /// What is waited for, as the poll set is told.
     pub events: u32,
     /// What `ec_modify` means by no events at all; 0 where that is an error.

@@ -1,7 +1,7 @@
 //! Sources by id: a slot and a generation, so that an id of the past means nothing.
 #![forbid(unsafe_code)]
 
-use super::{Descriptor, Kind, Source};
+use super::Source;
 use crate::engine::Key;
 use crate::error::{Errno, Result};
 use crate::limits::SOURCE_SLOT_BITS;
@@ -15,7 +15,8 @@ pub struct Sources {
 /// In one line of the cache: a burst of events comes from sources all over the place.
 #[repr(align(64))]
 struct Slot {
-    generation: u32,
+    /// The id of the source, or of the next one.
+    id: Key,
     source: Option<Source>,
 }
 
@@ -30,50 +31,39 @@ impl Sources {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None if self.slots.len() <= SLOT_MASK as usize => {
-                self.slots.push(Slot { generation: 0, source: None });
-                self.slots.len() as u32 - 1
+                let slot = self.slots.len() as u32;
+                self.slots.push(Slot { id: slot as Key, source: None });
+                slot
             }
             None => return Err(Errno::ENOSPC),
         };
         let place = &mut self.slots[slot as usize];
         place.source = Some(source);
-        Ok((place.generation << SOURCE_SLOT_BITS | slot) as Key)
+        Ok(place.id)
     }
 
     pub fn get(&mut self, id: Key) -> Option<&mut Source> {
-        let slot = self.slots.get_mut((id & SLOT_MASK) as usize)?;
-        if id < 0 || slot.generation != (id >> SOURCE_SLOT_BITS) as u32 {
-            return None;
-        }
-        slot.source.as_mut()
+        self.find(u64::try_from(id).ok()?)
     }
 
-    /// The descriptor that the source of a key of the poll set is, if it is one, and its cookie.
+    /// The source whose id is this number, which need not be the id of any.
     #[inline(always)]
-    pub fn descriptor(&self, key: u64) -> Option<(&Descriptor, u64)> {
-        let slot = self.slots.get((key & SLOT_MASK as u64) as usize)?;
-        match &slot.source {
-            Some(Source { kind: Kind::Descriptor(descriptor), cookie, .. })
-                if key >> SOURCE_SLOT_BITS == u64::from(slot.generation) =>
-            {
-                Some((descriptor, *cookie))
-            }
-            _ => None,
-        }
+    pub fn find(&mut self, number: u64) -> Option<&mut Source> {
+        let slot = self.slots.get_mut((number & SLOT_MASK as u64) as usize)?;
+        if slot.id as u64 == number { slot.source.as_mut() } else { None }
     }
 
     pub fn remove(&mut self, id: Key) -> Option<Source> {
         self.get(id)?;
         let slot = &mut self.slots[(id & SLOT_MASK) as usize];
-        slot.generation = (slot.generation + 1) % GENERATIONS;
+        let generation = ((id >> SOURCE_SLOT_BITS) as u32 + 1) % GENERATIONS;
+        slot.id = (generation << SOURCE_SLOT_BITS | (id & SLOT_MASK) as u32) as Key;
         self.free.push((id & SLOT_MASK) as u32);
         slot.source.take()
     }
 
     /// The ids of all sources.
     pub fn ids(&self) -> Vec<Key> {
-        let ids = self.slots.iter().enumerate().filter(|(_, slot)| slot.source.is_some());
-        ids.map(|(slot, place)| (place.generation << SOURCE_SLOT_BITS | slot as u32) as Key)
-            .collect()
+        self.slots.iter().filter(|slot| slot.source.is_some()).map(|slot| slot.id).collect()
     }
 }

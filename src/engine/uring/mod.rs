@@ -9,6 +9,7 @@
 
 mod gong;
 mod group;
+mod news;
 mod receive;
 mod send;
 mod supply;
@@ -17,12 +18,13 @@ mod watch;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use io_uring::{cqueue, opcode, types};
+use io_uring::{opcode, types};
 use slab::Slab;
 use smallvec::SmallVec;
 
 use self::gong::Gong;
 use self::group::Group;
+pub use self::news::News;
 use self::send::{Registered, SendOperation};
 use self::watch::Watched;
 use super::connections::Connections;
@@ -31,7 +33,7 @@ use super::path::Path;
 use super::ready::Ready;
 use super::table::Kind;
 use super::{
-    Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, Watch,
+    Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, Taker, Watch,
 };
 use crate::error::{Errno, Result};
 use crate::log::{self, Level};
@@ -167,7 +169,12 @@ impl Uring {
     }
 
     /// Submits and reaps once; `true` when something has come back.
-    fn round(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<bool> {
+    fn round(
+        &mut self,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+        taker: Option<&mut dyn Taker>,
+    ) -> Result<bool> {
         self.come_in();
         self.start_watches()?;
         self.start_receives()?;
@@ -176,10 +183,37 @@ impl Uring {
             self.watch_poll_set(poll)?;
         }
         self.ring.submit_and_settle()?;
-        let count = self.reap(poll, notices);
+        let count = self.reap(poll, notices, taker);
         self.count();
         self.feed();
         Ok(count > 0)
+    }
+
+    fn go_round(
+        &mut self,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+        mut taker: Option<&mut dyn Taker>,
+    ) -> Result<()> {
+        self.come_in();
+        if self.is_idle() && !poll.is_worth_watching() {
+            return Ok(());
+        }
+        self.limit_intake();
+        self.taken_in_bytes = 0;
+        for _ in 0..ROUNDS_MAX {
+            let lent: Option<&mut dyn Taker> = match &mut taker {
+                Some(taker) => Some(&mut **taker),
+                None => None,
+            };
+            let reaped = self.round(poll, notices, lent)?;
+            let more =
+                !self.to_arm.is_empty() || !self.to_send.is_empty() || !self.to_watch.is_empty();
+            if !more || !reaped || self.taken_in_bytes >= INTAKE_BYTES {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Nothing is to be handed in, nothing has come back, and no socket waits for buffers.
@@ -195,34 +229,6 @@ impl Uring {
         self.counts.set(count::SYSTEM_CALLS, self.ring.calls() + self.calls_beside);
         self.counts.set(count::OPERATIONS, self.ring.submitted());
         self.counts.set(count::COMPLETIONS, self.completed);
-    }
-
-    /// Takes in what has completed.
-    fn reap(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> usize {
-        let mut completions = std::mem::take(&mut self.completions);
-        let Self { ring, counters, told, leaving, .. } = self;
-        let leaving = leaving.map(watch::user_data);
-        let count = ring.reap(|data, result, flags| {
-            // Most completions of watches are of this kind, and need not look at the watch.
-            if watch::is_user_data(data)
-                && cqueue::more(flags)
-                && result >= 0
-                && Some(data) != leaving
-            {
-                told.push((watch::key(data), watch::value(counters, result, flags)));
-            } else {
-                completions.push((data, result, flags));
-            }
-        });
-        if let Some(counters) = counters {
-            counters.publish();
-        }
-        self.completed += count as u64;
-        for (data, result, flags) in completions.drain(..) {
-            self.complete(data, result, flags, poll, notices);
-        }
-        self.completions = completions;
-        count
     }
 
     fn complete(
@@ -322,7 +328,7 @@ impl Engine for Uring {
         // What was accepted is given to the kernel first: short sends end by themselves.
         let mut asked = false;
         for step in 0..CANCEL_STEPS_MAX {
-            if self.round(poll, notices).is_err() || self.busy(key).is_empty() {
+            if self.round(poll, notices, None).is_err() || self.busy(key).is_empty() {
                 break;
             }
             if !asked || step % 50 == 49 {
@@ -428,27 +434,22 @@ impl Engine for Uring {
     }
 
     fn turn(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
-        self.come_in();
-        if self.is_idle() && !poll.is_worth_watching() {
-            return Ok(());
-        }
-        self.limit_intake();
-        self.taken_in_bytes = 0;
-        for _ in 0..ROUNDS_MAX {
-            let reaped = self.round(poll, notices)?;
-            let more =
-                !self.to_arm.is_empty() || !self.to_send.is_empty() || !self.to_watch.is_empty();
-            if !more || !reaped || self.taken_in_bytes >= INTAKE_BYTES {
-                break;
-            }
-        }
-        Ok(())
+        self.go_round(poll, notices, None)
+    }
+
+    fn turn_for(
+        &mut self,
+        taker: &mut dyn Taker,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+    ) -> Result<()> {
+        self.go_round(poll, notices, Some(taker))
     }
 
     fn look(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         self.come_in();
         self.ring.run_deferred()?;
-        if self.reap(poll, notices) > 0 {
+        if self.reap(poll, notices, None) > 0 {
             self.count();
             self.feed();
         }

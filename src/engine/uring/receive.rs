@@ -102,7 +102,7 @@ impl Uring {
             return;
         }
         // From here on nothing is filled; completions that tell of filled ones come first.
-        self.reap(poll, notices);
+        self.reap(poll, notices, None);
         let Some(index) = self.groups.iter().position(|group| group.id == id) else { return };
         if self.groups[index].start_over(&self.ring).is_err() {
             self.groups.swap_remove(index);
@@ -226,8 +226,11 @@ impl Uring {
 
     /// Supplies the groups with buffers, and arms those who had none: as many as there are buffers,
     /// in the order in which they came. More would only fail once more, each time.
+    #[inline]
     pub(super) fn feed(&mut self) {
-        self.feed_some(false);
+        if !self.groups.is_empty() || !self.starved.is_empty() {
+            self.feed_some(false);
+        }
     }
 
     /// The same for all of them, before nobody looks for a while: a socket whose data somebody else

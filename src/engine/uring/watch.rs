@@ -42,6 +42,7 @@ pub(super) fn user_data(key: Key) -> u64 {
 }
 
 /// Whether a completion is that of a watch.
+#[inline(always)]
 pub(super) fn is_user_data(data: u64) -> bool {
     data >> Key::BITS == WATCH >> Key::BITS
 }
@@ -51,10 +52,22 @@ pub(super) fn key(data: u64) -> Key {
     data as Key
 }
 
+/// The same for what may be no watch: then it is the name of nothing.
+#[inline(always)]
+pub(super) fn name(data: u64) -> u64 {
+    data ^ WATCH
+}
+
+/// The key that a name is, if it is one.
+pub(super) fn key_of(name: u64) -> Option<Key> {
+    Key::try_from(name).ok()
+}
+
 /// What it tells.
+#[inline(always)]
 pub(super) fn value(counters: &mut Option<Counters>, result: i32, flags: u32) -> u64 {
-    match (counters, cqueue::buffer_select(flags)) {
-        (Some(counters), Some(id)) => counters.take(id),
+    match (cqueue::buffer_select(flags), counters) {
+        (Some(id), Some(counters)) => counters.take(id),
         _ => result as u64,
     }
 }
@@ -194,7 +207,7 @@ impl Uring {
             } else {
                 self.ring.wait_briefly(10)?;
             }
-            self.reap(poll, notices);
+            self.reap(poll, notices, None);
         }
         Ok(())
     }
