@@ -1,5 +1,5 @@
-//! Any packet: `cargo fuzz run packets`, in this folder. `tests/packets.rs` does the same with inputs
-//! that are always the same.
+//! Any packet: `fuzz/run packets`. `tests/packets.rs` does the same with inputs that are always the
+//! same.
 
 #![no_main]
 

@@ -4,7 +4,6 @@
 // Each test program uses its own part of this.
 #![allow(dead_code)]
 
-use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use sio::net::flow::{Endpoint, FlowKey};
@@ -16,6 +15,8 @@ pub struct Claims {
     pub flows: Vec<FlowKey>,
     pub addresses: Vec<IpAddr>,
     pub vlans: Vec<u16>,
+    /// The engine's table of the same flows.
+    table: FlowTable<FlowKey>,
 }
 
 pub fn v4(last: u8) -> IpAddr {
@@ -37,11 +38,10 @@ pub fn claims() -> Claims {
             FlowKey::open(near(56).of_any_address()),
         ]
     };
-    Claims {
-        flows: [of(v4(1), v4(2)), of(v6(1), v6(2))].concat(),
-        addresses: vec![v4(1), v6(1)],
-        vlans: vec![0, 7],
-    }
+    let flows = [of(v4(1), v4(2)), of(v6(1), v6(2))].concat();
+    let mut table = FlowTable::new(1);
+    flows.iter().for_each(|key| assert!(table.insert(key, *key)));
+    Claims { flows, table, addresses: vec![v4(1), v6(1)], vlans: vec![0, 7] }
 }
 
 fn word(packet: &[u8], at: usize) -> Option<u16> {
@@ -118,13 +118,10 @@ pub fn check(claims: &Claims, packet: &[u8]) {
             let headers = &packet[datagram.payload_from - heading_bytes(is_ipv4)..];
             assert_eq!(heading(headers, is_ipv4), datagram.heading());
             // The engine's table finds what the list has.
-            let mut table = FlowTable::new(1);
-            let keys: HashSet<FlowKey> = claims.flows.iter().copied().collect();
-            keys.iter().for_each(|key| assert!(table.insert(key, *key)));
             let listed = FlowKey::candidates(datagram.destination, datagram.source)
                 .into_iter()
-                .find(|key| keys.contains(key));
-            assert_eq!(table.find(datagram.destination, datagram.source), listed);
+                .find(|key| claims.flows.contains(key));
+            assert_eq!(claims.table.find(datagram.destination, datagram.source), listed);
             assert!(listed.is_some() || !is_claimed, "the engine would not know whose it is");
         }
         Err(refused) => {
