@@ -19,6 +19,7 @@ impl<P> Pages<P> {
         Self((0..size.div_ceil(PAGE)).map(|_| OnceLock::new()).collect())
     }
 
+    #[inline]
     fn get(&self, number: usize) -> Option<&P> {
         self.0.get(number / PAGE)?.get()?.get(number % PAGE)
     }
@@ -37,6 +38,7 @@ impl<T> Table<T> {
         Self(Pages::new(size))
     }
 
+    #[inline]
     pub fn get(&self, number: usize) -> Option<Arc<T>> {
         self.0.get(number)?.get()
     }

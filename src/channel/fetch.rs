@@ -115,10 +115,12 @@ impl Taker for Teller<'_, '_> {
     fn take(&mut self, news: &mut News<'_>) -> bool {
         let Self { sources, room } = self;
         let mut count = room.count;
+        let events = &mut *room.events;
+        let mut sources = sources.finder();
         news.each(|name, value| match sources.find(name) {
             Some(source) => {
                 let key = name as Key;
-                tell_watched(source, || value.take(), room.events, &mut count, key)
+                tell_watched(source, || value.take(), events, &mut count, key)
             }
             None => false,
         });
@@ -151,6 +153,7 @@ fn tell_polled(
     // What an earlier look has put aside may be told once more here.
     let first = if room.stashed == 0 { room.count } else { room.events.len() };
     let mut places = room.events[first..].iter_mut();
+    let mut sources = sources.finder();
     let mut count = 0;
     let mut left = None;
     for &libc::epoll_event { events, u64: key } in news {

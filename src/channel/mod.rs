@@ -147,6 +147,7 @@ impl Channel {
 
     /// The right to change the channel. `EPERM` in a child and in a thread that is not the
     /// owner's, `EBADF` once it is destroyed.
+    #[inline]
     pub fn enter(&self) -> Result<Entered<'_, State>> {
         if self.epoch != fork::epoch() {
             return Err(Errno::EPERM);
@@ -193,6 +194,7 @@ impl Channel {
 
     /// The same; `true` if somebody has asked for something meanwhile, so that there may be more
     /// to find than there was.
+    #[inline]
     fn settle_anew(&self, state: &mut State) -> Result<bool> {
         let mut is_anew = self.answer_bell(state);
         state.settle()?;
@@ -206,6 +208,7 @@ impl Channel {
     }
 
     /// If the ring was asked to watch the poll set just now, that ends with this thread.
+    #[inline]
     fn watch_thread(&self, state: &mut State) {
         if state.poll.has_begun_watch() {
             parting::remember(&self.me);

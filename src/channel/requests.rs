@@ -91,6 +91,7 @@ impl Channel {
 
 impl State {
     /// Takes in what has ended.
+    #[inline]
     pub(super) fn collect(&mut self) {
         let Self { requests, queue, .. } = self;
         if let Some(mailbox) = &requests.mailbox {

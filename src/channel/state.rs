@@ -310,6 +310,7 @@ impl State {
 
     /// Makes the descriptor readable exactly while there is something to fetch, and wakes one
     /// thread if there is and somebody waits for it.
+    #[inline]
     pub(super) fn settle(&mut self) -> Result<()> {
         let is_live = self.live() > 0;
         let stays = !is_live && self.habit.is_strong() && self.engines[0].stay();
@@ -326,6 +327,7 @@ impl State {
     }
 
     /// `stays`: the descriptor stays readable for now, with nothing to fetch.
+    #[inline]
     fn settle_engine(&mut self, stays: bool) -> Result<()> {
         for engine in &mut self.engines {
             engine.arm()?;
@@ -354,14 +356,21 @@ impl State {
 
     /// A thread goes its way. If nobody else waits, nobody takes in what the ring may still say: the
     /// descriptor would be readable until the next call. `for_long`: it may not come again soon.
+    #[inline]
     pub fn rest(&mut self, for_long: bool) -> Result<()> {
         // Who comes late already is not kept waiting for another thread.
         let is_worth_it =
             if for_long { self.poll.is_watched_here() } else { self.poll.is_ring_due() };
         if is_worth_it && self.live() == 0 && !self.sleepers.is_anyone_coming() {
-            self.engines[0].rest(for_long, &mut self.poll, &mut self.notices)?;
-            self.take_notices();
+            self.rest_engine(for_long)?;
         }
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn rest_engine(&mut self, for_long: bool) -> Result<()> {
+        self.engines[0].rest(for_long, &mut self.poll, &mut self.notices)?;
+        self.take_notices();
         Ok(())
     }
 

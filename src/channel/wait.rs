@@ -350,10 +350,18 @@ impl Waiter<'_> {
     }
 
     /// Gives the role back.
+    #[inline(always)]
     fn leave(&mut self, state: &mut State) {
+        if !matches!(self.role, Role::None) {
+            self.leave_role(state);
+        }
+    }
+
+    #[inline(never)]
+    fn leave_role(&mut self, state: &mut State) {
         let sleepers = &mut state.sleepers;
         match std::mem::replace(&mut self.role, Role::None) {
-            Role::None => return,
+            Role::None => {}
             Role::Leader => {
                 sleepers.leader = None;
                 sleepers.is_pinned = false;

@@ -163,6 +163,7 @@ impl PollSet {
     }
 
     /// Whether it is worth asking: always, where nobody else would say so.
+    #[inline]
     pub fn is_hot(&self) -> bool {
         self.is_hot || !self.is_watched() || !self.is_nested
     }
@@ -180,11 +181,13 @@ impl PollSet {
     }
 
     /// Whether a watch has begun since this was asked last.
+    #[inline]
     pub fn has_begun_watch(&mut self) -> bool {
         std::mem::take(&mut self.has_begun_watch)
     }
 
     /// Whether a ring should watch it, for a thread that may go to sleep soon.
+    #[inline]
     pub fn is_worth_watching(&self) -> bool {
         self.is_awaited && !self.is_hot && !self.is_watched()
     }
@@ -267,6 +270,7 @@ impl PollSet {
     }
 
     /// Makes the set readable, or not any more, whatever its members do.
+    #[inline]
     pub fn set_token(&mut self, wanted: bool) {
         if wanted && !self.token_is_set {
             self.token.raise();

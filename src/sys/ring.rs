@@ -178,9 +178,12 @@ impl Ring {
     /// there each link of a chain begins in deferred work, and zero-copy sends end in it.
     pub fn submit_and_settle(&mut self) -> Result<()> {
         let queue = self.inner.submission();
-        let count = queue.len();
+        let (count, waits) = (queue.len(), queue.taskrun() || queue.cq_overflow());
         drop(queue);
-        if count == 0 || !self.inner.params().is_setup_single_issuer() {
+        if count == 0 {
+            return if waits { self.bring_forth_deferred() } else { Ok(()) };
+        }
+        if !self.inner.params().is_setup_single_issuer() {
             return self.submit().map(drop);
         }
         self.bring_forth(count as u32, self.deferred_max, Some(&GetEventsArgument::REFUSED))?;
@@ -220,6 +223,10 @@ impl Ring {
             return Ok(());
         }
         drop(queue);
+        self.bring_forth_deferred()
+    }
+
+    fn bring_forth_deferred(&mut self) -> Result<()> {
         self.bring_forth(0, self.deferred_max, Some(&GetEventsArgument::REFUSED))?;
         if !self.runs_first && self.has_deferred() {
             self.bring_forth(0, 0, None)?;
@@ -237,13 +244,13 @@ impl Ring {
         self.calls += 1;
         // SAFETY: the argument is valid during the call; what entries name outlives them.
         let answer = unsafe { self.inner.submitter().enter(submissions, count, flags, argument) };
-        match answer.map_err(|error| errno(&error)) {
+        match answer.map_err(|error| (error.raw_os_error(), error)) {
             Ok(count) => {
                 self.submitted += count as u64;
                 Ok(())
             }
-            Err(Errno::EINVAL | Errno::EBUSY | Errno::EAGAIN | Errno::EINTR) => Ok(()),
-            Err(errno) => Err(errno),
+            Err((Some(libc::EINVAL | libc::EBUSY | libc::EAGAIN | libc::EINTR), _)) => Ok(()),
+            Err((_, error)) => Err(errno(&error)),
         }
     }
 

@@ -6,6 +6,23 @@ use crate::engine::Key;
 use crate::error::{Errno, Result};
 use crate::limits::SOURCE_SLOT_BITS;
 
+/// See [`Sources::finder`].
+pub struct Finder<'a>(&'a mut [Slot]);
+
+impl Finder<'_> {
+    /// See [`Sources::find`].
+    #[inline(always)]
+    pub fn find(&mut self, number: u64) -> Option<&mut Source> {
+        find(self.0, number)
+    }
+}
+
+#[inline(always)]
+fn find(slots: &mut [Slot], number: u64) -> Option<&mut Source> {
+    let slot = slots.get_mut((number & SLOT_MASK as u64) as usize)?;
+    if slot.id as u64 == number { slot.source.as_mut() } else { None }
+}
+
 #[derive(Default)]
 pub struct Sources {
     slots: Vec<Slot>,
@@ -49,8 +66,13 @@ impl Sources {
     /// The source whose id is this number, which need not be the id of any.
     #[inline(always)]
     pub fn find(&mut self, number: u64) -> Option<&mut Source> {
-        let slot = self.slots.get_mut((number & SLOT_MASK as u64) as usize)?;
-        if slot.id as u64 == number { slot.source.as_mut() } else { None }
+        find(&mut self.slots, number)
+    }
+
+    /// For many of them, one after the other.
+    #[inline(always)]
+    pub fn finder(&mut self) -> Finder<'_> {
+        Finder(&mut self.slots)
     }
 
     pub fn remove(&mut self, id: Key) -> Option<Source> {

@@ -176,9 +176,11 @@ impl Uring {
         taker: Option<&mut dyn Taker>,
     ) -> Result<bool> {
         self.come_in();
-        self.start_watches()?;
-        self.start_receives()?;
-        self.start_sends(Some(notices))?;
+        if self.has_work() {
+            self.start_watches()?;
+            self.start_receives()?;
+            self.start_sends(Some(notices))?;
+        }
         if poll.is_worth_watching() {
             self.watch_poll_set(poll)?;
         }
@@ -207,9 +209,7 @@ impl Uring {
                 None => None,
             };
             let reaped = self.round(poll, notices, lent)?;
-            let more =
-                !self.to_arm.is_empty() || !self.to_send.is_empty() || !self.to_watch.is_empty();
-            if !more || !reaped || self.taken_in_bytes >= INTAKE_BYTES {
+            if !self.has_work() || !reaped || self.taken_in_bytes >= INTAKE_BYTES {
                 break;
             }
         }
@@ -219,12 +219,17 @@ impl Uring {
     /// Nothing is to be handed in, nothing has come back, and no socket waits for buffers.
     fn is_idle(&mut self) -> bool {
         let has_sockets = !self.groups.is_empty() || !self.starved.is_empty();
-        let has_work =
-            !self.to_watch.is_empty() || !self.to_arm.is_empty() || !self.to_send.is_empty();
-        !has_sockets && !has_work && self.ring.is_idle()
+        !has_sockets && !self.has_work() && self.ring.is_idle()
+    }
+
+    /// Something is to be handed in.
+    #[inline(always)]
+    fn has_work(&self) -> bool {
+        !self.to_watch.is_empty() || !self.to_arm.is_empty() || !self.to_send.is_empty()
     }
 
     /// Shows what the ring has counted.
+    #[inline]
     fn count(&self) {
         self.counts.set(count::SYSTEM_CALLS, self.ring.calls() + self.calls_beside);
         self.counts.set(count::OPERATIONS, self.ring.submitted());

@@ -67,8 +67,7 @@ impl Uring {
         notices: &mut Vec<Notice>,
         mut taker: Option<&mut dyn Taker>,
     ) -> usize {
-        let mut others = std::mem::take(&mut self.completions);
-        let Self { ring, counters, told, leaving, .. } = self;
+        let Self { ring, counters, told, leaving, completions: others, .. } = self;
         let leaving = leaving.map_or(0, watch::user_data);
         let count = ring.reap_by(|completions| {
             let completions = Some(completions);
@@ -86,17 +85,28 @@ impl Uring {
                         key.is_some()
                     }),
                 }
-                others.extend(news.other.take());
+                if let Some(other) = news.other.take() {
+                    others.push(other);
+                }
             }
         });
         if let Some(counters) = counters {
             counters.publish();
         }
         self.completed += count as u64;
-        for (data, result, flags) in others.drain(..) {
+        if !self.completions.is_empty() {
+            self.complete_all(poll, notices);
+        }
+        count
+    }
+
+    #[inline(never)]
+    fn complete_all(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) {
+        let mut completions = std::mem::take(&mut self.completions);
+        for (data, result, flags) in completions.drain(..) {
             self.complete(data, result, flags, poll, notices);
         }
-        self.completions = others;
-        count
+        // Kept for its memory.
+        self.completions = completions;
     }
 }

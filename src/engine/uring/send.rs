@@ -133,9 +133,6 @@ impl Uring {
 
     /// Without `notices` everything goes out by operations, whose ends are told later.
     pub(super) fn start_sends(&mut self, mut notices: Option<&mut Vec<Notice>>) -> Result<()> {
-        if self.to_send.is_empty() {
-            return Ok(());
-        }
         // Kept for its memory: nothing is allocated for a batch.
         let mut keys = std::mem::take(&mut self.to_send);
         let mut done = 0;
