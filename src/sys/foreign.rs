@@ -12,6 +12,9 @@ use super::socket::empty_header;
 use super::span::Span;
 use crate::error::{Errno, Result};
 
+/// Control data of one message.
+pub type Source = SmallVec<[u8; 64]>;
+
 /// A `struct msghdr` of the program's, for the time of one call.
 pub struct Foreign {
     header: *mut libc::msghdr,
@@ -54,9 +57,35 @@ impl Foreign {
             .ok_or(Errno::EMSGSIZE)
     }
 
-    pub fn has_control(&self) -> bool {
+    /// The control data, if it says no more than which of the own addresses a datagram comes from:
+    /// `IP_PKTINFO`, ip(7), and `IPV6_PKTINFO`, ipv6(7). Empty if there is none.
+    pub fn source(&self) -> Option<Source> {
+        const HEADER_BYTES: usize = size_of::<libc::cmsghdr>();
+        const KINDS: [(i32, i32, usize); 2] = [
+            (libc::IPPROTO_IP, libc::IP_PKTINFO, size_of::<libc::in_pktinfo>()),
+            (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, size_of::<libc::in6_pktinfo>()),
+        ];
         let header = self.get();
-        !header.msg_control.is_null() && header.msg_controllen > 0
+        let length: usize = header.msg_controllen as _;
+        let mut source = Source::new();
+        if header.msg_control.is_null() || length == 0 {
+            return Some(source);
+        }
+        if length < HEADER_BYTES || length > source.inline_size() {
+            return None;
+        }
+        // SAFETY: so many bytes, by the contract of `new`; they begin with a header.
+        let first = unsafe {
+            source.extend_from_slice(std::slice::from_raw_parts(header.msg_control.cast(), length));
+            header.msg_control.cast::<libc::cmsghdr>().read_unaligned()
+        };
+        let own: usize = first.cmsg_len as _;
+        source.resize(length.next_multiple_of(size_of::<usize>()), 0);
+        let is_all = own <= length && own.next_multiple_of(size_of::<usize>()) == source.len();
+        let is_source = |(level, kind, bytes): (i32, i32, usize)| {
+            first.cmsg_level == level && first.cmsg_type == kind && own == HEADER_BYTES + bytes
+        };
+        (is_all && KINDS.into_iter().any(is_source)).then_some(source)
     }
 
     /// Where it is to be sent to, if that is said.
@@ -237,10 +266,18 @@ fn set_room(fd: RawFd, bytes: i32) -> bool {
 }
 
 /// Has the kernel send a datagram, or several of `size` bytes each, without waiting.
-pub fn send(fd: RawFd, name: Option<&Address>, bytes: &[u8], size: Option<u16>) -> Result<usize> {
+pub fn send(
+    fd: RawFd,
+    name: Option<&Address>,
+    source: &Source,
+    bytes: &[u8],
+    size: Option<u16>,
+) -> Result<usize> {
     let name = name.map(Address::bytes).unwrap_or_default();
-    let control = size.map(segments::control);
-    let control = control.as_ref().map(|control| &control[..]).unwrap_or_default();
+    let mut control: SmallVec<[u8; 96]> = SmallVec::from_slice(source);
+    if let Some(size) = size {
+        control.extend_from_slice(&segments::control(size));
+    }
     let mut piece =
         libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut header = empty_header();

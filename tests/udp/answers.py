@@ -68,6 +68,36 @@ def what_is_large_goes_between():
 
 
 @case
+def the_source_is_the_programs_choice():
+    other = "192.0.2.77"
+    os.system(f"ip addr replace {other}/32 dev near0")
+    near, far = near_socket("0.0.0.0"), far_socket()
+    for turn in (1, 10):
+        sent = []
+        for number in range(60):
+            far.sendto(b"%08d" % number, (NEAR, near.getsockname()[1]))
+        time.sleep(LATER)
+        for number in range(60):
+            data, name = near.recvfrom(100)
+            source = other if number // turn % 2 else NEAR
+            info = struct.pack("=I4s4s", 0, socket.inet_aton(source), bytes(4))
+            near.sendmsg([data], [(socket.IPPROTO_IP, IP_PKTINFO, info)], 0, name)
+            sent.append((data, (source, near.getsockname()[1])))
+        print([far.recvfrom(100) for _ in sent] == sent)
+    near, far = near_socket("::"), far_socket(FAR6)
+    sent = []
+    for number in range(60):
+        far.sendto(b"%08d" % number, (NEAR6, near.getsockname()[1]))
+    time.sleep(LATER)
+    for _ in range(60):
+        data, name = near.recvfrom(100)
+        info = socket.inet_pton(socket.AF_INET6, NEAR6) + bytes(4)
+        near.sendmsg([data], [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, info)], 0, name)
+        sent.append((data, NEAR6))
+    print([(data, name[0]) for data, name in (far.recvfrom(100) for _ in sent)] == sent)
+
+
+@case
 def connected_ones_answer():
     for address, other in [(NEAR, FAR), (NEAR6, FAR6)]:
         near, far = warmed(address, far=other, connected=True)

@@ -20,7 +20,7 @@ use crate::error::{Errno, Result};
 use crate::net::flow::Endpoint;
 use crate::net::payload_bytes_max;
 use crate::sys::descriptor::Counter;
-use crate::sys::foreign::{self, Foreign};
+use crate::sys::foreign::{self, Foreign, Source};
 use crate::sys::message::Address;
 use crate::sys::segments;
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
@@ -74,14 +74,16 @@ struct Bundle {
     to: Endpoint,
     /// As the program has said it; `None`: where the socket is connected to.
     name: Option<Address>,
+    /// The own address that they come from, where the program has said that.
+    source: Source,
     size: usize,
     count: usize,
     bytes: Vec<u8>,
 }
 
 impl Bundle {
-    fn is_named(&self, name: Option<&Address>) -> bool {
-        self.name.as_ref().map(Address::bytes) == name.map(Address::bytes)
+    fn is_between(&self, source: &Source, name: Option<&Address>) -> bool {
+        self.source == *source && self.name.as_ref().map(Address::bytes) == name.map(Address::bytes)
     }
 
     fn has_room(&self, length: usize) -> bool {
@@ -159,21 +161,29 @@ impl Outgoing {
         if let Some(errno) = self.error.take() {
             return Some(Err(errno));
         }
-        let is_plain = self.sender.is_plain(flags, message.has_control());
-        let answer = if is_plain { self.send_plain(legs, message, may_hold) } else { None };
+        let source = message.source();
+        let is_plain = self.sender.is_plain(flags, source.is_none());
+        let source = source.filter(|_| is_plain);
+        let answer = source.and_then(|source| self.send_plain(legs, message, source, may_hold));
         if answer.is_none() || !may_hold || self.held >= HELD_MAX {
             self.let_go(legs);
         }
         answer.map(Ok)
     }
 
-    fn send_plain(&mut self, legs: &Legs, message: &Foreign, may_hold: bool) -> Option<usize> {
+    fn send_plain(
+        &mut self,
+        legs: &Legs,
+        message: &Foreign,
+        source: Source,
+        may_hold: bool,
+    ) -> Option<usize> {
         let (Ok(name), Ok(length)) = (message.name(), message.bytes()) else { return None };
         let to = self.sender.destination(name.as_ref())?;
         let at = self.bundles.iter().position(|bundle| bundle.to == to);
         if let Some(at) = at {
             let bundle = &mut self.bundles[at];
-            if length > 0 && bundle.is_named(name.as_ref()) && bundle.has_room(length) {
+            if length > 0 && bundle.is_between(&source, name.as_ref()) && bundle.has_room(length) {
                 bundle.add(message);
                 self.held += 1;
                 return Some(length);
@@ -184,6 +194,9 @@ impl Outgoing {
             return None;
         }
         if !self.can_cut {
+            if !source.is_empty() {
+                return None;
+            }
             return self.give_to_interface(legs, message, to, length);
         }
         // One datagram at a time is sent by the kernel for less.
@@ -194,7 +207,7 @@ impl Outgoing {
             self.let_go_of(legs, 0);
         }
         let bytes = self.spare.pop().unwrap_or_default();
-        let mut bundle = Bundle { to, name, size: length, count: 0, bytes };
+        let mut bundle = Bundle { to, name, source, size: length, count: 0, bytes };
         bundle.add(message);
         self.bundles.push(bundle);
         self.held += 1;
@@ -237,10 +250,13 @@ impl Outgoing {
         let bundle = self.bundles.remove(at);
         if bundle.count < CUT_MIN || !self.can_cut || !self.cut(legs, &bundle) {
             for datagram in bundle.bytes.chunks(bundle.size) {
-                if !self.by_interface(legs, bundle.to, datagram) {
+                // The interface's own way begins at the address that a route says.
+                let is_usual = bundle.source.is_empty();
+                if !is_usual || !self.by_interface(legs, bundle.to, datagram) {
                     self.ring_doorbell(legs);
                     // One that the kernel does not take now is lost as one in the network is.
-                    let _ = foreign::send(self.fd, bundle.name.as_ref(), datagram, None);
+                    let (name, source) = (bundle.name.as_ref(), &bundle.source);
+                    let _ = foreign::send(self.fd, name, source, datagram, None);
                 }
             }
         }
@@ -250,16 +266,22 @@ impl Outgoing {
     /// The kernel sends them as one and cuts that. `false`: it does not.
     fn cut(&mut self, legs: &Legs, bundle: &Bundle) -> bool {
         self.ring_doorbell(legs);
-        let name = bundle.name.as_ref();
-        let mut answer = foreign::send(self.fd, name, &bundle.bytes, Some(bundle.size as u16));
+        let send = || {
+            let (name, size) = (bundle.name.as_ref(), bundle.size as u16);
+            foreign::send(self.fd, name, &bundle.source, &bundle.bytes, Some(size))
+        };
+        let mut answer = send();
         if let Err(errno @ (Errno::ECONNREFUSED | Errno::EHOSTUNREACH | Errno::ENETUNREACH)) =
             answer
         {
             // That is about an earlier one, and said once: the program hears of it in its next call.
             self.error = Some(errno);
-            answer = foreign::send(self.fd, name, &bundle.bytes, Some(bundle.size as u16));
+            answer = send();
         }
-        if matches!(answer, Err(Errno::EINVAL | Errno::EIO | Errno::EOPNOTSUPP)) {
+        // Where the program has said the source, that may be what is wrong.
+        if bundle.source.is_empty()
+            && matches!(answer, Err(Errno::EINVAL | Errno::EIO | Errno::EOPNOTSUPP))
+        {
             self.can_cut = false;
         }
         answer.is_ok()
