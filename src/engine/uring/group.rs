@@ -27,6 +27,8 @@ const MESSAGE_BUFFERS_MIN: usize = 16;
 /// Buffers that the kernel is given in advance take at most this part of the area, or this much.
 const ADVANCE_DIVISOR: usize = 4;
 const ADVANCE_BYTES_MAX: usize = 4 << 20;
+/// The same of buffers that are filled piece by piece: no more than the caches keep.
+const ADVANCE_PARTS_BYTES_MAX: usize = 1 << 20;
 /// What it is given of them at least.
 const PARTS_MIN: usize = 2;
 const ONCE_MIN: usize = 4;
@@ -80,7 +82,11 @@ impl Group {
         if for_messages && area_bytes / buffer_bytes < MESSAGE_BUFFERS_MIN {
             return Err(Errno::ENOBUFS);
         }
-        let advance_bytes = (area_bytes / ADVANCE_DIVISOR).min(ADVANCE_BYTES_MAX);
+        let max_bytes = match use_of_buffers {
+            Use::Parts => ADVANCE_PARTS_BYTES_MAX,
+            Use::Once | Use::Message => ADVANCE_BYTES_MAX,
+        };
+        let advance_bytes = (area_bytes / ADVANCE_DIVISOR).min(max_bytes);
         let count = (advance_bytes / buffer_bytes).max(1).next_power_of_two();
         let min = match use_of_buffers {
             Use::Once => ONCE_MIN,
