@@ -139,10 +139,10 @@ pub fn goals(families: &[Family]) -> String {
             continue;
         };
         let kept = topic.all.iter().filter(|(_, _, goal)| goal.is_met()).count();
-        let met = match (kept == topic.all.len(), topic.all.len()) {
-            (true, _) => "yes".to_string(),
-            (false, 1) => "**no**".to_string(),
-            (false, all) => format!("**no**, in {kept} of {all} rows"),
+        let met = match (kept, topic.all.len()) {
+            (kept, all) if kept == all => "yes".to_string(),
+            (0, _) => "**no**".to_string(),
+            (kept, all) => format!("**no**, in {kept} of {all} rows only"),
         };
         let _ = writeln!(
             text,
