@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use super::chunks::Chunks;
 use super::{Facts, Port, Segment};
 use crate::error::{Errno, Result};
 use crate::net::flow::FlowKey;
@@ -93,7 +94,7 @@ pub struct MemoryPort {
     outward: Wire,
     inward: Wire,
     descriptors: [RawFd; 1],
-    empty: VecDeque<u64>,
+    chunks: Chunks,
     sent: VecDeque<u64>,
     /// Sent packets that may be named by [`Port::complete`]: all, unless a test holds them back.
     gate: Arc<Mutex<Gate>>,
@@ -158,12 +159,12 @@ impl MemoryPort {
             ..facts.clone()
         };
         Ok(Self {
+            chunks: Chunks::new(&end.region, &facts),
             facts,
             region: end.region,
             descriptors: [inward.news.fd()],
             outward,
             inward,
-            empty: VecDeque::new(),
             sent: VecDeque::new(),
             gate: Arc::new(Mutex::new(Gate { is_open: true, room: usize::MAX })),
         })
@@ -177,23 +178,6 @@ impl MemoryPort {
     pub fn gate(&self) -> Arc<Mutex<Gate>> {
         self.gate.clone()
     }
-
-    /// Puts a packet into empty frames; `false`: there are too few.
-    fn store(&mut self, packet: &[u8], into: &mut Vec<Segment>) -> bool {
-        let piece_bytes = (self.facts.chunk_bytes - self.facts.headroom_bytes) as usize;
-        let count = packet.len().div_ceil(piece_bytes);
-        if count > self.empty.len() {
-            return false;
-        }
-        for (number, piece) in packet.chunks(piece_bytes).enumerate() {
-            let Some(frame) = self.empty.pop_front() else { break };
-            let offset = frame + u64::from(self.facts.headroom_bytes);
-            self.region.mapping().span(offset as usize, piece.len()).fill_from(piece);
-            let more = number + 1 < count;
-            into.push(Segment { offset, length: piece.len() as u32, more });
-        }
-        true
-    }
 }
 
 impl Port for MemoryPort {
@@ -202,10 +186,7 @@ impl Port for MemoryPort {
     }
 
     fn fill(&mut self, frames: &[u64]) -> usize {
-        let room = (self.facts.fill_frames as usize).saturating_sub(self.empty.len());
-        let count = frames.len().min(room);
-        self.empty.extend(&frames[..count]);
-        count
+        self.chunks.fill(frames)
     }
 
     fn receive(&mut self, into: &mut Vec<Segment>) -> usize {
@@ -213,8 +194,10 @@ impl Port for MemoryPort {
         let wire = self.inward.clone();
         for _ in 0..BATCH {
             let Some(packet) = wire.lane.lock().packets.pop_front() else { break };
-            // Lost for want of a frame, as on a wire.
-            let _ = self.store(&packet, into);
+            // Otherwise it is lost for want of a frame, as on a wire.
+            if self.chunks.has_room(packet.len()) {
+                self.chunks.store(packet.len(), into, |room, part| room.fill_from(&packet[part]));
+            }
         }
         let lane = wire.lane.lock();
         if lane.packets.is_empty() {

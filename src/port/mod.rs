@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod af_xdp;
+mod chunks;
 pub mod link;
 pub mod memory;
 pub mod packet_mmap;

@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use super::chunks::Chunks;
 use super::link::Interface;
 use super::{Facts, FrameType, Port, Segment};
 use crate::error::{Errno, Result};
@@ -15,7 +16,6 @@ use crate::net::flow::FlowKey;
 use crate::region::Region;
 use crate::sys::packet::EVERY_TYPE;
 use crate::sys::packet_ring::{Arrived, HEADER_BYTES, Rings, Shape, Silence};
-use crate::sys::span::Span;
 
 /// Where a received frame begins in its chunk: room for what stands in front of a message.
 const HEADROOM_BYTES: u32 = 256;
@@ -40,7 +40,7 @@ pub struct PacketMmap {
     /// The program's socket, which is to get nothing while the frames come here.
     socket: RawFd,
     silence: Option<Silence>,
-    empty: VecDeque<u64>,
+    chunks: Chunks,
     /// Segments of frames that the kernel has not taken yet, in order; the last of each frame.
     sent: VecDeque<(u64, bool)>,
     /// Where a frame is put that has come by the socket.
@@ -78,53 +78,24 @@ impl PacketMmap {
             fills_in_checksums: false,
         };
         Ok(Self {
+            chunks: Chunks::new(area, &facts),
             facts,
             area: area.clone(),
             descriptors: [rings.descriptor()],
             rings,
             socket,
             silence: None,
-            empty: VecDeque::new(),
             sent: VecDeque::new(),
             large: Vec::new(),
         })
     }
 
-    /// What a chunk has room for.
-    fn piece_bytes(&self) -> usize {
-        (self.facts.chunk_bytes - self.facts.headroom_bytes) as usize
-    }
-
-    /// Puts a frame into empty chunks, of which there are enough.
-    fn store(&mut self, frame: Span, into: &mut Vec<Segment>) {
-        let mut rest = frame;
-        while !rest.is_empty()
-            && let Some(chunk) = self.empty.pop_front()
-        {
-            let piece = rest.first(self.piece_bytes().min(rest.len()));
-            rest = rest.skip(piece.len());
-            let offset = chunk + u64::from(self.facts.headroom_bytes);
-            self.area.mapping().span(offset as usize, piece.len()).copy_from(piece);
-            into.push(Segment { offset, length: piece.len() as u32, more: !rest.is_empty() });
-        }
-    }
-
-    /// The same for one that is larger than a slot.
+    /// Stores a frame that is larger than a slot, if it is still there.
     fn store_large(&mut self, into: &mut Vec<Segment>) {
         self.large.resize(LARGE_BYTES_MAX, 0);
         let Ok(length) = self.rings.receive_large(&mut self.large) else { return };
-        let large = std::mem::take(&mut self.large);
-        let piece_bytes = self.piece_bytes();
-        let pieces = large[..length].chunks(piece_bytes);
-        let count = pieces.len();
-        for (number, piece) in pieces.enumerate() {
-            let Some(chunk) = self.empty.pop_front() else { break };
-            let offset = chunk + u64::from(self.facts.headroom_bytes);
-            self.area.mapping().span(offset as usize, piece.len()).fill_from(piece);
-            let more = number + 1 < count;
-            into.push(Segment { offset, length: piece.len() as u32, more });
-        }
-        self.large = large;
+        let large = &self.large;
+        self.chunks.store(length, into, |room, part| room.fill_from(&large[part]));
     }
 }
 
@@ -134,10 +105,7 @@ impl Port for PacketMmap {
     }
 
     fn fill(&mut self, frames: &[u64]) -> usize {
-        let room = (self.facts.fill_frames as usize).saturating_sub(self.empty.len());
-        let count = frames.len().min(room);
-        self.empty.extend(&frames[..count]);
-        count
+        self.chunks.fill(frames)
     }
 
     /// What there is no chunk for stays in the ring, and the kernel drops what has no room there.
@@ -150,11 +118,13 @@ impl Port for PacketMmap {
                 Arrived::Large => LARGE_BYTES_MAX,
                 Arrived::Lost => 0,
             };
-            if bytes.div_ceil(self.piece_bytes()) > self.empty.len() {
+            if !self.chunks.has_room(bytes) {
                 break;
             }
             match arrived {
-                Arrived::Frame(frame) => self.store(frame, into),
+                Arrived::Frame(frame) => self.chunks.store(bytes, into, |room, part| {
+                    room.copy_from(frame.skip(part.start).first(part.len()));
+                }),
                 Arrived::Large => self.store_large(into),
                 Arrived::Lost => {}
             }

@@ -159,15 +159,5 @@ impl Address {
 }
 
 pub(super) fn set_option<T>(socket: &OwnedFd, name: i32, value: &T) -> Result<()> {
-    // SAFETY: a value of the length that is told.
-    check(unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_PACKET,
-            name,
-            std::ptr::from_ref(value).cast(),
-            size_of::<T>() as libc::socklen_t,
-        )
-    })
-    .map(drop)
+    super::socket::set_option(socket.as_raw_fd(), libc::SOL_PACKET, name, value)
 }

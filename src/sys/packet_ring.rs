@@ -5,15 +5,15 @@
 //! Read first: the kernel's Documentation/networking/packet_mmap.rst. A slot says in its first word
 //! whose it is; what is in it is written before that (release), and read after it (acquire).
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::check;
 use super::fork::Private;
-use super::packet;
 use super::span::Span;
-use crate::error::{Errno, Result};
+use super::{descriptor, packet, socket};
+use crate::error::Result;
 
 /// How large the rings are. Slots are powers of two of bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,7 +72,8 @@ impl Rings {
         packet::set_option(&socket, libc::PACKET_COPY_THRESH, &COPIED_BYTES_MIN)?;
         packet::set_option(&socket, libc::PACKET_RX_RING, &request(&shape, shape.receive_slots))?;
         packet::set_option(&socket, libc::PACKET_TX_RING, &request(&shape, shape.send_slots))?;
-        let base = map(&socket, bytes(&shape))?;
+        // Both rings, the one for receiving first.
+        let base = socket::map(socket.as_raw_fd(), bytes(&shape), 0)?;
         Ok(Self {
             socket: Private::new(socket),
             base,
@@ -244,40 +245,18 @@ fn request(shape: &Shape, slots: u32) -> libc::tpacket_req {
     }
 }
 
-/// Both rings, the one for receiving first.
-fn map(socket: &OwnedFd, bytes: usize) -> Result<NonNull<u8>> {
-    // SAFETY: a fresh mapping of what the kernel has for the socket.
-    let base = unsafe {
-        libc::mmap(
-            ptr::null_mut(),
-            bytes,
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_POPULATE,
-            socket.as_raw_fd(),
-            0,
-        )
-    };
-    if base == libc::MAP_FAILED {
-        return Err(Errno::last());
-    }
-    // SAFETY: our own mapping; a child has no use for it.
-    unsafe { libc::madvise(base, bytes, libc::MADV_DONTFORK) };
-    NonNull::new(base.cast::<u8>()).ok_or(Errno::ENOMEM)
-}
-
 /// A socket of the program's that gets nothing for as long as this lives, because something else has
 /// its frames.
 pub struct Silence(Private);
 
 impl Silence {
-    pub fn new(socket: RawFd) -> Result<Self> {
+    pub fn new(whose: RawFd) -> Result<Self> {
         const NOTHING: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
-        // SAFETY: no pointers.
-        let copy = check(unsafe { libc::fcntl(socket, libc::F_DUPFD_CLOEXEC, 0) })?;
-        let copy = Private::new(super::descriptor::own(copy as RawFd));
+        let copy = Private::new(descriptor::duplicate(whose)?);
         let mut filter = [libc::sock_filter { code: NOTHING, jt: 0, jf: 0, k: 0 }];
         let program = libc::sock_fprog { len: 1, filter: filter.as_mut_ptr() };
-        filter_with(&copy, libc::SO_ATTACH_FILTER, &program)?;
+        let copy_fd = copy.as_raw_fd();
+        socket::set_option(copy_fd, libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)?;
         Ok(Self(copy))
     }
 }
@@ -285,14 +264,7 @@ impl Silence {
 impl Drop for Silence {
     fn drop(&mut self) {
         // A socket without a filter has nothing to take off.
-        let _ = filter_with(&self.0, libc::SO_DETACH_FILTER, &0i32);
+        let fd = self.0.as_raw_fd();
+        let _ = socket::set_option(fd, libc::SOL_SOCKET, libc::SO_DETACH_FILTER, &0i32);
     }
-}
-
-fn filter_with<T>(socket: &Private, name: i32, value: &T) -> Result<()> {
-    let length = size_of::<T>() as libc::socklen_t;
-    let value = ptr::from_ref(value).cast();
-    // SAFETY: a value of the length that is told.
-    check(unsafe { libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, name, value, length) })
-        .map(drop)
 }

@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
+use std::ptr::{self, NonNull};
 
 use super::check;
 use super::message::{Address, Batch, Outgoing};
@@ -35,6 +36,28 @@ pub fn kind(fd: RawFd) -> Result<i32> {
 
 pub fn is_listening(fd: RawFd) -> Result<bool> {
     option_int(fd, libc::SO_ACCEPTCONN).map(|value| value != 0)
+}
+
+pub(super) fn set_option<T>(fd: RawFd, level: i32, name: i32, value: &T) -> Result<()> {
+    let length = size_of::<T>() as libc::socklen_t;
+    // SAFETY: a value of the length that is told.
+    check(unsafe { libc::setsockopt(fd, level, name, ptr::from_ref(value).cast(), length) })
+        .map(drop)
+}
+
+/// Memory that a socket shares with the kernel, such as its rings; a child has no use for it. Whose it
+/// is then unmaps it.
+pub(super) fn map(fd: RawFd, bytes: usize, place: i64) -> Result<NonNull<u8>> {
+    let protection = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_SHARED | libc::MAP_POPULATE;
+    // SAFETY: a fresh mapping of what the kernel has for this place.
+    let base = unsafe { libc::mmap(ptr::null_mut(), bytes, protection, flags, fd, place) };
+    if base == libc::MAP_FAILED {
+        return Err(Errno::last());
+    }
+    // SAFETY: our own mapping.
+    unsafe { libc::madvise(base, bytes, libc::MADV_DONTFORK) };
+    NonNull::new(base.cast::<u8>()).ok_or(Errno::ENOMEM)
 }
 
 /// The pending error of the socket, taken away from it.

@@ -8,7 +8,7 @@
 
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, RawFd};
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::check;
@@ -293,17 +293,7 @@ fn open() -> Result<Private> {
 }
 
 fn set_option<T>(descriptor: &Private, name: i32, value: &T) -> Result<()> {
-    // SAFETY: a value of the length that is told.
-    check(unsafe {
-        libc::setsockopt(
-            descriptor.as_raw_fd(),
-            libc::SOL_XDP,
-            name,
-            ptr::from_ref(value).cast(),
-            size_of::<T>() as libc::socklen_t,
-        )
-    })
-    .map(drop)
+    super::socket::set_option(descriptor.as_raw_fd(), libc::SOL_XDP, name, value)
 }
 
 /// For structures of numbers, of which an older kernel fills in less.
@@ -347,23 +337,7 @@ impl<T: Entry> Ring<T> {
     ) -> Result<Self> {
         assert!(size.is_power_of_two());
         let bytes = offsets.desc as usize + size as usize * size_of::<T>();
-        // SAFETY: a fresh mapping of what the kernel has for this place.
-        let base = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED | libc::MAP_POPULATE,
-                descriptor.as_raw_fd(),
-                place,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(Errno::last());
-        }
-        // SAFETY: our own mapping; a child has no use for it.
-        unsafe { libc::madvise(base, bytes, libc::MADV_DONTFORK) };
-        let base = NonNull::new(base.cast::<u8>()).ok_or(Errno::ENOMEM)?;
+        let base = super::socket::map(descriptor.as_raw_fd(), bytes, place)?;
         // SAFETY: the kernel tells where in the mapping the parts are; all lie inside of it.
         unsafe {
             Ok(Self {
