@@ -64,7 +64,16 @@ pub struct Times {
     pub count: Duration,
 }
 
+/// Short runs, and many: what else the machine does comes and goes.
+pub const ROUNDS_FACTOR: usize = 2;
+const WINDOW_DIVISOR: u32 = 2;
+
 impl Times {
+    /// For cases that have `ROUNDS_FACTOR` times the rounds.
+    pub fn short(self) -> Self {
+        Self { window: self.window / WINDOW_DIVISOR, ..self }
+    }
+
     pub fn window(self, counter: Option<CounterKind>) -> Duration {
         if counter.is_some() { self.count } else { self.window }
     }

@@ -8,7 +8,7 @@ use sio_benches::record::{Family, Glance};
 use sio_benches::series::{Layout, Measure, Of, Sample, Wanted};
 use sio_benches::spread::grouped;
 
-use crate::case::{Case, Times, connections, usual_layout};
+use crate::case::{Case, ROUNDS_FACTOR, Times, connections, usual_layout};
 use crate::counter::{Counter, CounterKind};
 use crate::load::Load;
 use crate::peer;
@@ -162,6 +162,10 @@ impl Case for Echo {
         too_many(self.connections, self.descriptors)
     }
 
+    fn rounds(&self, asked: usize) -> usize {
+        if self.is_short() { asked * ROUNDS_FACTOR } else { asked }
+    }
+
     fn run(
         &self,
         variant: &Variant,
@@ -169,6 +173,7 @@ impl Case for Echo {
         times: Times,
         counter: Option<CounterKind>,
     ) -> io::Result<Sample> {
+        let times = if self.is_short() { times.short() } else { times };
         measure(variant, place, (self.connections, self.bytes), times, counter)
     }
 }
@@ -176,6 +181,11 @@ impl Case for Echo {
 impl Echo {
     fn is_hundred(&self) -> bool {
         self.connections == 100
+    }
+
+    /// More connections have hardly all had their turn in a short run.
+    fn is_short(&self) -> bool {
+        self.connections <= 1_000
     }
 }
 

@@ -7,7 +7,7 @@ use sio_benches::record::{Family, Glance};
 use sio_benches::series::{Layout, Measure, Of, Sample, Wanted, ratio_title};
 use sio_benches::spread;
 
-use crate::case::{Case, Times};
+use crate::case::{Case, ROUNDS_FACTOR, Times};
 use crate::counter::{Counter, CounterKind};
 use crate::program::{Place, Program, Variant, variant};
 
@@ -56,8 +56,6 @@ const SOURCES_MAX: usize = 100_000;
 /// Descriptors that a program needs beside its sources, those included that are written to for
 /// nothing.
 const DESCRIPTORS_BESIDE: usize = 300;
-const ROUNDS_FACTOR: usize = 2;
-const WINDOW_DIVISOR: u32 = 2;
 /// System calls of the load itself for each event, where the program writes: two writes, and looks
 /// at the clock.
 const LOAD_CALLS: f64 = 2.03;
@@ -356,7 +354,6 @@ impl Case for Events {
         vec![Wanted::at_most(topic, of, bound)]
     }
 
-    /// Runs are short and many: what else the machine does comes and goes.
     fn rounds(&self, asked: usize) -> usize {
         asked * ROUNDS_FACTOR
     }
@@ -374,7 +371,7 @@ impl Case for Events {
     ) -> io::Result<Sample> {
         let mut variant = base.clone();
         let sources = base.size.unwrap_or(self.sources());
-        let window = if counter.is_some() { times.count } else { times.window / WINDOW_DIVISOR };
+        let window = times.short().window(counter);
         let writer = if self.writer == Writer::Own { "own" } else { "apart" };
         let processor = place.other.map_or("-1".to_string(), |number| number.to_string());
         let (active, seconds) = (ACTIVE.to_string(), window.as_secs_f64().to_string());

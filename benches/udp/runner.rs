@@ -80,6 +80,9 @@ const SENDING: &[Variant] = &[
     Variant { name: "AF_XDP rings", program: "sio-bench-udp-send-rings", environment: &[] },
 ];
 
+/// Short runs, and many: what else the machine does comes and goes.
+const ROUNDS_FACTOR: usize = 2;
+
 struct Arguments {
     window: Duration,
     rounds: usize,
@@ -89,7 +92,7 @@ struct Arguments {
 fn arguments() -> Result<Arguments, String> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let programs = own.parent().map(PathBuf::from).unwrap_or_default();
-    let mut found = Arguments { window: Duration::from_secs(2), rounds: 0, programs };
+    let mut found = Arguments { window: Duration::from_secs(1), rounds: 0, programs };
     let mut words = std::env::args().skip(1);
     let mut quick = false;
     while let Some(word) = words.next() {
@@ -102,11 +105,12 @@ fn arguments() -> Result<Arguments, String> {
         }
     }
     if quick {
-        found.window = Duration::from_millis(700);
+        found.window = Duration::from_millis(350);
     }
     if found.rounds == 0 {
         found.rounds = if quick { 1 } else { 3 };
     }
+    found.rounds *= ROUNDS_FACTOR;
     Ok(found)
 }
 
