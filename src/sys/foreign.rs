@@ -151,12 +151,12 @@ impl Foreign {
             header.msg_namelen = name.len() as libc::socklen_t;
         }
         let room: usize = if header.msg_control.is_null() { 0 } else { header.msg_controllen as _ };
-        let (count, is_whole) = fitting_control(control, room);
-        if count > 0 {
+        let (control, is_whole) = cut_control(control, room);
+        if !control.is_empty() {
             // SAFETY: the header says that there is room for so many.
-            unsafe { header.msg_control.cast::<u8>().copy_from(control.as_ptr(), count) };
+            unsafe { header.msg_control.cast::<u8>().copy_from(control.as_ptr(), control.len()) };
         }
-        header.msg_controllen = count as _;
+        header.msg_controllen = control.len() as _;
         if !is_whole {
             header.msg_flags |= libc::MSG_CTRUNC;
         }
@@ -173,19 +173,28 @@ impl Foreign {
     }
 }
 
-/// How much of a list of control messages fits into a room, and whether that is all of it. cmsg(3)
-fn fitting_control(control: &[u8], room: usize) -> (usize, bool) {
-    let mut end = 0;
-    while let Some(length) = control.get(end..end + size_of::<usize>()) {
-        let mut word = [0; size_of::<usize>()];
-        word.copy_from_slice(length);
-        let length = usize::from_ne_bytes(word);
-        if end + length > room {
-            return (end, false);
+/// What of a list of control messages the kernel puts into a room, and whether that is all of it: the
+/// last one is cut, and says so in its length. cmsg(3)
+fn cut_control(list: &[u8], room: usize) -> (SmallVec<[u8; 128]>, bool) {
+    const LENGTH_BYTES: usize = size_of::<usize>();
+    let mut cut = SmallVec::new();
+    let mut rest = list;
+    while let Some((word, _)) = rest.split_first_chunk::<LENGTH_BYTES>() {
+        let whole = usize::from_ne_bytes(*word).clamp(size_of::<libc::cmsghdr>(), rest.len());
+        let length = whole.min(room - cut.len());
+        if length < size_of::<libc::cmsghdr>() {
+            return (cut, false);
         }
-        end += length.next_multiple_of(size_of::<usize>());
+        let (message, behind) = rest.split_at(whole.next_multiple_of(LENGTH_BYTES).min(rest.len()));
+        let padded = message.len().min(room - cut.len());
+        cut.extend_from_slice(&length.to_ne_bytes());
+        cut.extend_from_slice(&message[LENGTH_BYTES..padded]);
+        if length < whole {
+            return (cut, false);
+        }
+        rest = behind;
     }
-    (end.min(room).min(control.len()), true)
+    (cut, true)
 }
 
 /// What is known of the first datagram that waits in a socket's queue.
@@ -319,19 +328,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_messages_are_cut_between_two() {
-        let mut list = Vec::new();
-        for bytes in [20usize, 17] {
-            let mut message = bytes.to_ne_bytes().to_vec();
-            message.resize(bytes.next_multiple_of(8), 1);
-            list.extend(message);
-        }
-        assert_eq!(list.len(), 48);
-        assert_eq!(fitting_control(&list, 100), (48, true));
-        assert_eq!(fitting_control(&list, 48), (48, true));
-        assert_eq!(fitting_control(&list, 41), (41, true));
-        assert_eq!(fitting_control(&list, 40), (24, false));
-        assert_eq!(fitting_control(&list, 0), (0, false));
-        assert_eq!(fitting_control(&[], 0), (0, true));
+    fn control_messages_are_cut_as_the_kernel_does() {
+        let message = |length: usize, bytes: usize| {
+            let mut message = length.to_ne_bytes().to_vec();
+            message.resize(bytes, 1);
+            message
+        };
+        let list = [message(20, 24), message(17, 24)].concat();
+        let cut = |room| {
+            let (cut, is_whole) = cut_control(&list, room);
+            (cut.into_vec(), is_whole)
+        };
+        assert_eq!(cut(100), (list.clone(), true));
+        assert_eq!(cut(48), (list.clone(), true));
+        assert_eq!(cut(41), (list[..41].to_vec(), true));
+        assert_eq!(cut(40), ([message(20, 24), message(16, 16)].concat(), false));
+        assert_eq!(cut(39), (message(20, 24), false));
+        assert_eq!(cut(20), (message(20, 20), false));
+        assert_eq!(cut(18), (message(18, 18), false));
+        assert_eq!(cut(15), (Vec::new(), false));
+        assert_eq!(cut(0), (Vec::new(), false));
+        let (none, is_whole) = cut_control(&[], 0);
+        assert!(none.is_empty() && is_whole);
     }
 }

@@ -19,6 +19,16 @@ def each_call_receives():
 
 
 @case
+def no_bytes_leave_it_where_it_is():
+    near, far = warmed(connected=True)
+    burst(far, 3)
+    print(os.read(near.fileno(), 0), os.readv(near.fileno(), []), near.recv(100))
+    print(os.read(near.fileno(), 0), os.readv(near.fileno(), [bytearray(0)] * 3), near.recv(100))
+    print(os.writev(near.fileno(), [b"", b""]), os.writev(near.fileno(), []), rest(near))
+    print(os.write(near.fileno(), b""), far.recv(100), os.write(near.fileno(), b"x"), far.recv(100))
+
+
+@case
 def it_is_readable_exactly_while_something_waits():
     near, far = warmed()
     inner, outer = select.epoll(), select.epoll()
@@ -75,10 +85,11 @@ def control_data_is_told():
     near, far = warmed(NEAR, *options)
     far.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 7)
     far.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, 0x20)
-    burst(far, 4)
-    for room in (200, 200, 40, 10):
+    rooms = (200, 200, 40, 10, 72, 68, 67, 60, 48, 45, 41, 24, 20, 16, 15)
+    burst(far, len(rooms))
+    for room in rooms:
         data, control, flags, _ = near.recvmsg(100, room)
-        print(data, control, flags)
+        print(room, data, control, flags)
     options = [(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1),
                (socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1),
                (socket.IPPROTO_IPV6, socket.IPV6_RECVTCLASS, 1)]

@@ -100,11 +100,13 @@ unsafe extern "C-unwind" fn write(fd: c_int, bytes: *const c_void, length: size_
     }
 }
 
+/// Of no bytes it sends nothing, other than write(2): the kernel's affair.
+///
 /// # Safety
 /// As writev(2).
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn writev(fd: c_int, pieces: *const iovec, count: c_int) -> ssize_t {
-    if has_joined(fd) && (0..=1024).contains(&count) {
+    if has_joined(fd) && receive::has_room(pieces, count) {
         let mut header: libc::msghdr = std::mem::zeroed();
         header.msg_iov = pieces.cast_mut();
         header.msg_iovlen = count as size_t;

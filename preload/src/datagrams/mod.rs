@@ -18,7 +18,7 @@ mod send;
 mod shared;
 
 pub use options::{connected, connects, ioctl};
-pub use receive::{count as received, data, message, pieces};
+pub use receive::{bytes, count as received, data, message, pieces};
 pub use send::{data as sent_data, message as sent_message, rights};
 
 use std::ffi::{c_char, c_int};

@@ -78,20 +78,41 @@ pub unsafe fn data(
     Some(answer)
 }
 
-/// readv(2).
+/// read(2). Of no bytes it leaves a datagram where it is: the kernel says so.
+///
+/// # Safety
+/// As read(2).
+#[inline]
+pub unsafe fn bytes(fd: c_int, bytes: *mut c_void, length: size_t) -> Option<ssize_t> {
+    if length == 0 {
+        return None;
+    }
+    data(fd, (bytes, length), 0, (std::ptr::null_mut(), std::ptr::null_mut()))
+}
+
+/// readv(2), which leaves a datagram where it is if there is no room at all.
 ///
 /// # Safety
 /// As readv(2).
 #[inline]
 pub unsafe fn pieces(fd: c_int, pieces: *const iovec, count: c_int) -> Option<ssize_t> {
     let state = state(fd)?;
-    if state.load(Ordering::Acquire) & KIND != JOINED || !(0..=1024).contains(&count) {
+    if state.load(Ordering::Acquire) & KIND != JOINED || !has_room(pieces, count) {
         return None;
     }
     let mut header: msghdr = std::mem::zeroed();
     header.msg_iov = pieces.cast_mut();
     header.msg_iovlen = count as size_t;
     receive(fd, state, &mut header, 0)
+}
+
+/// Whether there is a byte in these pieces, and not more of them than the kernel takes.
+///
+/// # Safety
+/// As readv(2) and writev(2).
+pub unsafe fn has_room(pieces: *const iovec, count: c_int) -> bool {
+    (0..=1024).contains(&count)
+        && (0..count as usize).any(|at| pieces.add(at).read_unaligned().iov_len > 0)
 }
 
 unsafe fn receive(

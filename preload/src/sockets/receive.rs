@@ -77,7 +77,7 @@ unsafe fn urgent(fd: c_int, call: impl FnOnce() -> ssize_t) -> ssize_t {
 /// As read(2).
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn read(fd: c_int, bytes: *mut c_void, length: size_t) -> ssize_t {
-    if let Some(answer) = datagrams::data(fd, (bytes, length), 0, NOBODY) {
+    if let Some(answer) = datagrams::bytes(fd, bytes, length) {
         return answer;
     }
     received(fd, again(fd, 0, || next::read(fd, bytes, length)))
@@ -93,7 +93,7 @@ unsafe extern "C-unwind" fn __read_chk(
     room: size_t,
 ) -> ssize_t {
     if length <= room
-        && let Some(answer) = datagrams::data(fd, (bytes, length), 0, NOBODY)
+        && let Some(answer) = datagrams::bytes(fd, bytes, length)
     {
         return answer;
     }
