@@ -3,6 +3,7 @@
 The test runs it as it is and under sio-run --local-bypass, and the two have to write the same.
 """
 import array
+import ctypes
 import errno
 import fcntl
 import hashlib
@@ -19,6 +20,7 @@ import time
 
 LATER = 0.1
 SIOCATMARK = 0x8905
+C = ctypes.CDLL(None, use_errno=True)
 CASES = []
 
 
@@ -120,6 +122,23 @@ def looks_first():
 
 
 @case
+def asks_for_nothing():
+    client, server = pair()
+    empty = outcome(server.recv, 0), ask_for_nothing(server, socket.MSG_DONTWAIT)
+    threading.Timer(LATER, client.send, [b"abc"]).start()
+    waited = ask_for_nothing(server, 0), server.recv(2, socket.MSG_DONTWAIT)
+    found = ask_for_nothing(server, socket.MSG_DONTWAIT), server.recv(100)
+    client.close()
+    return empty, waited, found, ask_for_nothing(server, 0)
+
+
+def ask_for_nothing(sock, flags):
+    """Python itself does not ask the kernel then."""
+    answer = C.recv(sock.fileno(), None, 0, flags)
+    return answer if answer >= 0 else errno.errorcode[ctypes.get_errno()]
+
+
+@case
 def counts_what_is_there():
     client, server = pair()
     counts = []
@@ -185,6 +204,21 @@ def urgent_data():
     results.append(server.recv(1))
     results.append(server.recv(100))
     return results
+
+
+@case
+def a_mark_is_behind_what_is_unread():
+    client, server = pair()
+    client.send(b"before")
+    time.sleep(LATER)
+    client.send(b"!", socket.MSG_OOB)
+    time.sleep(LATER)
+    number = array.array("i", [-1])
+    marks = []
+    for text in (b"bef", b"ore", b""):
+        fcntl.ioctl(server, SIOCATMARK, number)
+        marks.append((number[0], C.sockatmark(server.fileno()), server.recv(len(text)) == text))
+    return marks, server.recv(1, socket.MSG_OOB), C.sockatmark(-1)
 
 
 @case

@@ -73,6 +73,20 @@ unsafe fn urgent(fd: c_int, call: impl FnOnce() -> ssize_t) -> ssize_t {
     -1
 }
 
+/// A call for no bytes waits until there are some, and leaves them; where TCP is bypassed the kernel
+/// does not wait.
+unsafe fn nothing(fd: c_int, length: size_t, flags: c_int) -> Option<ssize_t> {
+    if length > 0 || !is_on() || flags & !(MSG_DONTWAIT | MSG_PEEK) != 0 {
+        return None;
+    }
+    if !say(fd, Said::HasJoined) {
+        return None;
+    }
+    let byte = std::cell::Cell::new(0u8);
+    let look = || next::recv(fd, byte.as_ptr().cast(), 1, flags | MSG_PEEK);
+    Some(again(fd, flags, look).min(0))
+}
+
 /// # Safety
 /// As read(2).
 #[unsafe(no_mangle)]
@@ -120,6 +134,9 @@ unsafe extern "C-unwind" fn recv(
     flags: c_int,
 ) -> ssize_t {
     if let Some(answer) = datagrams::data(fd, (bytes, length), flags, NOBODY) {
+        return answer;
+    }
+    if let Some(answer) = nothing(fd, length, flags) {
         return answer;
     }
     if concerns_us(fd, flags) {
@@ -178,6 +195,11 @@ unsafe extern "C-unwind" fn recvfrom(
     from_length: *mut socklen_t,
 ) -> ssize_t {
     if let Some(answer) = datagrams::data(fd, (bytes, length), flags, (from, from_length)) {
+        return answer;
+    }
+    if from.is_null()
+        && let Some(answer) = nothing(fd, length, flags)
+    {
         return answer;
     }
     if concerns_us(fd, flags) {
