@@ -233,7 +233,7 @@ impl State {
     fn fetch_rest(&mut self, room: Room<'_>) -> Result<usize> {
         self.take_notices();
         self.collect();
-        if self.live() == 0 && !self.poll.is_hot() {
+        if self.live() == 0 && (!self.poll.is_hot() || self.poll.is_left_to_wait) {
             return Ok(room.count);
         }
         self.fetch_more(room)

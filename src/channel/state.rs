@@ -393,6 +393,18 @@ impl State {
         self.engines[0].sleep(&mut self.poll)
     }
 
+    /// Whether a thread that waits can fetch by that what the poll set has: nobody else would, and
+    /// nothing else brings anything.
+    #[inline]
+    pub fn can_catch(&self) -> bool {
+        self.owner.is_some() && self.kind == Kind::Epoll && self.engines.len() == 1
+    }
+
+    /// What a thread is to wait for that fetches up to `most` events then.
+    pub(super) fn sleep_to_fetch(&mut self, most: usize) -> Result<Sleep> {
+        if self.can_catch() { Ok(Sleep::Set(self.poll.cast(most))) } else { self.sleep() }
+    }
+
     /// A fetch has ended.
     #[inline]
     pub fn count_fetched(&self, events: usize) {

@@ -214,8 +214,10 @@ impl<'a> Waiting<'a> {
         let mut state = channel.enter()?;
         waiter.leave(&mut state);
         let may_sleep = waiter.terms.deadline.is_none() || slept.is_some();
+        // Who goes to sleep without having been asked to look is told by that.
+        let is_left_to_wait = may_sleep && slept.is_none();
         loop {
-            let found = waiter.look(&mut state, may_sleep);
+            let found = waiter.look(&mut state, may_sleep, is_left_to_wait);
             if matches!(found, Ok(None)) && channel.answer_bell(&mut state) {
                 continue;
             }
@@ -285,17 +287,28 @@ impl Waiter<'_> {
     }
 
     /// `may_sleep`: there is more to come, so that the ring may as well be asked to tell of it.
-    fn look(&mut self, state: &mut State, may_sleep: bool) -> Result<Option<Step>> {
+    /// `is_left_to_wait`: if there is nothing it sleeps, and for as long as it takes.
+    fn look(
+        &mut self,
+        state: &mut State,
+        may_sleep: bool,
+        is_left_to_wait: bool,
+    ) -> Result<Option<Step>> {
         match &mut self.interest {
             Interest::Receive { key, ask } => match state.receive(*key, ask) {
                 Ok(received) => Ok(Some(Step::Received(received))),
                 Err(Errno::EAGAIN) => Ok(None),
                 Err(errno) => Err(errno),
             },
-            Interest::Fetch(room) => state.turn_and_fetch(room, may_sleep).map(|count| {
-                state.count_fetched(count);
-                (count > 0).then_some(Step::Done(count))
-            }),
+            Interest::Fetch(room) => {
+                state.poll.is_left_to_wait = is_left_to_wait && state.can_catch();
+                let fetched = state.turn_and_fetch(room, may_sleep);
+                state.poll.is_left_to_wait = false;
+                fetched.map(|count| {
+                    state.count_fetched(count);
+                    (count > 0).then_some(Step::Done(count))
+                })
+            }
             Interest::Look => {
                 state.poll.is_awaited = may_sleep;
                 let turned = state.turn();
@@ -319,6 +332,14 @@ impl Waiter<'_> {
         })
     }
 
+    /// What to wait for in the kernel.
+    fn sleep(&self, state: &mut State) -> Result<Sleep> {
+        match &self.interest {
+            Interest::Fetch(room) => state.sleep_to_fetch(room.len()),
+            _ => state.sleep(),
+        }
+    }
+
     /// Takes a role for the time of sleeping.
     fn prepare(&mut self, state: &mut State) -> Result<Step> {
         let key = match &self.interest {
@@ -332,13 +353,13 @@ impl Waiter<'_> {
             return Ok(Step::Block(Sleep::Poll { fd, events: libc::POLLIN | libc::POLLRDHUP }));
         }
         if self.terms.mask.is_some() {
-            let sleep = state.sleep()?;
+            let sleep = self.sleep(state)?;
             state.sleepers.masked += 1;
             self.role = Role::Masked;
             return Ok(Step::Block(sleep));
         }
         if state.sleepers.leader.is_none() {
-            let sleep = state.sleep()?;
+            let sleep = self.sleep(state)?;
             state.sleepers.leader = Some(key);
             state.sleepers.is_pinned = key.is_some();
             self.role = Role::Leader;

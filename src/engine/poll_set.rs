@@ -12,6 +12,7 @@ use crate::error::{Errno, Result};
 use crate::sys::cell::thread_mark;
 use crate::sys::descriptor::Counter;
 use crate::sys::poll;
+use crate::sys::wait::{CAUGHT_MAX, Net};
 
 /// The key of the set's own wake-up counter.
 pub const TOKEN: u64 = u64::MAX;
@@ -35,7 +36,7 @@ pub fn engine_place(key: u64) -> Option<usize> {
 }
 
 /// As many are asked for in one system call.
-const READY_MAX: usize = 256;
+const READY_MAX: usize = CAUGHT_MAX;
 
 pub struct PollSet {
     set: OwnedFd,
@@ -61,6 +62,10 @@ pub struct PollSet {
     has_begun_watch: bool,
     /// Somebody is about to wait: it pays to have the ring watch.
     pub is_awaited: bool,
+    /// What a thread that waits for the set fetches by that: see [`PollSet::cast`].
+    net: Option<Arc<Net>>,
+    /// Somebody is about to wait for it, who is told what there is.
+    pub is_left_to_wait: bool,
     /// System calls that have asked the set.
     asked: u64,
 }
@@ -105,6 +110,8 @@ impl PollSet {
             is_ring_due: false,
             has_begun_watch: false,
             is_awaited: false,
+            net: None,
+            is_left_to_wait: false,
             asked: 0,
         })
     }
@@ -138,6 +145,7 @@ impl PollSet {
 
     pub fn modify(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
         self.is_hot = true;
+        self.forget(key);
         let set = match self.nested.get(&key) {
             Some(inner) => inner.as_raw_fd(),
             None if self.owners.get(&fd) == Some(&key) => self.fd(),
@@ -149,6 +157,7 @@ impl PollSet {
     /// A descriptor that the program has closed has left the set by itself: no error.
     pub fn remove(&mut self, fd: RawFd, key: u64) {
         let set = self.fd();
+        self.forget(key);
         let gone = match self.nested.remove(&key) {
             Some(inner) => poll::remove(set, inner.as_raw_fd()),
             None if self.owners.get(&fd) == Some(&key) => {
@@ -222,9 +231,46 @@ impl PollSet {
         self.remove(fd, ENGINE + place as u64);
     }
 
-    /// At most `most` descriptors that are ready. The list is to be given back with
-    /// [`PollSet::recycle`].
+    /// For the only thread that uses the set, which is about to wait for it: the wait fetches up to
+    /// `most` of what is ready, which [`PollSet::ready`] tells next.
+    pub fn cast(&mut self, most: usize) -> Arc<Net> {
+        let set = self.fd();
+        let net = self.net.get_or_insert_with(|| Net::new(set));
+        net.cast(most);
+        net.clone()
+    }
+
+    /// What a wait has fetched of a member is not true any more.
+    fn forget(&self, key: u64) {
+        if let Some(net) = &self.net {
+            net.caught().retain(|event| event.u64 != key);
+        }
+    }
+
+    /// What a wait has fetched, if it has.
+    fn caught(&mut self) -> Option<Found> {
+        let mut caught = self.net.as_ref()?.caught();
+        if caught.is_empty() {
+            return None;
+        }
+        let mut room = std::mem::take(&mut self.room);
+        if room.len() < READY_MAX {
+            room = poll::room(READY_MAX);
+        }
+        let count = caught.len();
+        room[..count].copy_from_slice(&caught);
+        caught.clear();
+        Some(Found { room, count })
+    }
+
+    /// At most `most` descriptors that are ready, or what a wait has fetched, however much that is.
+    /// The list is to be given back with [`PollSet::recycle`].
     pub fn ready(&mut self, most: usize) -> Result<Found> {
+        if let Some(mut found) = self.caught() {
+            self.is_hot = true;
+            self.ask_nested(&mut found)?;
+            return Ok(found);
+        }
         let most = most.clamp(1, READY_MAX);
         let mut room = std::mem::take(&mut self.room);
         if room.len() < most {

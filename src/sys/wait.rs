@@ -4,7 +4,9 @@
 //! the calls are declared "C-unwind", and what must be undone is undone by `Drop` further up.
 //! No `catch_unwind` may stand between such a call and the program: it would abort.
 
+use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
+use std::ptr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +14,8 @@ use super::check;
 #[cfg(feature = "model")]
 pub use super::model::{block, now};
 use super::sync::atomic::{AtomicU32, Ordering};
-use crate::error::Result;
+use super::sync::{Mutex, MutexGuard};
+use crate::error::{Errno, Result};
 
 /// What a thread is going to wait for, once it has let go of every lock.
 pub enum Sleep {
@@ -23,6 +26,8 @@ pub enum Sleep {
     Poll { fd: RawFd, events: i16 },
     /// The same of several descriptors, until one is readable.
     Several(Arc<Several>),
+    /// epoll_pwait(2): what ends the wait is fetched by it.
+    Set(Arc<Net>),
     /// Until the word is not `expected` any more and somebody wakes us.
     Word { word: Arc<AtomicU32>, expected: u32 },
 }
@@ -59,6 +64,63 @@ impl Several {
         let is_told = |place: &usize| polled[*place].revents != 0;
         let bits = (0..self.count).filter(is_told).fold(0, |bits, place| bits | 1 << place);
         self.told.swap(bits, Ordering::Relaxed);
+    }
+}
+
+/// An epoll set, and what a wait has fetched from it. For sets of one thread: if that is cancelled
+/// in the wait, nobody asks what it had been told.
+pub struct Net {
+    set: RawFd,
+    caught: Mutex<Vec<libc::epoll_event>>,
+    most: AtomicU32,
+}
+
+/// The time limit of epoll_pwait(2) that is none.
+const FOR_EVER: isize = -1;
+/// One wait fetches no more.
+pub const CAUGHT_MAX: usize = 256;
+
+impl Net {
+    pub fn new(set: RawFd) -> Arc<Self> {
+        let caught = Mutex::new(Vec::with_capacity(CAUGHT_MAX));
+        Arc::new(Self { set, caught, most: AtomicU32::new(1) })
+    }
+
+    /// The next wait is to fetch so many at most.
+    pub fn cast(&self, most: usize) {
+        self.most.store(most.clamp(1, CAUGHT_MAX) as u32, Ordering::Relaxed);
+    }
+
+    /// What was fetched and nobody has taken.
+    pub fn caught(&self) -> MutexGuard<'_, Vec<libc::epoll_event>> {
+        self.caught.lock()
+    }
+
+    /// Blocks. Refused with a time limit by kernels before 5.11 and by sandboxes that do not know the
+    /// call.
+    fn wait(&self, time: Option<&libc::timespec>, mask: Option<&u64>) -> Result<usize> {
+        let mut room = [const { MaybeUninit::<libc::epoll_event>::uninit() }; CAUGHT_MAX];
+        let (number, limit) = match time {
+            Some(time) => (libc::SYS_epoll_pwait2, ptr::from_ref(time) as usize),
+            None => (libc::SYS_epoll_pwait, FOR_EVER as usize),
+        };
+        let call = Call {
+            number,
+            arguments: [
+                self.set as usize,
+                room.as_mut_ptr() as usize,
+                self.most.load(Ordering::Relaxed) as usize,
+                limit,
+                mask.map_or(0, |mask| ptr::from_ref(mask) as usize),
+                KERNEL_SIGSET_BYTES,
+            ],
+        };
+        // SAFETY: as in enter(); the room is for as many as are asked for.
+        let count = check(unsafe { call.make() })?;
+        // SAFETY: so many the kernel has written.
+        let told = room.iter().take(count).map(|event| unsafe { event.assume_init() });
+        self.caught().extend(told);
+        Ok(count)
     }
 }
 
@@ -149,14 +211,13 @@ impl Uncancellable {
 impl Drop for Uncancellable {
     fn drop(&mut self) {
         // SAFETY: restores what begin() found.
-        unsafe { pthread_setcancelstate(self.0, std::ptr::null_mut()) };
+        unsafe { pthread_setcancelstate(self.0, ptr::null_mut()) };
     }
 }
 
 /// Blocks. `Ok` is "look again"; `EINTR` a signal was handled; the caller knows its own deadline.
 #[cfg(not(feature = "model"))]
 pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
-    use crate::error::Errno;
     match enter(sleep, terms) {
         // Time is over, or the word had changed already: the caller looks for itself.
         Err(Errno::ETIME | Errno::ETIMEDOUT | Errno::EAGAIN | Errno::EBUSY) => Ok(()),
@@ -167,8 +228,8 @@ pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
 /// Blocks; what the kernel answers.
 pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
     let time = terms.remaining();
-    let time_pointer = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    let mask_pointer = terms.mask.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    let time_pointer = time.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let mask_pointer = terms.mask.as_ref().map_or(ptr::null(), ptr::from_ref);
     let argument = GetEventsArgument {
         sigmask: mask_pointer as u64,
         sigmask_size: KERNEL_SIGSET_BYTES as u32,
@@ -189,12 +250,21 @@ pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
     };
     // ppoll(2) writes what is left.
     let mut time_copy = time;
-    let time_copy_pointer = time_copy.as_mut().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+    let time_copy_pointer = time_copy.as_mut().map_or(ptr::null_mut(), ptr::from_mut);
     // A wait with a time limit is never restarted behind our back (signal(7)), so a signal ends it
     // whatever SA_RESTART says: for ever is a very long time here.
     let long = libc::timespec { tv_sec: i64::from(u32::MAX), tv_nsec: 0 };
     let limit = if time.is_some() { time_pointer } else { &raw const long };
     let call = match sleep {
+        Sleep::Set(net) => match net.wait(time.as_ref(), terms.mask.as_ref()) {
+            // Then only the end of the wait is told, and the set asked afterwards.
+            Err(Errno::ENOSYS | Errno::EPERM) => {
+                polled[0].fd = net.set;
+                polled[0].events = libc::POLLIN;
+                poll(&mut polled, 1, time_copy_pointer)
+            }
+            answer => return answer,
+        },
         Sleep::Ring { fd, complete } => Call {
             number: libc::SYS_io_uring_enter,
             arguments: [
@@ -221,7 +291,7 @@ pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
         Sleep::Word { word, expected } => Call {
             number: libc::SYS_futex,
             arguments: [
-                std::ptr::from_ref(&**word) as usize,
+                ptr::from_ref(&**word) as usize,
                 (libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG) as usize,
                 *expected as usize,
                 limit as usize,
@@ -261,7 +331,7 @@ impl Call {
         unsafe {
             pthread_setcanceltype(CANCEL_ASYNCHRONOUS, &raw mut old);
             let answer = syscall(number, first, second, third, fourth, fifth, sixth);
-            pthread_setcanceltype(old, std::ptr::null_mut());
+            pthread_setcanceltype(old, ptr::null_mut());
             answer
         }
     }
