@@ -15,9 +15,18 @@ use crate::sys::cell::Entered;
 use crate::sys::socket as system;
 use crate::sys::wait::Uncancellable;
 
+/// What a change leaves to be done at its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Settle,
+    /// Nothing, if nobody waits: what is accepted for later is no news.
+    SettleForOthers,
+}
+
 /// Enters the channel that a socket is attached to, and ends the change. `None`: the long way.
 fn inside<R>(
     fd: RawFd,
+    end: End,
     change: impl FnOnce(&Socket, &Attached, &mut Entered<'_, State>) -> Option<Result<R>>,
 ) -> Option<Result<R>> {
     context().with_socket(fd, |association| {
@@ -30,8 +39,12 @@ fn inside<R>(
         let _uncancellable = socket.flow().is_some().then(Uncancellable::begin);
         association.attachment.with(|attached| {
             let attached = attached?;
-            let mut state = attached.channel.enter().ok()?;
+            let (mut state, has_answered) = attached.channel.enter_and_answer().ok()?;
             let answer = change(socket, attached, &mut state)?;
+            let is_alone = !has_answered && socket.flow().is_none() && !state.is_anyone_waiting();
+            if end == End::SettleForOthers && is_alone {
+                return Some(answer);
+            }
             let settled = attached.channel.settle(&mut state);
             Some(settled.and(answer))
         })
@@ -50,7 +63,7 @@ pub fn send(
     if flags & !KNOWN != 0 || bytes == 0 || i32::try_from(bytes).is_err() {
         return None;
     }
-    inside(fd, |socket, attached, state| {
+    inside(fd, End::SettleForOthers, |socket, attached, state| {
         let is_framed = socket.region.frame_bytes().is_some();
         let offset = socket.region.mapping().offset_of(address, bytes)?;
         let lend = || {
@@ -84,7 +97,7 @@ pub fn receive(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<
         return None;
     }
     let ask = Ask { size, flags, form };
-    inside(fd, |_, attached, state| Some(state.receive(attached.key, &ask)))
+    inside(fd, End::Settle, |_, attached, state| Some(state.receive(attached.key, &ask)))
 }
 
 /// Whether a receive that has come to this may have to wait.

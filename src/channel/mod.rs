@@ -149,6 +149,12 @@ impl Channel {
     /// owner's, `EBADF` once it is destroyed.
     #[inline]
     pub fn enter(&self) -> Result<Entered<'_, State>> {
+        self.enter_and_answer().map(|(state, _)| state)
+    }
+
+    /// The same; `true`: somebody outside has asked for something, which has been done.
+    #[inline]
+    pub fn enter_and_answer(&self) -> Result<(Entered<'_, State>, bool)> {
         if self.epoch != fork::epoch() {
             return Err(Errno::EPERM);
         }
@@ -156,8 +162,8 @@ impl Channel {
         if self.is_dead() {
             return Err(Errno::EBADF);
         }
-        self.answer_bell(&mut state);
-        Ok(state)
+        let has_answered = self.answer_bell(&mut state);
+        Ok((state, has_answered))
     }
 
     /// Does what others have asked for; `false` when they have not.

@@ -38,6 +38,8 @@ pub struct Blocks {
     allocator: Allocator,
     /// Never empty: see [`END`].
     held: BTreeMap<usize, Held>,
+    /// What was handed out last, and is not among them yet: an echo gives it back at once.
+    fresh: Option<(usize, Held)>,
     /// Empty datagrams handed out: they occupy nothing, but may be given back.
     empties: usize,
     /// Bytes of blocks that were given back while they were still being sent, by chunk: they are
@@ -54,6 +56,7 @@ impl Blocks {
             granule_bytes,
             allocator: Allocator::new(size),
             held: BTreeMap::from([(END, end)]),
+            fresh: None,
             empties: 0,
             lingering: HashMap::new(),
         })
@@ -64,7 +67,15 @@ impl Blocks {
     }
 
     pub fn is_any_held(&self) -> bool {
-        self.held.len() > 1
+        self.fresh.is_some() || self.held.len() > 1
+    }
+
+    /// All that the program holds.
+    fn held(&mut self) -> &mut BTreeMap<usize, Held> {
+        if let Some((offset, held)) = self.fresh.take() {
+            self.held.insert(offset, held);
+        }
+        &mut self.held
     }
 
     /// Claims a chunk; the caller has the only reference. Offset in bytes.
@@ -137,7 +148,8 @@ impl Blocks {
         length: usize,
         account: Option<Arc<Account>>,
     ) {
-        self.held.insert(offset, Held { length, chunk, account, role: Role::Whole });
+        self.held();
+        self.fresh = Some((offset, Held { length, chunk, account, role: Role::Whole }));
     }
 
     /// Hands out a received message: a header, and the data that goes with it.
@@ -149,11 +161,12 @@ impl Blocks {
     ) {
         let role = Role::Header { data: data.1 };
         self.allocator.add_references(header.0, 1);
-        self.held.insert(header.1, Held { length: header.2, chunk: header.0, account: None, role });
+        let header_block = Held { length: header.2, chunk: header.0, account: None, role };
+        self.held().insert(header.1, header_block);
         if data.2 > 0 {
             self.allocator.add_references(data.0, 1);
             let data_block = Held { length: data.2, chunk: data.0, account, role: Role::Data };
-            self.held.insert(data.1, data_block);
+            self.held().insert(data.1, data_block);
         }
     }
 
@@ -163,12 +176,12 @@ impl Blocks {
             self.empties = self.empties.checked_sub(1).ok_or(Errno::EINVAL)?;
             return Ok(());
         }
-        match self.held.get(&offset) {
+        match self.held().get(&offset) {
             Some(held) if held.length == length && !matches!(held.role, Role::Data) => {}
             _ => return Err(Errno::EINVAL),
         }
         if let Some(Held { role: Role::Header { data }, .. }) = self.remove(offset)
-            && matches!(self.held.get(&data), Some(Held { role: Role::Data, .. }))
+            && matches!(self.held().get(&data), Some(Held { role: Role::Data, .. }))
         {
             self.remove(data);
         }
@@ -176,7 +189,7 @@ impl Blocks {
     }
 
     fn remove(&mut self, offset: usize) -> Option<Held> {
-        let mut held = self.held.remove(&offset)?;
+        let mut held = self.held().remove(&offset)?;
         let is_free = self.drop_reference(held.chunk);
         match held.account.take() {
             Some(account) if is_free => account.subtract(held.length),
@@ -189,8 +202,8 @@ impl Blocks {
     }
 
     /// The block that `length` bytes at `offset` lie in.
-    fn block_of(&self, offset: usize, length: usize) -> Result<(usize, &Held)> {
-        let (&start, held) = self.held.range(..=offset).next_back().ok_or(Errno::EFAULT)?;
+    fn block_of(&mut self, offset: usize, length: usize) -> Result<(usize, &Held)> {
+        let (&start, held) = self.held().range(..=offset).next_back().ok_or(Errno::EFAULT)?;
         let end = offset.checked_add(length).ok_or(Errno::EFAULT)?;
         if end <= start + held.length { Ok((start, held)) } else { Err(Errno::EFAULT) }
     }
@@ -205,9 +218,16 @@ impl Blocks {
     /// A block that the program has held becomes the caller's, with the reference. `None` unless it
     /// is exactly one that was handed out.
     pub fn lend_last(&mut self, offset: usize, length: usize) -> Option<Chunk> {
-        let Entry::Occupied(entry) = self.held.entry(offset) else { return None };
-        let is_that = entry.get().length == length && matches!(entry.get().role, Role::Whole);
-        let held = is_that.then(|| entry.remove())?;
+        let is_that = |held: &Held| held.length == length && matches!(held.role, Role::Whole);
+        let fresh = self.fresh.take_if(|(from, held)| *from == offset && is_that(held));
+        let held = match fresh {
+            Some((_, held)) => held,
+            None => {
+                let Entry::Occupied(entry) = self.held().entry(offset) else { return None };
+                let is_that = is_that(entry.get());
+                is_that.then(|| entry.remove())?
+            }
+        };
         if let Some(account) = held.account {
             self.lingering.entry(held.chunk).or_default().push((account, length));
         }
@@ -220,7 +240,7 @@ impl Blocks {
         let mut length = held.length;
         if matches!(held.role, Role::Data) {
             let header = self
-                .held
+                .held()
                 .iter()
                 .find(|(_, held)| matches!(held.role, Role::Header { data } if data == start));
             if let Some((&header, held)) = header {
