@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::{Association, context};
-use crate::channel::{Event, Interest, Step, Waiting};
+use crate::channel::{Channel, Event, Interest, Step, Waiting};
 use crate::engine::frame::{Brief, DirectlySent, Flow, NAP, Sleeper};
 use crate::engine::{
     Ask, Form, Pieces, Received, Request, Socket, receive_directly, send_directly,
@@ -65,6 +65,14 @@ impl<'a> Wait<'a> {
         };
         Ok(Self(Waiting::new(channel, interest, terms)))
     }
+}
+
+/// `ec_wait_events` of a thread that has the channel to itself, and finds something at once. `None`: it
+/// has to go the whole way.
+#[inline]
+pub fn wait_in_passing(fd: RawFd, room: &mut [Event], is_for_long: bool) -> Option<usize> {
+    let fetch = |channel: &Channel| channel.fetch_in_passing(room, is_for_long);
+    context().glance_at_channel(fd, fetch).filter(|&count| count > 0)
 }
 
 impl Blocking for Wait<'_> {

@@ -54,7 +54,8 @@ pub struct Context {
     channels: Table<Channel>,
     sockets: Table<Association>,
     regions: Table<Region>,
-    /// Sockets that interfaces serve, and areas that are made of frames, once more.
+    /// Channels, sockets that interfaces serve, and areas that are made of frames, once more.
+    quick_channels: Glances<Channel>,
     quick_sockets: Glances<Association>,
     quick_regions: Glances<Region>,
     /// What timer_create has made, by id; what mq_notify has registered, by queue.
@@ -93,6 +94,7 @@ pub fn context() -> &'static Context {
             channels: Table::new(DESCRIPTOR_MAX),
             sockets: Table::new(DESCRIPTOR_MAX),
             regions: Table::new(REGION_MAX),
+            quick_channels: Glances::new(DESCRIPTOR_MAX),
             quick_sockets: Glances::new(DESCRIPTOR_MAX),
             quick_regions: Glances::new(REGION_MAX),
             timers: Register::new(),
@@ -126,8 +128,9 @@ impl Context {
     }
 
     pub fn add_channel(&self, channel: &Arc<Channel>) -> Result<()> {
-        let old =
-            self.channels.set(index(channel.fd())?, Some(channel.clone())).ok_or(Errno::EMFILE)?;
+        let index = index(channel.fd())?;
+        let old = self.channels.set(index, Some(channel.clone())).ok_or(Errno::EMFILE)?;
+        self.quick_channels.set(index, channel.clone());
         // The program has closed a channel with close(2): its number is ours now, and dropping
         // the old one would close it again.
         std::mem::forget(old);
@@ -136,8 +139,20 @@ impl Context {
 
     pub fn remove_channel(&self, fd: RawFd) {
         if let Ok(index) = index(fd) {
+            self.quick_channels.clear(index);
             self.channels.set(index, None);
         }
+    }
+
+    /// Looks at the channel behind a descriptor. `None`: there is none, or not now, or not like this.
+    #[inline]
+    pub fn glance_at_channel<R>(&self, fd: RawFd, body: impl FnOnce(&Channel) -> R) -> Option<R> {
+        let index = usize::try_from(fd).ok()?;
+        // In the model there are no glances, but what is done in one is tried there.
+        if cfg!(feature = "model") {
+            return self.channels.with(index, |channel| channel.map(|channel| body(channel)));
+        }
+        self.quick_channels.look(index, body)
     }
 
     /// The association of a descriptor: `EINVAL` if it has none, `EPERM` if the parent has.

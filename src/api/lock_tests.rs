@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::fd::{AsRawFd, RawFd};
 
-use super::blocking::{Outgoing, Receive, Send, Wait, run};
+use super::blocking::{Outgoing, Receive, Send, Wait, run, wait_in_passing};
 use super::{channel, region, socket, source};
 use crate::channel::state::Modify;
 use crate::channel::{Event, Options, event};
@@ -68,6 +68,34 @@ fn events_take_no_lock() {
         source::remove(channel, source).expect("it goes");
     }
     channel::destroy(channel).expect("it goes");
+}
+
+#[test]
+fn who_has_a_channel_to_himself_goes_the_short_way() {
+    for single in [false, true] {
+        let channel = channel::create(Options { single, ..Options::default() }).expect("a channel");
+        let counter = Counter::new().expect("an eventfd");
+        let flags = Modify { edge: true, ..Modify::default() };
+        source::add_fd(channel, counter.fd(), poll::IN, flags, 0).expect("a source");
+        for _ in 0..ROUNDS {
+            counter.raise();
+            wait_for(channel, event::FD);
+            counter.lower();
+        }
+        let mut room = [Event::EMPTY; 2];
+        let mut fetch = || wait_in_passing(channel, &mut room, true);
+        for _ in 0..ROUNDS {
+            counter.raise();
+            assert_eq!(fetch(), Some(1), "single {single}");
+            counter.lower();
+        }
+        assert_eq!(fetch(), None, "there is nothing");
+        channel::post(channel, Event { kind: event::USER, ..Event::EMPTY }).expect("room");
+        assert_eq!(fetch(), None, "what stands in the queue is fetched on the whole way");
+        wait_for(channel, event::USER);
+        channel::destroy(channel).expect("it goes");
+        assert_eq!(wait_in_passing(channel, &mut room, true), None, "there is no channel");
+    }
 }
 
 #[test]

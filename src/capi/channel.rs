@@ -4,7 +4,7 @@ use std::ffi::{c_int, c_uint};
 
 use super::types::{EC_SINGLE, ec_t, event_data_t};
 use super::{convert, guard};
-use crate::api::blocking::Wait;
+use crate::api::blocking::{Wait, wait_in_passing};
 use crate::api::channel;
 use crate::channel::{Event, Options};
 use crate::error::Errno;
@@ -82,6 +82,16 @@ pub unsafe extern "C-unwind" fn ec_wait_events(
     tout: *const libc::timespec,
     mask: *const libc::sigset_t,
 ) -> c_int {
+    let in_passing = || {
+        // SAFETY: by the contract of this function.
+        let room = unsafe { convert::events(d, n) }?;
+        // SAFETY: as above.
+        let is_for_long = unsafe { convert::limit(tout) }?.is_none();
+        Ok(wait_in_passing(ec, room, is_for_long).map(|count| count as c_int))
+    };
+    if let Some(answer) = guard::short(in_passing) {
+        return answer;
+    }
     guard::blocking(
         // SAFETY: by the contract of this function.
         || unsafe {

@@ -60,19 +60,23 @@ pub fn not_null<T>(pointer: *const T) -> Result<()> {
 /// The pointers are null or valid for reading.
 pub unsafe fn terms(timeout: *const libc::timespec, mask: *const libc::sigset_t) -> Result<Terms> {
     // SAFETY: by the contract of this function; a set begins with the signals that the kernel has.
-    let (timeout, mask) = unsafe { (timeout.as_ref(), mask.cast::<u64>().as_ref()) };
-    let limit = match timeout {
-        None => None,
-        Some(time) => {
-            let seconds = u64::try_from(time.tv_sec).map_err(|_| Errno::EINVAL)?;
-            let nanoseconds = u32::try_from(time.tv_nsec).map_err(|_| Errno::EINVAL)?;
-            if nanoseconds >= 1_000_000_000 {
-                return Err(Errno::EINVAL);
-            }
-            Some(Duration::new(seconds, nanoseconds))
-        }
-    };
-    Ok(Terms { deadline: deadline(limit), mask: mask.copied() })
+    let (limit, mask) = unsafe { (limit(timeout), mask.cast::<u64>().as_ref()) };
+    Ok(Terms { deadline: deadline(limit?), mask: mask.copied() })
+}
+
+/// A time limit.
+///
+/// # Safety
+/// The pointer is null or valid for reading.
+pub unsafe fn limit(timeout: *const libc::timespec) -> Result<Option<Duration>> {
+    // SAFETY: by the contract of this function.
+    let Some(time) = (unsafe { timeout.as_ref() }) else { return Ok(None) };
+    let seconds = u64::try_from(time.tv_sec).map_err(|_| Errno::EINVAL)?;
+    let nanoseconds = u32::try_from(time.tv_nsec).map_err(|_| Errno::EINVAL)?;
+    if nanoseconds >= 1_000_000_000 {
+        return Err(Errno::EINVAL);
+    }
+    Ok(Some(Duration::new(seconds, nanoseconds)))
 }
 
 /// The channel and the cookie of a notification, if it asks for a channel. Of another one nothing

@@ -42,12 +42,18 @@ impl Bell {
         self.ring();
     }
 
+    /// Whether somebody has rung.
+    #[inline(always)]
+    pub fn is_rung(&self) -> bool {
+        self.rung.load(Ordering::Acquire)
+    }
+
     /// What others have asked for; `None` when nobody has rung. Whoever rings raises the token
     /// afterwards, so nothing is missed if this is looked at last before sleeping.
     #[inline(always)]
     pub fn answer(&self) -> Option<Vec<Errand>> {
         // Looked at first: most of the time nobody has, and a locked operation is not cheap.
-        if self.rung.load(Ordering::Acquire) { self.answer_ring() } else { None }
+        if self.is_rung() { self.answer_ring() } else { None }
     }
 
     #[cold]

@@ -19,7 +19,7 @@ const NO_SOURCES: usize = 2;
 const CONNECTIONS_MAX: usize = 16;
 
 /// Where fetched events go.
-struct Room<'a> {
+pub(super) struct Room<'a> {
     events: &'a mut [Event],
     count: usize,
     /// Those that an earlier look had put aside stand first.
@@ -29,7 +29,15 @@ struct Room<'a> {
     has_timers: bool,
 }
 
-impl Room<'_> {
+impl<'a> Room<'a> {
+    pub(super) fn new(events: &'a mut [Event]) -> Self {
+        Self { events, count: 0, stashed: 0, told: 0, has_timers: false }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.count
+    }
+
     fn left(&self) -> usize {
         self.events.len() - self.count
     }
@@ -106,9 +114,9 @@ fn tell_watched(
 }
 
 /// Tells what the engine brings at once.
-struct Teller<'a, 'b> {
-    sources: &'a mut Sources,
-    room: &'a mut Room<'b>,
+pub(super) struct Teller<'a, 'b> {
+    pub(super) sources: &'a mut Sources,
+    pub(super) room: &'a mut Room<'b>,
 }
 
 impl Taker for Teller<'_, '_> {
@@ -176,7 +184,7 @@ impl State {
     /// Everything accepted goes out; of what has come back as many events are fetched as there is
     /// room for. `may_sleep`: the ring may as well be asked to tell of what the poll set has later.
     pub fn turn_and_fetch(&mut self, events: &mut [Event], may_sleep: bool) -> Result<usize> {
-        let mut room = Room { events, count: 0, stashed: 0, told: 0, has_timers: false };
+        let mut room = Room::new(events);
         self.poll.is_awaited = may_sleep;
         let turned = self.turn_to_tell(&mut room);
         self.poll.is_awaited = false;
@@ -208,7 +216,7 @@ impl State {
 
     /// Takes in what has come back, and fetches at most as many events as there is room for.
     pub fn fetch(&mut self, events: &mut [Event]) -> Result<usize> {
-        let mut room = Room { events, count: 0, stashed: 0, told: 0, has_timers: false };
+        let mut room = Room::new(events);
         if self.is_news_next() {
             self.fetch_told(&mut room);
         }
@@ -266,6 +274,13 @@ impl State {
             self.stand_again(key);
         }
         self.again = again;
+        self.tell_timers(&room);
+        Ok(room.count)
+    }
+
+    /// What a fetch has told of timers counts for them as told.
+    #[inline]
+    pub(super) fn tell_timers(&mut self, room: &Room<'_>) {
         if room.has_timers {
             for event in room.events[..room.count].iter().filter(|event| event.kind == event::TIMER)
             {
@@ -274,7 +289,6 @@ impl State {
                 }
             }
         }
-        Ok(room.count)
     }
 
     /// The same for a call that will not wait: before it says that there is nothing it asks, even
@@ -360,9 +374,9 @@ impl State {
     }
 
     /// Asks the poll set, and the sources that are ready.
-    fn fetch_polled(&mut self, room: &mut Room<'_>) -> Result<()> {
+    pub(super) fn fetch_polled(&mut self, room: &mut Room<'_>) -> Result<()> {
         room.told = room.count;
-        if room.left() == 0 || !self.poll.is_hot() {
+        if self.poll.is_known_empty() || room.left() == 0 || !self.poll.is_hot() {
             return Ok(());
         }
         let found = self.ready(room.left())?;

@@ -9,6 +9,7 @@ pub mod event;
 mod fetch;
 mod habit;
 mod parting;
+mod passing;
 mod queue;
 mod requests;
 mod sockets;

@@ -99,6 +99,12 @@ impl State {
         }
     }
 
+    /// Whether the end of requests has been told here.
+    #[inline]
+    pub(super) fn has_requests(&self) -> bool {
+        self.requests.mailbox.is_some()
+    }
+
     fn watch_requests(&mut self, fd: RawFd) -> Result<()> {
         let Some(mailbox) = &self.requests.mailbox else { return Ok(()) };
         if self.requests.watched.is_none() {

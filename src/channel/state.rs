@@ -48,6 +48,8 @@ pub struct State {
     pub(super) bell: Arc<Bell>,
     pub(super) requests: Requests,
     pub(super) habit: Habit,
+    /// See `passing.rs`.
+    pub(super) looks_to_skip: u32,
 }
 
 impl State {
@@ -76,6 +78,7 @@ impl State {
             bell,
             requests: Requests::default(),
             habit: Habit::default(),
+            looks_to_skip: 0,
         }
     }
 

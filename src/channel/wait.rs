@@ -216,6 +216,9 @@ impl<'a> Waiting<'a> {
         let may_sleep = waiter.terms.deadline.is_none() || slept.is_some();
         // Who goes to sleep without having been asked to look is told by that.
         let is_left_to_wait = may_sleep && slept.is_none();
+        if slept.is_some() {
+            state.poll.may_have_filled();
+        }
         loop {
             let found = waiter.look(&mut state, may_sleep, is_left_to_wait);
             if matches!(found, Ok(None)) && channel.answer_bell(&mut state) {

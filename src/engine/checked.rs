@@ -161,6 +161,26 @@ impl Engine for Checked {
         answer
     }
 
+    fn turn_in_passing(
+        &mut self,
+        taker: &mut dyn Taker,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+    ) -> Result<bool> {
+        let before = notices.len();
+        let answer = self.inner.turn_in_passing(taker, poll, notices);
+        self.check(&notices[before..]);
+        answer
+    }
+
+    fn is_idle(&mut self) -> bool {
+        self.inner.is_idle()
+    }
+
+    fn is_settled(&mut self, stays: bool) -> bool {
+        self.inner.is_settled(stays)
+    }
+
     fn look(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         let before = notices.len();
         let answer = self.inner.look(poll, notices);

@@ -188,6 +188,14 @@ impl Engine for Epoll {
         flushed
     }
 
+    fn is_idle(&mut self) -> bool {
+        self.dirty.is_empty()
+    }
+
+    fn is_settled(&mut self, _stays: bool) -> bool {
+        true
+    }
+
     fn replenish(&mut self, poll: &mut PollSet) {
         for key in std::mem::take(&mut self.starved) {
             if let Some(connection) = self.connections.get_mut(key) {

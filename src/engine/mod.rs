@@ -190,6 +190,7 @@ pub trait Engine: Send {
     /// they come by the thousand, and not as notices. To be taken, before the notices, after every
     /// call that may add notices. `news` is empty before.
     fn take_watched(&mut self, _news: &mut Vec<(Key, u64)>) {}
+
     /// The poll set says that a descriptor of the engine's own is ready.
     fn news(&mut self, _place: usize, _notices: &mut Vec<Notice>) {}
 
@@ -208,6 +209,28 @@ pub trait Engine: Send {
         notices: &mut Vec<Notice>,
     ) -> Result<()> {
         self.turn(poll, notices)
+    }
+
+    /// The same where nothing is to be handed in and no socket is served. `false`: it is not so, or
+    /// nothing has come back; the whole turn is to be taken.
+    fn turn_in_passing(
+        &mut self,
+        _taker: &mut dyn Taker,
+        _poll: &mut PollSet,
+        _notices: &mut Vec<Notice>,
+    ) -> Result<bool> {
+        Ok(false)
+    }
+
+    /// Nothing is to be handed in, and nothing has come back: a turn would do nothing.
+    fn is_idle(&mut self) -> bool {
+        false
+    }
+
+    /// What [`Engine::arm`], [`Engine::hold`] and [`Engine::leave`] would do has been done, while
+    /// there is nothing to fetch. `stays`: where [`Engine::stay`] is asked.
+    fn is_settled(&mut self, _stays: bool) -> bool {
+        false
     }
 
     /// Takes in what has come back, without sending out what waits to be: a program that receives

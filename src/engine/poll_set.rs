@@ -55,6 +55,8 @@ pub struct PollSet {
     room: Vec<libc::epoll_event>,
     /// Something may be ready.
     is_hot: bool,
+    /// A moment ago nothing was.
+    is_known_empty: bool,
     /// The thread that has asked a ring to say when something is, and whether there has been cause
     /// to since.
     watcher: Option<u64>,
@@ -106,6 +108,7 @@ impl PollSet {
             token_may_be_up: false,
             room: Vec::new(),
             is_hot: true,
+            is_known_empty: false,
             watcher: None,
             is_ring_due: false,
             has_begun_watch: false,
@@ -180,6 +183,22 @@ impl PollSet {
     /// It is to be asked, whatever the ring says.
     pub fn heat(&mut self) {
         self.is_hot = true;
+    }
+
+    /// It has been asked in vain by a thread that goes on to wait: who waits need not ask again.
+    pub fn was_empty(&mut self) {
+        self.is_known_empty = true;
+    }
+
+    /// Somebody has slept since.
+    pub fn may_have_filled(&mut self) {
+        self.is_known_empty = false;
+    }
+
+    /// Whether that was the last that happened.
+    #[inline]
+    pub fn is_known_empty(&mut self) -> bool {
+        std::mem::take(&mut self.is_known_empty)
     }
 
     /// A ring says from now on when something is ready: once.
@@ -326,6 +345,12 @@ impl PollSet {
             self.token_may_be_up = false;
         }
         self.token_is_set = wanted;
+    }
+
+    /// Nothing of the token is to be undone.
+    #[inline]
+    pub fn is_token_down(&self) -> bool {
+        !self.token_is_set && !self.token_may_be_up
     }
 
     /// The counter behind the token: a write from any thread makes the set readable once.

@@ -160,6 +160,15 @@ impl<T> Guarded<T> {
         })
     }
 
+    /// The same, if it can be had at once.
+    #[inline]
+    pub fn try_enter(&self) -> Option<Entered<'_, T>> {
+        match self {
+            Self::Shared(mutex) => mutex.try_lock_sound().map(Entered::Shared),
+            Self::Single(_) => self.enter().ok(),
+        }
+    }
+
     /// `EPERM` from a thread that is not the owner, `ENOTRECOVERABLE` after a panic inside.
     pub fn enter(&self) -> Result<Entered<'_, T>> {
         match self {

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU16, Ordering, fence};
 
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
+use super::check;
 use super::completions::Completions;
 use super::span::Span;
 use super::sync::OnceLock;
@@ -199,6 +200,20 @@ impl Ring {
         Ok(())
     }
 
+    /// Brings forth what the kernel has put off, where nothing is to be submitted. `false`: there is
+    /// something, or nothing has come.
+    #[inline]
+    pub fn settle_quickly(&mut self) -> Result<bool> {
+        let queue = self.inner.submission();
+        let (is_empty, waits) = (queue.is_empty(), queue.taskrun() || queue.cq_overflow());
+        drop(queue);
+        if is_empty && waits {
+            self.deferred_max = DEFERRED_MAX;
+            self.bring_forth_deferred()?;
+        }
+        Ok(is_empty && self.has_completions())
+    }
+
     /// Nothing to submit, nothing to reap, and nothing that only an entry to the kernel brings forth.
     pub fn is_idle(&mut self) -> bool {
         let queue = self.inner.submission();
@@ -242,16 +257,18 @@ impl Ring {
     ) -> Result<()> {
         let flags = ENTER_GETEVENTS | if argument.is_some() { ENTER_EXT_ARG } else { 0 };
         self.calls += 1;
+        let argument = argument.map_or(ptr::null(), ptr::from_ref);
+        let (call, ring, bytes) =
+            (libc::SYS_io_uring_enter, self.fd(), size_of::<GetEventsArgument>());
         // SAFETY: the argument is valid during the call; what entries name outlives them.
-        let answer = unsafe { self.inner.submitter().enter(submissions, count, flags, argument) };
-        match answer.map_err(|error| (error.raw_os_error(), error)) {
-            Ok(count) => {
-                self.submitted += count as u64;
-                Ok(())
-            }
-            Err((Some(libc::EINVAL | libc::EBUSY | libc::EAGAIN | libc::EINTR), _)) => Ok(()),
-            Err((_, error)) => Err(errno(&error)),
+        let answer =
+            unsafe { libc::syscall(call, ring, submissions, count, flags, argument, bytes) };
+        match check(answer) {
+            Ok(count) => self.submitted += count as u64,
+            Err(Errno::EINVAL | Errno::EBUSY | Errno::EAGAIN | Errno::EINTR) => {}
+            Err(errno) => return Err(errno),
         }
+        Ok(())
     }
 
     /// Submits, and lets the kernel bring forth at once what that leads to.

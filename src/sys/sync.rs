@@ -81,6 +81,14 @@ impl<T> Mutex<T> {
         let inner = self.0.lock().ok()?;
         Some(MutexGuard { section: self.section(), inner })
     }
+
+    /// The same without waiting: `None` as well while somebody else holds it.
+    #[inline]
+    pub fn try_lock_sound(&self) -> Option<MutexGuard<'_, T>> {
+        count_lock();
+        let inner = self.0.try_lock().ok()?;
+        Some(MutexGuard { section: self.section(), inner })
+    }
 }
 
 /// Whoever lets go of it last, of something with a count of references, comes after all who have

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use shuttle::scheduler::{DfsScheduler, PctScheduler, RandomScheduler, Scheduler};
 use shuttle::{Config, FailurePersistence, MaxSteps, Runner};
-use sio_model::api::blocking::{Blocking, Progress, Wait, deadline, run};
+use sio_model::api::blocking::{Blocking, Progress, Wait, deadline, run, wait_in_passing};
 use sio_model::api::engines::Kind;
 use sio_model::api::{Options, channel};
 use sio_model::channel::{Event, event};
@@ -132,12 +132,20 @@ fn masked() -> Terms {
     Terms { deadline: None, mask: Some(0) }
 }
 
+/// `ec_wait_events`: the short way, then the whole one.
+fn wait(ec: RawFd, room: &mut [Event], terms: Terms) -> Result<usize> {
+    match wait_in_passing(ec, room, terms.deadline.is_none()) {
+        Some(count) => Ok(count),
+        None => run(Wait::new(ec, Some(room), terms)?),
+    }
+}
+
 /// One call, or two, that fetch what there is: `EAGAIN` when there was nothing after all.
 pub fn fetch(ec: RawFd, way: Way, room: &mut [Event]) -> Result<usize> {
     match way {
-        Way::Wait => run(Wait::new(ec, Some(room), Terms::default())?),
-        Way::Limited => run(Wait::new(ec, Some(room), limited())?),
-        Way::Masked => run(Wait::new(ec, Some(room), masked())?),
+        Way::Wait => wait(ec, room, Terms::default()),
+        Way::Limited => wait(ec, room, limited()),
+        Way::Masked => wait(ec, room, masked()),
         Way::Delay => {
             run(Wait::new(ec, None, Terms::default())?)?;
             channel::next_events(ec, room)

@@ -34,6 +34,17 @@ impl Gong {
         self.counter.fd()
     }
 
+    /// The thread is inside.
+    #[inline]
+    pub fn is_muted(&self) -> bool {
+        self.is_muted
+    }
+
+    /// The thread is outside, and nothing is left to be lowered.
+    pub fn is_at_rest(&self) -> bool {
+        !self.is_muted && !self.may_be_up && !self.is_late
+    }
+
     /// The descriptor is watched from now on; it may be an eventfd, which is a file of the same kind.
     pub fn expect(&mut self, fd: RawFd) {
         self.is_late |= descriptor::identity(fd) == descriptor::identity(self.fd());

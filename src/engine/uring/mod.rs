@@ -198,7 +198,7 @@ impl Uring {
         mut taker: Option<&mut dyn Taker>,
     ) -> Result<()> {
         self.come_in();
-        if self.is_idle() && !poll.is_worth_watching() {
+        if self.has_nothing_to_do() && !poll.is_worth_watching() {
             return Ok(());
         }
         self.limit_intake();
@@ -217,9 +217,14 @@ impl Uring {
     }
 
     /// Nothing is to be handed in, nothing has come back, and no socket waits for buffers.
-    fn is_idle(&mut self) -> bool {
-        let has_sockets = !self.groups.is_empty() || !self.starved.is_empty();
-        !has_sockets && !self.has_work() && self.ring.is_idle()
+    fn has_nothing_to_do(&mut self) -> bool {
+        !self.has_sockets() && !self.has_work() && self.ring.is_idle()
+    }
+
+    /// There are sockets that receive through the ring, or would.
+    #[inline(always)]
+    fn has_sockets(&self) -> bool {
+        !self.groups.is_empty() || !self.starved.is_empty()
     }
 
     /// Something is to be handed in.
@@ -449,6 +454,38 @@ impl Engine for Uring {
         notices: &mut Vec<Notice>,
     ) -> Result<()> {
         self.go_round(poll, notices, Some(taker))
+    }
+
+    fn turn_in_passing(
+        &mut self,
+        taker: &mut dyn Taker,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+    ) -> Result<bool> {
+        let is_inside = self.gong.as_ref().is_some_and(Gong::is_muted);
+        if !is_inside || self.has_work() || self.has_sockets() || !self.operations.is_empty() {
+            return Ok(false);
+        }
+        if !self.ring.settle_quickly()? {
+            return Ok(false);
+        }
+        self.reap(poll, notices, Some(taker));
+        self.count();
+        Ok(true)
+    }
+
+    fn is_idle(&mut self) -> bool {
+        self.has_nothing_to_do()
+    }
+
+    fn is_settled(&mut self, stays: bool) -> bool {
+        let is_held = self.ring.is_held();
+        let is_right = match &self.gong {
+            Some(gong) if is_held => stays && gong.is_muted(),
+            Some(gong) => gong.is_at_rest(),
+            None => !is_held,
+        };
+        is_right && !self.has_work()
     }
 
     fn look(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
