@@ -23,7 +23,7 @@ fn errands(bell: &Bell) -> Vec<u64> {
     let answer = bell.answer().unwrap_or_default();
     let number = |errand| match errand {
         Errand::Retire(area) => area,
-        Errand::Abandon(key) | Errand::Woken(key, _) => key as u64,
+        Errand::Abandon(key) | Errand::Woken(key, ..) => key as u64,
     };
     answer.into_iter().map(number).collect()
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::words::Listener;
 use crate::engine::Key;
+use crate::error::Result;
 use crate::sys::descriptor::Counter;
 use crate::sys::sync::Mutex;
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
@@ -23,7 +24,7 @@ pub enum Errand {
     /// The socket of a source was closed without a word and has been found out.
     Abandon(Key),
     /// The word that a source waits for, with the ticket of this number.
-    Woken(Key, u64),
+    Woken(Key, u64, Result<()>),
 }
 
 impl Bell {
@@ -64,7 +65,7 @@ impl Bell {
 }
 
 impl Listener for Bell {
-    fn woken(&self, key: Key, ticket: u64) {
-        self.ring_for(Errand::Woken(key, ticket));
+    fn woken(&self, key: Key, ticket: u64, news: Result<()>) {
+        self.ring_for(Errand::Woken(key, ticket, news));
     }
 }

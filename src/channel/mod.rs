@@ -188,7 +188,7 @@ impl Channel {
                 Errand::Retire(area) => state.retire(area),
                 // It may have been removed meanwhile.
                 Errand::Abandon(key) => drop(state.remove(key)),
-                Errand::Woken(key, ticket) => state.woken(key, ticket),
+                Errand::Woken(key, ticket, news) => state.woken(key, ticket, news),
             }
         }
         true

@@ -222,14 +222,14 @@ impl State {
 
     /// A thread of ours says that the source's word is not what it was, unless that is old: the
     /// source may have been armed anew while the thread was on its way.
-    pub(super) fn woken(&mut self, id: Key, ticket: u64) {
+    pub(super) fn woken(&mut self, id: Key, ticket: u64, news: Result<()>) {
         let current = match self.sources.get(id).map(|source| &source.kind) {
             Some(SourceKind::Word(word)) => &word.ticket,
             Some(SourceKind::Semaphore(semaphore)) => &semaphore.ticket,
             _ => return,
         };
         if current.as_ref().is_some_and(|current| current.number() == ticket) {
-            self.watched(id, Ok(0));
+            self.watched(id, news.map(|()| 0));
         }
     }
 

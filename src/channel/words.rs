@@ -17,7 +17,7 @@ use crate::sys::{fork, thread};
 pub trait Listener: Send + Sync {
     /// The word of a source is not what was expected, or was woken: it was waited for with the
     /// ticket of this number. Called with no lock held.
-    fn woken(&self, key: Key, ticket: u64);
+    fn woken(&self, key: Key, ticket: u64, news: Result<()>);
 }
 
 /// One thread, and the words that it waits on.
@@ -168,26 +168,33 @@ impl Crew {
                 list.extend(&places[..count]);
                 owners.extend(std::iter::repeat_n(Some(index), count));
             }
-            // Refused, as when a word has become unreadable: each is looked at by itself.
-            let woken = word::wait_any(&list).unwrap_or(None).and_then(|place| owners[place]);
-            self.tell(&entries, woken);
+            // Refused as a whole if one word cannot be read: each is looked at by itself.
+            let answer = word::wait_any(&list);
+            let woken = answer.ok().flatten().and_then(|place| owners[place]);
+            self.tell(&entries, woken, answer.is_err());
         }
     }
 
-    /// Tells the listeners of every word that has changed, and of the one that was woken.
-    fn tell(&self, entries: &[Entry], woken: Option<usize>) {
+    /// Tells the listeners of every word that has changed or that the kernel does not read, and of
+    /// the one that was woken.
+    fn tell(&self, entries: &[Entry], woken: Option<usize>, is_refused: bool) {
         for (index, entry) in entries.iter().enumerate() {
             let mut work = self.work.lock();
             let Some(place) = work.entries.iter().position(|known| known.id == entry.id) else {
                 continue;
             };
-            if woken != Some(index) && entry.word.load() == entry.expected {
+            let is_same = if is_refused {
+                entry.word.is_still(entry.expected)
+            } else {
+                Ok(entry.word.load() == entry.expected)
+            };
+            if woken != Some(index) && is_same == Ok(true) {
                 continue;
             }
             work.entries.remove(place);
             drop(work);
             if let Some(listener) = entry.listener.upgrade() {
-                listener.woken(entry.key, entry.id);
+                listener.woken(entry.key, entry.id, is_same.map(|_| ()));
             }
         }
     }

@@ -71,6 +71,21 @@ impl Word {
         unsafe { self.word.as_ref() }.load(Ordering::SeqCst)
     }
 
+    /// Whether the kernel reads what is expected there. `EFAULT`: it cannot read it.
+    pub fn is_still(&self, expected: u32) -> Result<bool> {
+        #[cfg(feature = "model")]
+        return Ok(self.load() == expected);
+        #[cfg(not(feature = "model"))]
+        {
+            let long_ago = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            match wait_until(&self.entries(expected).0[..1], Some(&long_ago)) {
+                Err(Errno::ETIMEDOUT) | Ok(_) => Ok(true),
+                Err(Errno::EAGAIN) => Ok(false),
+                Err(errno) => Err(errno),
+            }
+        }
+    }
+
     /// Wakes up to `count` of those who wait, whichever way they do.
     pub fn wake(&self, count: i32) {
         #[cfg(feature = "model")]
@@ -133,22 +148,27 @@ pub const WORDS_MAX: usize = 128;
 /// it was woken. For threads of the library's own.
 #[cfg(not(feature = "model"))]
 pub fn wait_any(entries: &[Entry]) -> Result<Option<usize>> {
-    // SAFETY: as many entries as the list has; no time limit.
-    let answer = check(unsafe {
+    match wait_until(entries, None) {
+        Ok(index) => Ok(Some(index)),
+        Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
+        Err(errno) => Err(errno),
+    }
+}
+
+#[cfg(not(feature = "model"))]
+fn wait_until(entries: &[Entry], limit: Option<&libc::timespec>) -> Result<usize> {
+    let limit = limit.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: as many entries as the list has; the time is null or borrowed for the call.
+    check(unsafe {
         libc::syscall(
             libc::SYS_futex_waitv,
             entries.as_ptr(),
             entries.len(),
             0,
-            std::ptr::null::<libc::timespec>(),
+            limit,
             libc::CLOCK_MONOTONIC,
         )
-    });
-    match answer {
-        Ok(index) => Ok(Some(index)),
-        Err(Errno::EAGAIN | Errno::EINTR) => Ok(None),
-        Err(errno) => Err(errno),
-    }
+    })
 }
 
 /// The same in the model.
