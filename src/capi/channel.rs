@@ -8,7 +8,7 @@ use crate::api::blocking::{Wait, wait_in_passing};
 use crate::api::channel;
 use crate::channel::{Event, Options};
 use crate::error::Errno;
-use crate::sys::wait::Terms;
+use crate::sys::wait::{Terms, act_on_cancellation};
 
 const CAPACITY_SHIFT: u32 = 24;
 
@@ -50,6 +50,7 @@ pub extern "C" fn ec_to_fd(ec: ec_t) -> c_int {
 /// `tout` is null or points to a timespec.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn ec_delay(ec: ec_t, tout: *mut libc::timespec) -> c_int {
+    act_on_cancellation();
     guard::blocking(
         || {
             // SAFETY: by the contract of this function.
@@ -82,6 +83,7 @@ pub unsafe extern "C-unwind" fn ec_wait_events(
     tout: *const libc::timespec,
     mask: *const libc::sigset_t,
 ) -> c_int {
+    act_on_cancellation();
     let in_passing = || {
         // SAFETY: by the contract of this function.
         let room = unsafe { convert::events(d, n) }?;

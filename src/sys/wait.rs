@@ -186,6 +186,7 @@ const KERNEL_SIGSET_BYTES: usize = 8;
 unsafe extern "C-unwind" {
     fn syscall(number: libc::c_long, ...) -> libc::c_long;
     fn pthread_setcanceltype(kind: libc::c_int, old: *mut libc::c_int) -> libc::c_int;
+    fn pthread_testcancel();
 }
 
 const CANCEL_ASYNCHRONOUS: libc::c_int = 1;
@@ -213,6 +214,14 @@ impl Drop for Uncancellable {
         // SAFETY: restores what begin() found.
         unsafe { pthread_setcancelstate(self.0, ptr::null_mut()) };
     }
+}
+
+/// Acts on a cancellation that is pending, so that a thread that always finds something at once can be
+/// cancelled, too. The caller has nothing that would have to be given back.
+#[inline]
+pub fn act_on_cancellation() {
+    // SAFETY: no arguments. It may unwind, as its declaration says.
+    unsafe { pthread_testcancel() };
 }
 
 /// Blocks. `Ok` is "look again"; `EINTR` a signal was handled; the caller knows its own deadline.
