@@ -77,5 +77,6 @@ pub fn cases(
         }
         table::ping_case(&format!("udp-ping-{mode}"), mode, arguments.rounds, &series)
     };
-    Ok(["blocking", "spinning"].map(case).into())
+    let modes = ["blocking", "spinning"].into_iter();
+    Ok(modes.filter(|mode| arguments.is_wanted(&format!("udp-ping-{mode}"))).map(case).collect())
 }

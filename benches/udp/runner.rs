@@ -3,7 +3,10 @@
 //! programs that send; how long a question and its answer take; and what many flows cost. As JSON:
 //! see sio-bench-page.
 //!
-//!     sio-bench-udp [--quick] [--rounds N] [--programs DIRECTORY]
+//!     sio-bench-udp [--quick] [--rounds N] [--programs DIRECTORY] [CASE...]
+//!
+//! A CASE is the beginning of a name: udp-flood, udp-paced, udp-send, udp-ping-blocking, udp-ping-spinning,
+//! udp-flows, which needs udp-flood.
 //!
 //! Needs root: it makes two network namespaces, which it removes again. The processor time of
 //! softirqs is what the kernel counts in its ticks, for the whole machine: nothing else should run.
@@ -38,8 +41,10 @@ const PORT: u16 = 5300;
 const PACED_PER_SECOND: u64 = 200_000;
 
 /// Id, title, datagrams in a second.
+const FLOOD: &str = "udp-flood";
+const FLOWS: &str = "udp-flows";
 const CASES: [(&str, &str, u64); 2] = [
-    ("udp-flood", "as fast as it goes", u64::MAX),
+    (FLOOD, "as fast as it goes", u64::MAX),
     ("udp-paced", "200 000 in a second", PACED_PER_SECOND),
 ];
 
@@ -87,12 +92,21 @@ struct Arguments {
     window: Duration,
     rounds: usize,
     programs: PathBuf,
+    /// The beginnings of the names of those that are wanted; none: all.
+    cases: Vec<String>,
+}
+
+impl Arguments {
+    fn is_wanted(&self, case: &str) -> bool {
+        self.cases.is_empty() || self.cases.iter().any(|start| case.starts_with(start))
+    }
 }
 
 fn arguments() -> Result<Arguments, String> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let programs = own.parent().map(PathBuf::from).unwrap_or_default();
-    let mut found = Arguments { window: Duration::from_secs(1), rounds: 0, programs };
+    let mut found =
+        Arguments { window: Duration::from_secs(1), rounds: 0, programs, cases: Vec::new() };
     let mut words = std::env::args().skip(1);
     let mut quick = false;
     while let Some(word) = words.next() {
@@ -101,7 +115,8 @@ fn arguments() -> Result<Arguments, String> {
             "--quick" => quick = true,
             "--rounds" => found.rounds = value()?.parse().map_err(|_| "--rounds N")?,
             "--programs" => found.programs = value()?.into(),
-            _ => return Err(format!("unknown option {word}")),
+            _ if word.starts_with('-') => return Err(format!("unknown option {word}")),
+            _ => found.cases.push(word),
         }
     }
     if quick {
@@ -239,28 +254,34 @@ fn run(arguments: &Arguments) -> Result<Vec<Family>, String> {
     let mut receiving = table::family();
     let mut packet_nanoseconds = f64::NAN;
     let sender = Sender::start(&network, first)?;
-    for (id, title, per_second) in CASES {
+    let is_wanted = |id: &str| arguments.is_wanted(id) || id == FLOOD && arguments.is_wanted(FLOWS);
+    for (id, title, per_second) in CASES.into_iter().filter(|(id, ..)| is_wanted(id)) {
         let series = in_turn(id, VARIANTS, arguments.rounds, |variant| {
             measure(variant, arguments, &network, &sender, per_second, next_port(), second)
         });
-        if id == "udp-flood" {
+        if id == FLOOD {
             packet_nanoseconds = together(&series, "libsio, AF_XDP");
         }
         receiving.cases.push(table::case(id, title, arguments.rounds, &series));
     }
     drop(sender);
     let mut sending = table::send_family();
-    let drain = Drain::new(&network)?;
-    let series = in_turn("udp-send", SENDING, arguments.rounds, |variant| {
-        measure_sending(variant, arguments, &network, next_port(), second)
-    });
-    drop(drain);
-    sending.cases.push(table::send_case(arguments.rounds, &series));
+    if arguments.is_wanted("udp-send") {
+        let drain = Drain::new(&network)?;
+        let series = in_turn("udp-send", SENDING, arguments.rounds, |variant| {
+            measure_sending(variant, arguments, &network, next_port(), second)
+        });
+        drop(drain);
+        sending.cases.push(table::send_case(arguments.rounds, &series));
+    }
     let mut asking = table::ping_family();
     asking.cases = latency::cases(&network, arguments, next_port(), (first, second))?;
     let mut many = table::flows_family();
-    many.cases.push(flows::case(packet_nanoseconds, arguments.rounds));
-    Ok(vec![receiving, sending, asking, many])
+    if arguments.is_wanted(FLOWS) {
+        many.cases.push(flows::case(packet_nanoseconds, arguments.rounds));
+    }
+    let families = vec![receiving, sending, asking, many];
+    Ok(families.into_iter().filter(|family| !family.cases.is_empty()).collect())
 }
 
 /// Each program in each round, another one first each time.
