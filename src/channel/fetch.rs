@@ -18,6 +18,9 @@ const NO_SOURCES: usize = 2;
 /// Connections that a listening socket gives in one fetch.
 const CONNECTIONS_MAX: usize = 16;
 
+/// Fetches in a row that do not ask the poll set, where interfaces bring enough.
+const SPARED_MAX: u32 = 4;
+
 /// Where fetched events go.
 pub(super) struct Room<'a> {
     events: &'a mut [Event],
@@ -185,7 +188,7 @@ impl State {
     /// room for. `may_sleep`: the ring may as well be asked to tell of what the poll set has later.
     pub fn turn_and_fetch(&mut self, events: &mut [Event], may_sleep: bool) -> Result<usize> {
         let mut room = Room::new(events);
-        self.poll.is_awaited = may_sleep;
+        self.poll.is_awaited = may_sleep && !self.is_on_poll_set();
         let turned = self.turn_to_tell(&mut room);
         self.poll.is_awaited = false;
         if turned.is_err() && room.count == 0 {
@@ -244,11 +247,21 @@ impl State {
         if self.live() == 0 && (!self.poll.is_hot() || self.poll.is_left_to_wait) {
             return Ok(room.count);
         }
-        self.fetch_more(room)
+        let is_spared = self.spares_poll_set();
+        self.fetch_more(room, is_spared)
     }
 
-    /// What stands in the queue, and what the poll set has.
-    fn fetch_more(&mut self, mut room: Room<'_>) -> Result<usize> {
+    /// Whether the poll set need not be asked this time, because interfaces bring enough: that would
+    /// be a system call for each fetch.
+    fn spares_poll_set(&mut self) -> bool {
+        let has_enough = self.frames.is_some() && self.live() > 0 && !self.poll.has_caught();
+        let is_spared = has_enough && self.spared < SPARED_MAX && self.is_on_poll_set();
+        self.spared = if is_spared { self.spared + 1 } else { 0 };
+        is_spared
+    }
+
+    /// What stands in the queue, and what the poll set has, unless that is spared.
+    fn fetch_more(&mut self, mut room: Room<'_>, is_spared: bool) -> Result<usize> {
         // Kept for its memory, as long as nothing fails.
         let mut again = std::mem::take(&mut self.again);
         while room.left() > 0
@@ -260,6 +273,9 @@ impl State {
         room.stashed = room.count;
         for poll_now in [self.poll_first, !self.poll_first] {
             if poll_now {
+                if is_spared {
+                    continue;
+                }
                 // An error that comes again can wait: what was fetched must not be lost.
                 let polled = self.fetch_polled(&mut room);
                 if room.count == 0 {

@@ -41,6 +41,8 @@ pub struct State {
     pub(super) sleepers: Sleepers,
     /// Which of queue and poll set is looked at first: they take turns.
     pub(super) poll_first: bool,
+    /// Fetches since the poll set was asked last that could do without.
+    pub(super) spared: u32,
     /// Events that a look without a fetch has taken from the poll set.
     pub(super) stash: VecDeque<Event>,
     /// Sources that a fetch has told of, and that go on standing in the queue.
@@ -73,6 +75,7 @@ impl State {
             told: Vec::new(),
             sleepers: Sleepers::default(),
             poll_first: false,
+            spared: 0,
             stash: VecDeque::new(),
             again: Vec::new(),
             bell,
@@ -393,19 +396,37 @@ impl State {
             // What the others have makes the poll set readable, which the first one waits for.
             engine.sleep(&mut self.poll)?;
         }
+        if self.is_on_poll_set() {
+            return Ok(Sleep::Poll { fd: self.poll.fd(), events: libc::POLLIN });
+        }
         self.engines[0].sleep(&mut self.poll)
+    }
+
+    /// Whether all that may come makes the poll set readable, and it pays to sleep on that and not on
+    /// the ring: a channel of one thread that interfaces serve.
+    pub(super) fn is_on_poll_set(&mut self) -> bool {
+        let is_served = self.frames.is_some() && self.owner.is_some();
+        // A ring that watches the set already says when that has something.
+        is_served && !self.poll.is_watched() && self.engines[0].is_in_poll_set()
     }
 
     /// Whether a thread that waits can fetch by that what the poll set has: nobody else would, and
     /// nothing else brings anything.
     #[inline]
-    pub fn can_catch(&self) -> bool {
-        self.owner.is_some() && self.kind == Kind::Epoll && self.engines.len() == 1
+    pub fn can_catch(&mut self) -> bool {
+        let is_alone = self.owner.is_some() && self.kind == Kind::Epoll && self.engines.len() == 1;
+        is_alone || self.is_on_poll_set()
     }
 
     /// What a thread is to wait for that fetches up to `most` events then.
     pub(super) fn sleep_to_fetch(&mut self, most: usize) -> Result<Sleep> {
-        if self.can_catch() { Ok(Sleep::Set(self.poll.cast(most))) } else { self.sleep() }
+        if !self.can_catch() {
+            return self.sleep();
+        }
+        for engine in self.engines.iter_mut().skip(1) {
+            engine.sleep(&mut self.poll)?;
+        }
+        Ok(Sleep::Set(self.poll.cast(most)))
     }
 
     /// A fetch has ended.

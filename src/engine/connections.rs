@@ -7,11 +7,12 @@ use crate::limits::SOURCE_SLOT_BITS;
 
 pub struct Connections<T> {
     slots: Vec<Option<(Key, T)>>,
+    count: usize,
 }
 
 impl<T> Default for Connections<T> {
     fn default() -> Self {
-        Self { slots: Vec::new() }
+        Self { slots: Vec::new(), count: 0 }
     }
 }
 
@@ -35,12 +36,18 @@ impl<T> Connections<T> {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
-        self.slots[slot] = Some((key, connection));
+        let old = self.slots[slot].replace((key, connection));
+        self.count += usize::from(old.is_none());
     }
 
     pub fn remove(&mut self, key: Key) -> Option<T> {
         self.get(key)?;
+        self.count -= 1;
         self.slots[slot(key)].take().map(|(_, connection)| connection)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
     pub fn iter_mut(&mut self) -> impl Iterator<Item = (Key, &mut T)> {

@@ -281,6 +281,11 @@ pub trait Engine: Send {
         Ok(())
     }
 
+    /// Whether all that may come of it makes the poll set readable: a thread may sleep on that alone.
+    fn is_in_poll_set(&mut self) -> bool {
+        true
+    }
+
     /// What a thread is to wait for. Everything submitted goes out first.
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep>;
 

@@ -266,6 +266,11 @@ impl PollSet {
         }
     }
 
+    /// Whether a wait has fetched something that nobody has taken.
+    pub fn has_caught(&self) -> bool {
+        self.net.as_ref().is_some_and(|net| !net.caught().is_empty())
+    }
+
     /// What a wait has fetched, if it has.
     fn caught(&mut self) -> Option<Found> {
         let mut caught = self.net.as_ref()?.caught();

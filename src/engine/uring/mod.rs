@@ -553,6 +553,12 @@ impl Engine for Uring {
         Ok(())
     }
 
+    /// Nothing is under way on the ring, and a ring of one thread has nobody to begin something.
+    fn is_in_poll_set(&mut self) -> bool {
+        let has_none = self.operations.is_empty() && self.watches.is_empty();
+        self.gong.is_some() && has_none && self.is_idle()
+    }
+
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
         self.feed_all();
         self.start_watches()?;
