@@ -78,13 +78,16 @@ const _: () = assert!(REGION_MAX == 1 << SLOT_BITS);
 static CONTEXT: Leaked<Context> = Leaked::empty();
 
 /// The context of this process.
+#[inline]
 pub fn context() -> &'static Context {
-    let present = CONTEXT.get();
-    if let Some(context) = present
-        && context.epoch == fork::epoch()
-    {
-        return context;
+    match CONTEXT.get() {
+        Some(context) if context.epoch == fork::epoch() => context,
+        other => begin(other),
     }
+}
+
+#[cold]
+fn begin(present: Option<&'static Context>) -> &'static Context {
     fork::watch();
     CONTEXT.replace(
         present,

@@ -165,7 +165,7 @@ impl Region {
     /// `sio_release`: exactly what was handed out comes back.
     pub fn release(&self, address: usize, bytes: usize) -> Result<()> {
         let offset = self.mapping.offset_of(address, bytes).ok_or(Errno::EINVAL)?;
-        if self.release_frame(offset, bytes)? {
+        if self.release_frame_plainly(offset, bytes) || self.release_frame(offset, bytes)? {
             return Ok(());
         }
         self.blocks().release(offset, bytes)?;

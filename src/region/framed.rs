@@ -285,6 +285,17 @@ impl Region {
         self.mapping().span(base, MSGHDR_BYTES).address() as usize
     }
 
+    /// Most blocks come back like this: see [`Frames::release_plainly`].
+    #[inline]
+    pub(super) fn release_frame_plainly(&self, offset: usize, bytes: usize) -> bool {
+        let Some(framed) = &self.framed else { return false };
+        let is_back = framed.frames.release_plainly(offset, bytes);
+        if is_back {
+            self.announce_space();
+        }
+        is_back
+    }
+
     /// `false`: what lies there is no frame.
     pub(super) fn release_frame(&self, offset: usize, bytes: usize) -> Result<bool> {
         let Some(framed) = self.framed.as_ref().filter(|_| bytes > 0) else { return Ok(false) };

@@ -235,8 +235,7 @@ impl Frames {
     /// which is the only one.
     pub fn hand_out(&self, frame: Frame, hold: &Hold) {
         debug_assert!(hold.from + hold.length <= self.chunk_bytes());
-        let mut fields =
-            IS_HELD | (hold.from as u64) << FROM_SHIFT | (hold.length as u64) << LENGTH_SHIFT;
+        let mut fields = held_part(hold.from, hold.length);
         if hold.is_message {
             fields |= IS_MESSAGE;
         }
@@ -246,6 +245,21 @@ impl Frames {
         let word = &self.slot(frame).word;
         debug_assert_eq!(word.load(Ordering::Relaxed), FREE, "somebody else has it too");
         word.store(FREE | fields, Ordering::Release);
+    }
+
+    /// Takes back what the program holds, if it is exactly that, no message, in nobody's account, and
+    /// nobody else refers to it: the frame is free now. `false`: it has to be looked at closely.
+    #[inline]
+    pub fn release_plainly(&self, offset: usize, bytes: usize) -> bool {
+        let (frame, within) = self.split(offset);
+        let Some(slot) = self.slots.get(frame as usize) else { return false };
+        let held = FREE | held_part(within, bytes.min(FIELD as usize));
+        let is_that =
+            slot.word.compare_exchange(held, FREE, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        if is_that {
+            self.push(frame);
+        }
+        is_that
     }
 
     /// Takes back what the program holds, if it is exactly that. `message_bytes` is the length of
@@ -312,6 +326,11 @@ impl Frames {
     }
 }
 
+/// What the word of a frame says of which the program holds a part.
+fn held_part(from: usize, length: usize) -> u64 {
+    IS_HELD | (from as u64) << FROM_SHIFT | (length as u64) << LENGTH_SHIFT
+}
+
 /// The word with one reference less; that of a free frame if it was the last.
 fn without_reference(word: u64) -> u64 {
     if word & REFERENCES == REFERENCE { FREE } else { word - REFERENCE }
@@ -358,14 +377,33 @@ mod tests {
         assert!(frames.is_any_held());
         for (offset, bytes) in [(128, 99), (129, 100), (0, 56), (0, 100)] {
             assert_eq!(frames.release(base + offset, bytes, 56), Err(Errno::EINVAL));
+            assert!(!frames.release_plainly(base + offset, bytes));
         }
         assert_eq!(frames.lend(base + 128, 101), Err(Errno::EFAULT));
         assert_eq!(frames.lend(base + 127, 2), Err(Errno::EFAULT));
         assert_eq!(frames.lend(base + 200, 28), Ok(frame));
+        assert!(!frames.release_plainly(base + 128, 100), "a send refers to it");
         assert_eq!(frames.release(base + 128, 100, 56), Ok(None), "a send refers to it");
         assert_eq!(frames.release(base + 128, 100, 56), Err(Errno::EINVAL), "twice");
         assert_eq!(frames.lend(base + 128, 1), Err(Errno::EFAULT), "not the program's any more");
         assert!(frames.drop_reference(frame).is_some());
+    }
+
+    #[test]
+    fn what_nobody_else_has_comes_back_plainly_and_once() {
+        let frames = frames(1);
+        let frame = frames.take().expect("a frame");
+        assert!(!frames.release_plainly(0, 0), "not held yet");
+        for hold in [Hold { is_message: true, ..PLAIN }, Hold { is_booked: true, ..PLAIN }] {
+            frames.hand_out(frame, &hold);
+            assert!(!frames.release_plainly(128, 100), "{hold:?}");
+            assert!(frames.release_all(frame).is_some());
+            assert_eq!(frames.take(), Some(frame));
+        }
+        frames.hand_out(frame, &PLAIN);
+        assert!(!frames.release_plainly(CHUNK + 128, 100), "no such frame");
+        assert!(frames.release_plainly(128, 100) && !frames.release_plainly(128, 100));
+        assert_eq!((frames.take(), frames.take()), (Some(frame), None));
     }
 
     #[test]

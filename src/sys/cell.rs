@@ -21,6 +21,7 @@ impl<T: Send + Sync> Leaked<T> {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
+    #[inline]
     pub fn get(&self) -> Option<&'static T> {
         // SAFETY: the pointer is null or came from Box::leak, which is never undone.
         let value = unsafe { self.0.load(Ordering::Acquire).as_ref() };

@@ -14,6 +14,7 @@ use super::tally;
 static EPOCH: AtomicU32 = AtomicU32::new(0);
 
 /// The number of forks between the process that loaded the library and this one.
+#[inline]
 pub fn epoch() -> u32 {
     EPOCH.load(Ordering::Relaxed)
 }
