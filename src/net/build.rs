@@ -110,14 +110,15 @@ impl Template {
     /// The headers of one datagram.
     pub fn header(&self, payload_bytes: usize, transport: Transport) -> Header {
         let Self { mut bytes, length, .. } = *self;
-        let udp_bytes = ((UDP_BYTES + payload_bytes) as u16).to_be_bytes();
+        let udp_number = (UDP_BYTES + payload_bytes) as u16;
+        let udp_bytes = udp_number.to_be_bytes();
         let udp_from = length - UDP_BYTES;
         if self.is_ipv4 {
             let network = &mut bytes[udp_from - IPV4_BYTES..udp_from];
-            let total = ((IPV4_BYTES + UDP_BYTES + payload_bytes) as u16).to_be_bytes();
-            network[2..4].copy_from_slice(&total);
+            let total = (IPV4_BYTES + UDP_BYTES + payload_bytes) as u16;
+            network[2..4].copy_from_slice(&total.to_be_bytes());
             let mut sum = self.network_sum;
-            sum.add(&total);
+            sum.add_number(total);
             network[10..12].copy_from_slice(&sum.checksum().to_be_bytes());
         } else {
             bytes[udp_from - IPV6_BYTES + 4..udp_from - IPV6_BYTES + 6].copy_from_slice(&udp_bytes);
@@ -127,8 +128,8 @@ impl Template {
         if let Transport::Payload(payload) = transport {
             let mut sum = self.transport_sum;
             // Once in the pseudo header, once in the header.
-            sum.add(&udp_bytes);
-            sum.add(&udp_bytes);
+            sum.add_number(udp_number);
+            sum.add_number(udp_number);
             sum.join(payload);
             udp[6..8].copy_from_slice(&sum.udp_checksum().to_be_bytes());
         }

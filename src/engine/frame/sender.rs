@@ -43,7 +43,6 @@ pub struct Datagrams {
 }
 
 /// The way that the last datagram went, and its headers.
-#[derive(Clone, Copy)]
 struct Route {
     to: Endpoint,
     leg: usize,
@@ -119,15 +118,23 @@ impl Datagrams {
         state: &mut State,
         to: Endpoint,
         now: Instant,
-    ) -> Option<Route> {
+    ) -> Option<&Route> {
         let generation = legs.iter().map(|(hub, _)| hub.generation()).sum();
-        if let Some(route) = self.last
-            && route.to == to
-            && route.generation == generation
-            && now < route.until
-        {
-            return Some(route);
+        let is_current =
+            |route: &Route| route.to == to && route.generation == generation && now < route.until;
+        if !self.last.as_ref().is_some_and(is_current) {
+            self.last = self.find_route(legs, state, to, (now, generation));
         }
+        self.last.as_ref()
+    }
+
+    fn find_route(
+        &self,
+        legs: &Legs,
+        state: &mut State,
+        to: Endpoint,
+        (now, generation): (Instant, u64),
+    ) -> Option<Route> {
         let own = Some(self.local.ip()).filter(|address| !address.is_unspecified());
         let way = state.ways.way(to.address, own, self.interface, now)?;
         let leg = legs.iter().position(|(hub, _)| hub.interface() == way.interface)?;
@@ -137,16 +144,14 @@ impl Datagrams {
             return None;
         }
         let mtu_bytes = way.mtu_bytes.unwrap_or(facts.mtu_bytes).min(facts.mtu_bytes) as usize;
-        let route = Route {
+        Some(Route {
             to,
             leg,
             template: Template::new(&self.path(source, to, &way, facts.hardware_address)),
             payload_bytes_max: payload_bytes_max(source.is_ipv4(), mtu_bytes),
             generation,
             until: now + FRESH,
-        };
-        self.last = Some(route);
-        Some(route)
+        })
     }
 
     fn path(&self, source: IpAddr, to: Endpoint, way: &Way, own_station: [u8; 6]) -> Path {
@@ -165,17 +170,18 @@ impl Datagrams {
 
 /// Sends several requests of one socket: each hub is locked for as long as they go there.
 pub struct Session<'a> {
-    legs: &'a Legs,
     sender: &'a mut Sender,
+    hubs: Hubs<'a>,
+}
+
+/// Where they go.
+struct Hubs<'a> {
+    legs: &'a Legs,
     guard: Option<(usize, MutexGuard<'a, State>)>,
     now: Instant,
 }
 
-impl<'a> Session<'a> {
-    pub fn new(legs: &'a Legs, sender: &'a mut Sender) -> Self {
-        Self { legs, sender, guard: None, now: Instant::now() }
-    }
-
+impl Hubs<'_> {
     /// What is to be changed of a hub, with its lock.
     fn state(&mut self, leg: usize) -> &mut State {
         if self.guard.as_ref().is_none_or(|(held, _)| *held != leg) {
@@ -191,6 +197,26 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// The way of a datagram of so many bytes. `None`: there is none.
+    fn way<'s>(
+        &mut self,
+        sender: &'s mut Sender,
+        to: Endpoint,
+        length: usize,
+    ) -> Option<&'s Route> {
+        let Sender::Datagrams(datagrams) = sender else { return None };
+        let (legs, now) = (self.legs, self.now);
+        let at = self.guard.as_ref().map_or(0, |(leg, _)| *leg);
+        let route = datagrams.route(legs, self.state(at), to, now)?;
+        (length <= route.payload_bytes_max).then_some(route)
+    }
+}
+
+impl<'a> Session<'a> {
+    pub fn new(legs: &'a Legs, sender: &'a mut Sender) -> Self {
+        Self { sender, hubs: Hubs { legs, guard: None, now: Instant::now() } }
+    }
+
     /// Gives a request to a port. `must_copy`: the memory is the program's again at once.
     pub fn send(&mut self, request: &Request, number: u64, must_copy: bool) -> Sending {
         let Sender::Datagrams(datagrams) = &mut *self.sender else {
@@ -202,11 +228,10 @@ impl<'a> Session<'a> {
         let Some(to) = datagrams.destination(request.name.as_deref()) else {
             return Sending::Refused;
         };
-        let route = self.route_to(to);
-        let Some(route) = route.filter(|route| request.length <= route.payload_bytes_max) else {
+        let Some(route) = self.hubs.way(self.sender, to, request.length) else {
             return Sending::Refused;
         };
-        let (hub, outlet) = &self.legs[route.leg];
+        let (hub, outlet) = &self.hubs.legs[route.leg];
         let parcel = Parcel {
             pieces: &request.pieces,
             length: request.length,
@@ -215,12 +240,12 @@ impl<'a> Session<'a> {
             number,
             must_copy,
         };
-        self.state(route.leg).transmit(hub, &parcel)
+        self.hubs.state(route.leg).transmit(hub, &parcel)
     }
 
     /// One that the kernel would refuse is given to the kernel.
     fn send_frame(&mut self, request: &Request, number: u64, must_copy: bool) -> Sending {
-        let (hub, outlet) = &self.legs[0];
+        let (hub, outlet) = &self.hubs.legs[0];
         let is_plain = request.control.is_empty() && request.flags == 0;
         let to = request.name.as_ref().map(|name| name.to_interface());
         let is_here = to.is_none_or(|interface| interface == Some(hub.interface()));
@@ -236,7 +261,7 @@ impl<'a> Session<'a> {
             number,
             must_copy,
         };
-        match self.state(0).transmit(hub, &parcel) {
+        match self.hubs.state(0).transmit(hub, &parcel) {
             Sending::Begun { copied, first } => {
                 Sending::Begun { copied: copied || hub.facts().copies, first }
             }
@@ -246,45 +271,37 @@ impl<'a> Session<'a> {
 
     /// Whether a datagram to there goes by one of the interfaces.
     pub fn reaches(&mut self, to: Endpoint, length: usize) -> bool {
-        self.route_to(to).is_some_and(|route| length <= route.payload_bytes_max)
+        self.hubs.way(self.sender, to, length).is_some()
     }
 
     /// Gives the port a copy of a datagram.
     pub fn send_bytes(&mut self, to: Endpoint, bytes: &[u8], number: u64) -> Sending {
-        let route = self.route_to(to).filter(|route| bytes.len() <= route.payload_bytes_max);
-        let Some(route) = route else { return Sending::Refused };
-        let (hub, outlet) = &self.legs[route.leg];
+        let Some(route) = self.hubs.way(self.sender, to, bytes.len()) else {
+            return Sending::Refused;
+        };
+        let (hub, outlet) = &self.hubs.legs[route.leg];
         let copy = (*outlet, number, bytes.len());
-        self.state(route.leg).transmit_bytes(hub, Some(&route.template), copy, &|room| {
-            room.fill_from(bytes);
-        })
-    }
-
-    fn route_to(&mut self, to: Endpoint) -> Option<Route> {
-        let at = self.guard.as_ref().map_or(0, |(leg, _)| *leg);
-        self.state(at);
-        let (_, state) = self.guard.as_mut()?;
-        let Sender::Datagrams(datagrams) = &mut *self.sender else { return None };
-        datagrams.route(self.legs, state, to, self.now)
+        let state = self.hubs.state(route.leg);
+        state.transmit_bytes(hub, Some(&route.template), copy, &|room| room.fill_from(bytes))
     }
 
     /// Takes back what was sent, to make room.
     pub fn complete(&mut self) {
-        if let Some((leg, state)) = &mut self.guard {
-            state.complete(&self.legs[*leg].0);
+        if let Some((leg, state)) = &mut self.hubs.guard {
+            state.complete(&self.hubs.legs[*leg].0);
         }
     }
 
     /// Whether a request of the socket's is still on its way from where it lies.
     pub fn is_in_flight(&self, first: Frame, number: u64) -> bool {
-        self.guard.as_ref().is_some_and(|(leg, state)| {
-            state.flights.is_in_flight(first, self.legs[*leg].1, number)
+        self.hubs.guard.as_ref().is_some_and(|(leg, state)| {
+            state.flights.is_in_flight(first, self.hubs.legs[*leg].1, number)
         })
     }
 
     /// Has the port begin.
     pub fn ring_doorbell(&mut self) {
-        if let Some((_, state)) = &mut self.guard {
+        if let Some((_, state)) = &mut self.hubs.guard {
             // An interface that is down keeps what it has until it is up again.
             let _ = state.port.ring_doorbell();
         }
