@@ -3,7 +3,8 @@
 
 use std::net::IpAddr;
 
-use super::PROTOCOL_UDP;
+use super::flow::Ends;
+use super::{PROTOCOL_UDP, UDP_BYTES};
 
 /// The sum of 16-bit words so far, in the byte order of this machine: folding turns it over.
 #[derive(Clone, Copy, Default, Debug)]
@@ -35,11 +36,28 @@ impl Sum {
         Self { words: words(source) + words(destination) + rest, is_odd: false }
     }
 
+    /// The same and the header, with the checksum that stands there, of a datagram to the local end.
+    pub fn of_headers(ends: &Ends, payload_bytes: usize, checksum: u16) -> Self {
+        let (source, destination) = (ends.remote(), ends.local());
+        let bytes = UDP_BYTES + payload_bytes;
+        let mut sum = Self::of_pseudo_header(source.address, destination.address, bytes);
+        for number in [source.port, destination.port, bytes as u16, checksum] {
+            sum.add_number(number);
+        }
+        sum
+    }
+
     /// Of a few bytes, a multiple of four.
     #[inline(always)]
     pub fn of_words<const N: usize>(bytes: &[u8; N]) -> Self {
         const { assert!(N.is_multiple_of(4) && N < 1 << 16) };
         Self { words: sum_words(bytes), is_odd: false }
+    }
+
+    /// The same as [`Sum::add`], for an even number of bytes that is known beforehand.
+    #[inline(always)]
+    pub fn add_block<const N: usize>(&mut self, bytes: &[u8; N]) {
+        self.add_word(Self::of_words(bytes).words);
     }
 
     pub fn add(&mut self, bytes: &[u8]) {

@@ -20,7 +20,7 @@ pub const ETHERNET_BYTES: usize = 14;
 const VLAN_BYTES: usize = 4;
 const IPV4_BYTES: usize = 20;
 const IPV6_BYTES: usize = 40;
-const UDP_BYTES: usize = 8;
+pub const UDP_BYTES: usize = 8;
 
 /// IEEE 802.3 types.
 const TYPE_IPV4: u16 = 0x0800;

@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::checksum::Sum;
-use super::flow::Endpoint;
+use super::flow::{Endpoint, Ends};
 use super::{
     ETHERNET_BYTES, HardwareAddress, IPV4_BYTES, IPV6_BYTES, PROTOCOL_UDP, TYPE_IPV4, TYPE_IPV6,
     TYPE_VLAN, UDP_BYTES, VLAN_BYTES,
@@ -19,8 +19,8 @@ pub const HEAD_BYTES: usize = 64;
 /// A datagram, and where its payload lies in the packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Datagram {
-    pub source: Endpoint,
-    pub destination: Endpoint,
+    /// The destination is the local end.
+    pub ends: Ends,
     pub payload_from: usize,
     pub payload_bytes: usize,
     /// As it stands there; 0 is none.
@@ -174,10 +174,9 @@ fn ipv4(head: &Head, left: usize) -> Result<Datagram, Refused> {
         return Err(Refused::NotUdp);
     }
     let udp = udp(head, AT + IPV4_BYTES, total_bytes - IPV4_BYTES)?;
-    let [source, destination] = [12, 16].map(|at| Ipv4Addr::from(array::<4>(head, AT + at)));
+    let address = |at| u32::from_be_bytes(array(head, AT + at));
     Ok(Datagram {
-        source: Endpoint { address: source.into(), port: udp.source },
-        destination: Endpoint { address: destination.into(), port: udp.destination },
+        ends: Ends::of_ipv4((address(16), udp.destination), (address(12), udp.source)),
         payload_from: AT + IPV4_BYTES + UDP_BYTES,
         payload_bytes: udp.payload_bytes,
         checksum: udp.checksum,
@@ -208,10 +207,9 @@ fn ipv6(head: &Head, left: usize) -> Result<Datagram, Refused> {
     if udp.checksum == 0 {
         return Err(Refused::Checksum);
     }
-    let [source, destination] = [8, 24].map(|at| Ipv6Addr::from(array::<16>(head, AT + at)));
+    let address = |at| u128::from_be_bytes(array(head, AT + at));
     Ok(Datagram {
-        source: Endpoint { address: source.into(), port: udp.source },
-        destination: Endpoint { address: destination.into(), port: udp.destination },
+        ends: Ends::of_ipv6((address(24), udp.destination), (address(8), udp.source)),
         payload_from: AT + IPV6_BYTES + UDP_BYTES,
         payload_bytes: udp.payload_bytes,
         checksum: udp.checksum,
@@ -248,22 +246,20 @@ fn udp(head: &Head, at: usize, transport_bytes: usize) -> Result<Udp, Refused> {
 }
 
 impl Datagram {
+    pub fn source(&self) -> Endpoint {
+        self.ends.remote()
+    }
+
+    pub fn destination(&self) -> Endpoint {
+        self.ends.local()
+    }
+
     pub fn heading(&self) -> Heading {
         Heading {
-            source: self.source,
-            destination: self.destination.address,
+            source: self.source(),
+            destination: self.destination().address,
             traffic_class: self.traffic_class,
             hop_limit: self.hop_limit,
         }
-    }
-
-    /// The sum of everything that the datagram's checksum is over, but for the payload.
-    pub fn sum(&self) -> Sum {
-        let bytes = UDP_BYTES + self.payload_bytes;
-        let mut sum = Sum::of_pseudo_header(self.source.address, self.destination.address, bytes);
-        for number in [self.source.port, self.destination.port, bytes as u16, self.checksum] {
-            sum.add_number(number);
-        }
-        sum
     }
 }

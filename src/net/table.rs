@@ -1,44 +1,18 @@
 //! Which flow a datagram belongs to: one hash table for all kinds of flows, whose cost does not
 //! depend on how many there are.
+//!
+//! A flow takes one line of the cache, key and value together, and is looked for in two of them that
+//! processors fetch together, seldom in more. So to find one among a million is to wait for memory
+//! once; and who has several datagrams at hand can have the lines fetched before it looks:
+//! [`FlowTable::places`]. Open addressing, one place after the other, at most half of them taken; what
+//! follows a flow that goes moves up, so that nothing is left of it.
 #![forbid(unsafe_code)]
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::net::IpAddr;
+use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
-use super::flow::{Endpoint, FlowKey};
-
-/// A key as plain words: quick to hash and to compare.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Packed([u64; 5]);
-
-impl Packed {
-    fn new(key: &FlowKey) -> Self {
-        let (family, local) = words(key.local.address);
-        let (remote, port) = match key.remote {
-            Some(remote) => (words(remote.address).1, remote_port(remote)),
-            None => ([0, 0], 0),
-        };
-        let ports = u64::from(key.local.port) | port | family;
-        Self([local[0], local[1], remote[0], remote[1], ports])
-    }
-}
-
-fn remote_port(remote: Endpoint) -> u64 {
-    u64::from(remote.port) << 16 | 1 << 40
-}
-
-fn words(address: IpAddr) -> (u64, [u64; 2]) {
-    match address {
-        IpAddr::V4(address) => (1 << 32, [0, u64::from(address.to_bits())]),
-        IpAddr::V6(address) => {
-            let bits = address.to_bits();
-            (2 << 32, [(bits >> 64) as u64, bits as u64])
-        }
-    }
-}
+use super::flow::{Endpoint, Ends, FlowKey};
 
 /// How many keys there are of each of the forms that [`FlowKey::candidates`] lists: forms that
 /// nobody uses are not looked for.
@@ -53,57 +27,158 @@ fn form(key: &FlowKey) -> usize {
     }
 }
 
+/// What a datagram with these ends is looked for by.
+#[inline(always)]
+fn in_form(ends: &Ends, form: usize) -> Ends {
+    let to = if form & 1 == 0 { *ends } else { ends.to_any_address() };
+    if form < 2 { to } else { to.from_anybody() }
+}
+
+/// Where a flow is, or may be.
+#[derive(Clone, Copy)]
+#[repr(align(64))]
+pub struct Place<T>(Option<(Ends, T)>);
+
+/// Is told of memory.
+pub type Prepare = fn(*const (), usize);
+
 /// Values by flow.
 pub struct FlowTable<T> {
-    flows: HashMap<Packed, T, FixedState>,
+    /// A power of two.
+    places: Vec<Place<T>>,
+    count: usize,
     forms: Forms,
+    /// The first of the forms that are in use.
+    first_form: usize,
+    hasher: FixedState,
+    prepare: Prepare,
 }
+
+const PLACES_MIN: usize = 16;
+/// A flow is looked for from the first of so many on.
+const TOGETHER: usize = 2;
 
 impl<T: Copy> FlowTable<T> {
     /// An empty table. `seed` makes its order nobody else's business.
     pub fn new(seed: u64) -> Self {
-        Self { flows: HashMap::with_hasher(FixedState::with_seed(seed)), forms: Forms::default() }
+        Self::with(seed, |_, _| ())
+    }
+
+    /// The same; `prepare` is told of memory that it is about to use, by address and bytes.
+    pub fn with(seed: u64, prepare: Prepare) -> Self {
+        Self {
+            places: vec![Place(None); PLACES_MIN],
+            count: 0,
+            forms: Forms::default(),
+            first_form: 0,
+            hasher: FixedState::with_seed(seed),
+            prepare,
+        }
+    }
+
+    #[inline(always)]
+    fn home(&self, ends: &Ends) -> usize {
+        self.hasher.hash_one(ends) as usize & (self.places.len() - 1) & !(TOGETHER - 1)
+    }
+
+    /// The number of the place of a flow, or of the free one where it would be.
+    #[inline(always)]
+    fn search(&self, ends: &Ends) -> (usize, Option<T>) {
+        let mut number = self.home(ends);
+        loop {
+            match &self.places[number].0 {
+                Some((found, value)) if found == ends => return (number, Some(*value)),
+                Some(_) => number = (number + 1) & (self.places.len() - 1),
+                None => return (number, None),
+            }
+        }
+    }
+
+    fn grow(&mut self) {
+        let count = self.places.len() * 2;
+        let mut larger: Vec<Place<T>> = Vec::with_capacity(count);
+        (self.prepare)(larger.as_ptr().cast(), count * size_of::<Place<T>>());
+        larger.resize(count, Place(None));
+        for place in std::mem::replace(&mut self.places, larger) {
+            if let Some((ends, _)) = &place.0 {
+                let (number, _) = self.search(ends);
+                self.places[number] = place;
+            }
+        }
+    }
+
+    fn count_form(&mut self, form: usize, is_more: bool) {
+        let count = &mut self.forms[form];
+        *count = if is_more { *count + 1 } else { *count - 1 };
+        self.first_form = self.forms.iter().position(|count| *count > 0).unwrap_or(0);
     }
 
     /// Enters a flow; `false`: it is there already, and stays as it is.
     pub fn insert(&mut self, key: &FlowKey, value: T) -> bool {
-        let Entry::Vacant(place) = self.flows.entry(Packed::new(key)) else { return false };
-        place.insert(value);
-        self.forms[form(key)] += 1;
+        if (self.count + 1) * 2 > self.places.len() {
+            self.grow();
+        }
+        let ends = key.ends();
+        let (number, found) = self.search(&ends);
+        if found.is_some() {
+            return false;
+        }
+        self.places[number].0 = Some((ends, value));
+        self.count += 1;
+        self.count_form(form(key), true);
         true
     }
 
     pub fn remove(&mut self, key: &FlowKey) -> Option<T> {
-        let value = self.flows.remove(&Packed::new(key))?;
-        self.forms[form(key)] -= 1;
+        let (mut free, found) = self.search(&key.ends());
+        let value = found?;
+        let last = self.places.len() - 1;
+        let mut number = free;
+        loop {
+            number = (number + 1) & last;
+            let Some((ends, _)) = &self.places[number].0 else { break };
+            // One that is looked for from the free place or before it would not be found any more.
+            let home = self.home(ends);
+            if (number.wrapping_sub(home) & last) >= (number.wrapping_sub(free) & last) {
+                self.places[free] = self.places[number];
+                free = number;
+            }
+        }
+        self.places[free].0 = None;
+        self.count -= 1;
+        self.count_form(form(key), false);
         Some(value)
     }
 
     pub fn get(&self, key: &FlowKey) -> Option<T> {
-        self.flows.get(&Packed::new(key)).copied()
+        self.search(&key.ends()).1
+    }
+
+    /// Where [`FlowTable::find`] looks first.
+    #[inline]
+    pub fn places(&self, ends: &Ends) -> &[Place<T>] {
+        let home = self.home(&in_form(ends, self.first_form));
+        &self.places[home..home + TOGETHER]
     }
 
     /// The flow of a datagram from `remote` to `local`: what [`FlowKey::candidates`] lists, without
     /// making the keys.
-    pub fn find(&self, local: Endpoint, remote: Endpoint) -> Option<T> {
-        let ((family, here), (_, there)) = (words(local.address), words(remote.address));
-        let own_port = u64::from(local.port) | family;
-        for (form, _) in self.forms.iter().enumerate().filter(|(_, count)| **count > 0) {
-            let here = if form & 1 == 0 { here } else { [0, 0] };
-            let (there, port) = if form < 2 { (there, remote_port(remote)) } else { ([0, 0], 0) };
-            let key = Packed([here[0], here[1], there[0], there[1], own_port | port]);
-            if let Some(found) = self.flows.get(&key) {
-                return Some(*found);
-            }
-        }
-        None
+    #[inline]
+    pub fn find(&self, ends: &Ends) -> Option<T> {
+        let used = (self.first_form..self.forms.len()).filter(|&form| self.forms[form] > 0);
+        used.into_iter().find_map(|form| self.search(&in_form(ends, form)).1)
+    }
+
+    /// The same.
+    pub fn find_between(&self, local: Endpoint, remote: Endpoint) -> Option<T> {
+        self.find(&Ends::new(local, remote))
     }
 
     pub fn len(&self) -> usize {
-        self.flows.len()
+        self.count
     }
 
     pub fn is_empty(&self) -> bool {
-        self.flows.is_empty()
+        self.count == 0
     }
 }

@@ -147,13 +147,13 @@ proptest! {
         let mut packet = built(&path, &payload);
         packet.resize(packet.len() + padding, 0xa5);
         let datagram = parsed(&packet).expect("a datagram");
-        prop_assert_eq!((datagram.source, datagram.destination), (path.source, path.destination));
+        prop_assert_eq!((datagram.source(), datagram.destination()), (path.source, path.destination));
         prop_assert_eq!((datagram.station, datagram.vlan), (OWN, path.vlan));
         prop_assert_eq!(datagram.traffic_class, path.traffic_class);
         prop_assert_eq!(datagram.hop_limit, path.hop_limit);
         let from = datagram.payload_from;
         prop_assert_eq!(&packet[from..from + datagram.payload_bytes], &payload[..]);
-        let mut sum = datagram.sum();
+        let mut sum = Sum::of_headers(&datagram.ends, datagram.payload_bytes, datagram.checksum);
         sum.join(sum_of(&payload));
         prop_assert!(sum.is_right());
     }
@@ -170,7 +170,7 @@ proptest! {
         let is_wrong = match parsed(&packet) {
             Err(_) => true,
             Ok(datagram) => {
-                let mut sum = datagram.sum();
+                let mut sum = Sum::of_headers(&datagram.ends, datagram.payload_bytes, datagram.checksum);
                 let from = datagram.payload_from;
                 sum.join(sum_of(&packet[from..from + datagram.payload_bytes]));
                 !sum.is_right()
@@ -293,19 +293,22 @@ fn the_table_prefers_as_the_kernel_does() {
     let remote = Endpoint::new(Ipv4Addr::new(10, 0, 0, 2), 4000);
     let stranger = Endpoint::new(Ipv4Addr::new(10, 0, 0, 3), 4000);
     let mut table = FlowTable::new(1);
-    assert_eq!(table.find(local, remote), None);
+    assert_eq!(table.find_between(local, remote), None);
     assert!(table.insert(&FlowKey::open(local.of_any_address()), 1));
-    assert_eq!(table.find(local, remote), Some(1));
+    assert_eq!(table.find_between(local, remote), Some(1));
     assert!(table.insert(&FlowKey::open(local), 2));
     assert!(table.insert(&FlowKey::connected(local, remote), 3));
     assert!(!table.insert(&FlowKey::connected(local, remote), 4));
-    assert_eq!((table.find(local, remote), table.find(local, stranger)), (Some(3), Some(2)));
+    assert_eq!(
+        (table.find_between(local, remote), table.find_between(local, stranger)),
+        (Some(3), Some(2))
+    );
     let elsewhere = Endpoint::new(Ipv4Addr::new(10, 0, 0, 9), 53);
-    assert_eq!(table.find(elsewhere, remote), Some(1));
+    assert_eq!(table.find_between(elsewhere, remote), Some(1));
     let same_in_ipv6 = Endpoint::new(Ipv4Addr::new(10, 0, 0, 9).to_ipv6_mapped(), 53);
-    assert_eq!(table.find(same_in_ipv6, same_in_ipv6), None);
+    assert_eq!(table.find_between(same_in_ipv6, same_in_ipv6), None);
     assert_eq!(table.remove(&FlowKey::open(local)), Some(2));
-    assert_eq!(table.find(local, stranger), Some(1));
+    assert_eq!(table.find_between(local, stranger), Some(1));
     assert_eq!(table.len(), 2);
 }
 
@@ -323,11 +326,36 @@ fn many_flows_are_kept_apart() {
         assert!(table.insert(&key(number), number));
     }
     for number in 0..FLOWS {
-        assert_eq!(table.find(local, key(number).remote.expect("a peer")), Some(number));
+        assert_eq!(table.find_between(local, key(number).remote.expect("a peer")), Some(number));
     }
-    assert_eq!(table.find(local, Endpoint::new(Ipv4Addr::new(12, 0, 0, 1), 1)), None);
+    assert_eq!(table.find_between(local, Endpoint::new(Ipv4Addr::new(12, 0, 0, 1), 1)), None);
     for number in 0..FLOWS {
         assert_eq!(table.remove(&key(number)), Some(number));
     }
     assert!(table.is_empty());
+}
+
+proptest! {
+    /// Flows come and go in any order: the table has what a list of them has.
+    #[test]
+    fn the_table_keeps_those_that_have_not_gone(
+        seed in any::<u64>(),
+        steps in proptest::collection::vec((any::<bool>(), 0..48u16), 0..400),
+    ) {
+        let key = |port| FlowKey::open(Endpoint::new(Ipv4Addr::LOCALHOST, port));
+        let (mut table, mut listed) = (FlowTable::new(seed), std::collections::HashMap::new());
+        for (number, (comes, port)) in steps.into_iter().enumerate() {
+            if comes {
+                let is_new = !listed.contains_key(&port);
+                prop_assert_eq!(table.insert(&key(port), number), is_new);
+                listed.entry(port).or_insert(number);
+            } else {
+                prop_assert_eq!(table.remove(&key(port)), listed.remove(&port));
+            }
+            prop_assert_eq!(table.len(), listed.len());
+            for port in 0..48 {
+                prop_assert_eq!(table.get(&key(port)), listed.get(&port).copied());
+            }
+        }
+    }
 }

@@ -42,8 +42,7 @@ pub struct Wire {
 
 impl Lane {
     fn is_claimed(&self, packet: &[u8]) -> bool {
-        parse(packet)
-            .is_ok_and(|datagram| self.claims.find(datagram.destination, datagram.source).is_some())
+        parse(packet).is_ok_and(|datagram| self.claims.find(&datagram.ends).is_some())
     }
 }
 

@@ -28,6 +28,7 @@ pub mod interface;
 pub mod internet;
 pub mod interrupt;
 pub mod kiocb;
+pub mod memory;
 pub mod message;
 #[cfg(feature = "model")]
 pub mod model;

@@ -1,5 +1,7 @@
 //! A stretch of DMA memory, as the kernel is told of it.
 
+use super::memory::prefetch;
+
 /// Address and length of bytes inside a mapping. Only `region::map` makes them, from checked
 /// offsets; whoever passes one to the kernel keeps the mapping alive until the kernel is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +29,7 @@ impl Span {
     /// Has the first bytes fetched into the cache, without waiting for them.
     #[inline]
     pub fn prefetch(&self) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a hint, which reads nothing that the program could see.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch(self.address.cast(), _MM_HINT_T0);
-        }
+        prefetch(self.address);
     }
 
     pub fn len(&self) -> usize {

@@ -114,14 +114,14 @@ pub fn check(claims: &Claims, packet: &[u8]) {
         Ok(datagram) => {
             let end = datagram.payload_from + datagram.payload_bytes;
             assert!(end <= packet.len(), "a payload behind the end: {datagram:?}");
-            let is_ipv4 = datagram.source.address.is_ipv4();
+            let is_ipv4 = datagram.ends.is_ipv4();
             let headers = &packet[datagram.payload_from - heading_bytes(is_ipv4)..];
             assert_eq!(heading(headers, is_ipv4), datagram.heading());
             // The engine's table finds what the list has.
-            let listed = FlowKey::candidates(datagram.destination, datagram.source)
+            let listed = FlowKey::candidates(datagram.destination(), datagram.source())
                 .into_iter()
                 .find(|key| claims.flows.contains(key));
-            assert_eq!(claims.table.find(datagram.destination, datagram.source), listed);
+            assert_eq!(claims.table.find(&datagram.ends), listed);
             assert!(listed.is_some() || !is_claimed, "the engine would not know whose it is");
         }
         Err(refused) => {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::hub::State;
 use crate::error::{Errno, Result};
-use crate::net::flow::{Endpoint, FlowKey};
+use crate::net::flow::{Endpoint, Ends, FlowKey};
 use crate::net::frame::is_of_networks;
 use crate::port::FrameType;
 use crate::sys::gate::Gate;
@@ -107,19 +107,22 @@ impl State {
     }
 
     /// The socket that a datagram is for.
-    pub fn find(&mut self, local: Endpoint, remote: Endpoint) -> Option<usize> {
+    #[inline]
+    pub fn find(&mut self, ends: &Ends) -> Option<usize> {
         // Most of the time the next one is of the same flow.
-        if let Some((ends, slot)) = self.last_found
-            && ends == (local, remote)
-        {
-            return Some(slot);
+        match &self.last_found {
+            Some((found, slot)) if found == ends => Some(*slot),
+            _ => self.look_up(ends),
         }
-        let group = &self.groups[self.table.find(local, remote)?];
+    }
+
+    fn look_up(&mut self, ends: &Ends) -> Option<usize> {
+        let group = &self.groups[self.table.find(ends)?];
         let slot = match group.as_slice() {
             [only] => *only,
-            members => members[spread(remote) % members.len()],
+            members => members[spread(ends.remote()) % members.len()],
         };
-        self.last_found = Some(((local, remote), slot));
+        self.last_found = Some((*ends, slot));
         Some(slot)
     }
 }

@@ -4,11 +4,13 @@
 use super::hub::{Hub, State};
 use super::inlet::{Arrival, Gathered, Place};
 use crate::net::checksum::Sum;
+use crate::net::flow::Ends;
 use crate::net::frame::FrameHeading;
-use crate::net::parse::{Datagram, HEAD_BYTES, Head, Heading, parse_head};
-use crate::net::{ETHERNET_BYTES, HEADER_BYTES_MAX};
+use crate::net::parse::{Datagram, HEAD_BYTES, Head, parse_head};
+use crate::net::{ETHERNET_BYTES, HEADER_BYTES_MAX, UDP_BYTES};
 use crate::port::Segment;
 use crate::region::{Given, Loan};
+use crate::sys::memory::prefetch;
 use crate::sys::span::Span;
 
 /// A VLAN's tag, behind which the headers go on.
@@ -17,65 +19,104 @@ const NO_HEAD: Head = [0; HEAD_BYTES];
 /// Batches that are taken in with one look: a flood must not keep the caller for ever.
 const BATCHES_MAX: usize = 8;
 
+/// A packet of a batch.
+pub(super) struct Packet {
+    /// How many segments it has.
+    segments: usize,
+    /// `None`: it is no datagram.
+    datagram: Option<Found>,
+}
+
+/// What of a datagram matters here.
+#[derive(Clone, Copy)]
+struct Found {
+    ends: Ends,
+    part: Part,
+    checksum: u16,
+}
+
 impl State {
     /// Whether there was anything.
     pub(super) fn receive(&mut self, hub: &Hub) -> bool {
         let mut segments = std::mem::take(&mut self.segments);
+        let mut packets = std::mem::take(&mut self.packets);
         let mut has_received = false;
         for _ in 0..BATCHES_MAX {
             segments.clear();
+            packets.clear();
             if self.port.receive(&mut segments) == 0 {
                 break;
             }
             has_received = true;
             // What they begin with is not in the cache: it comes while others are looked at.
             segments.iter().for_each(|segment| span(hub, segment).prefetch());
+            self.read(hub, &segments, &mut packets);
             let mut rest = segments.as_slice();
-            while let Some(last) = rest.iter().position(|segment| !segment.more) {
-                let (packet, after) = rest.split_at(last + 1);
+            for packet in &packets {
+                let (own, after) = rest.split_at(packet.segments);
                 rest = after;
-                for segment in packet {
-                    self.filling.filled(hub.region().frame_at(segment.offset as usize));
-                }
-                self.packet(hub, packet);
+                self.packet(hub, own, packet.datagram.as_ref());
             }
             // The kernel keeps on receiving while the program works on this.
             self.filling.fill(&mut *self.port);
-            if std::mem::take(&mut self.is_crowded) {
+            if self.is_crowded() {
                 // To take in what nobody has room for would be work for nothing: the port drops it
                 // for less.
                 break;
             }
         }
         self.segments = segments;
+        self.packets = packets;
         has_received
     }
 
+    /// Takes the frames over, and reads the headers. Where a datagram's flow may be is in no cache
+    /// either, if there are many: that comes as well.
+    fn read(&mut self, hub: &Hub, segments: &[Segment], packets: &mut Vec<Packet>) {
+        let mut known = self.last_found.map(|(ends, _)| ends);
+        let mut first = 0;
+        for (number, segment) in segments.iter().enumerate() {
+            self.filling.filled(hub.region().frame_at(segment.offset as usize));
+            if segment.more {
+                continue;
+            }
+            let own = &segments[first..=number];
+            first = number + 1;
+            let datagram = read(hub, own);
+            if let Some(Found { ends, .. }) = &datagram
+                && known.as_ref() != Some(ends)
+            {
+                self.table.places(ends).iter().for_each(|place| prefetch(place));
+                known = Some(*ends);
+            }
+            packets.push(Packet { segments: own.len(), datagram });
+        }
+    }
+
     /// One packet, whose frames are ours.
-    fn packet(&mut self, hub: &Hub, segments: &[Segment]) {
+    #[inline]
+    fn packet(&mut self, hub: &Hub, segments: &[Segment], datagram: Option<&Found>) {
         if self.has_whole()
             && let Some((slot, part)) = self.look_at_frame(hub, segments)
         {
-            let Some(place) = place(hub, segments, part, None) else {
-                self.dropped += 1;
-                return;
-            };
-            return self.deliver(hub, slot, Arrival::new(place, false));
+            let arrival = place(hub, segments, part, false).map(|place| Arrival::new(place, false));
+            return self.deliver(hub, slot, arrival);
         }
-        match self.look(hub, segments) {
-            Some((slot, datagram)) => {
-                let heading = datagram.heading();
-                if let Some(place) = place(hub, segments, Part::of(&datagram), Some(heading)) {
-                    let arrival = Arrival::new(place, datagram.source.address.is_ipv6());
-                    return self.deliver(hub, slot, arrival);
-                }
-                self.dropped += 1;
-            }
-            None => {
-                self.dropped += 1;
+        if let Some(found) = datagram
+            && let Some(slot) = self.find(&found.ends)
+        {
+            let mut arrival = None;
+            if is_intact(hub, segments, found) {
+                let is_ipv6 = !found.ends.is_ipv4();
+                let place = place(hub, segments, found.part, true);
+                arrival = place.map(|place| Arrival::new(place, is_ipv6));
+            } else {
                 drop_segments(hub, segments);
             }
+            return self.deliver(hub, slot, arrival);
         }
+        self.dropped += 1;
+        drop_segments(hub, segments);
     }
 
     /// Whose the packet is as a whole.
@@ -89,49 +130,58 @@ impl State {
         let slot = self.find_whole(FrameHeading::new(&heading).kind)?;
         Some((slot, Part { from: 0, bytes }))
     }
+}
 
-    /// Whose the packet is, if it is a datagram, undamaged, and somebody's.
-    fn look(&mut self, hub: &Hub, segments: &[Segment]) -> Option<(usize, Datagram)> {
-        let bytes = segments.iter().map(|segment| segment.length as usize).sum();
-        let first = segments.first()?;
+/// Reads the headers of a packet.
+#[inline]
+fn read(hub: &Hub, segments: &[Segment]) -> Option<Found> {
+    let Datagram { ends, payload_from, payload_bytes, checksum, .. } = datagram(hub, segments)?;
+    let part = Part { from: payload_from, bytes: payload_bytes };
+    Some(Found { ends, part, checksum })
+}
+
+#[inline(always)]
+fn datagram(hub: &Hub, segments: &[Segment]) -> Option<Datagram> {
+    let first = segments.first()?;
+    let mut bytes = first.length as usize;
+    if segments.len() > 1 {
         // Headers that are spread over frames are no headers: the first frame has room for them.
-        if segments.len() > 1 && (first.length as usize) < HEADER_BYTES_MAX {
+        if bytes < HEADER_BYTES_MAX {
             return None;
         }
-        let region = hub.region();
-        let offset = first.offset as usize;
-        // No packet begins so far behind in its frame that there are no headers.
-        let in_frame = region.frame_offset(region.frame_at(offset) + 1) - offset;
-        if in_frame < HEAD_BYTES + TAG_BYTES {
-            return None;
-        }
-        let head =
-            |from| region.mapping().span(offset + from, HEAD_BYTES).head().unwrap_or(NO_HEAD);
-        let datagram = parse_head(&head(0), bytes, || head(TAG_BYTES)).ok()?;
-        let slot = self.find(datagram.destination, datagram.source)?;
-        self.arrived(slot);
-        self.is_intact(hub, segments, &datagram).then_some((slot, datagram))
+        bytes = segments.iter().map(|segment| segment.length as usize).sum();
     }
+    let region = hub.region();
+    let offset = first.offset as usize;
+    // No packet begins so far behind in its frame that there are no headers.
+    let in_frame = region.frame_offset(region.frame_at(offset) + 1) - offset;
+    if in_frame < HEAD_BYTES + TAG_BYTES {
+        return None;
+    }
+    let head = |from| region.mapping().span(offset + from, HEAD_BYTES).head().unwrap_or(NO_HEAD);
+    parse_head(&head(0), bytes, || head(TAG_BYTES)).ok()
+}
 
-    fn is_intact(&self, hub: &Hub, segments: &[Segment], datagram: &Datagram) -> bool {
-        if datagram.checksum == 0 {
+#[inline]
+fn is_intact(hub: &Hub, segments: &[Segment], found: &Found) -> bool {
+    found.checksum == 0 || is_sum_right(hub, segments, found)
+}
+
+fn is_sum_right(hub: &Hub, segments: &[Segment], found: &Found) -> bool {
+    let &Found { ends, part, checksum } = found;
+    // A packet that never left this machine may have what the card was to finish.
+    if hub.facts().trusts_checksums {
+        let (source, destination) = (ends.remote().address, ends.local().address);
+        let pseudo = Sum::of_pseudo_header(source, destination, part.bytes + UDP_BYTES);
+        if pseudo.unfinished() == checksum {
             return true;
         }
-        let (source, destination) = (datagram.source.address, datagram.destination.address);
-        let udp_bytes = datagram.payload_bytes + 8;
-        // A packet that never left this machine may have what the card was to finish.
-        if hub.facts().trusts_checksums {
-            let pseudo = Sum::of_pseudo_header(source, destination, udp_bytes);
-            if pseudo.unfinished() == datagram.checksum {
-                return true;
-            }
-        }
-        let mut sum = datagram.sum();
-        for piece in pieces(hub, segments, Part::of(datagram)) {
-            add_span(&mut sum, piece);
-        }
-        sum.is_right()
     }
+    let mut sum = Sum::of_headers(&ends, part.bytes, checksum);
+    for piece in pieces(hub, segments, part) {
+        add_span(&mut sum, piece);
+    }
+    sum.is_right()
 }
 
 /// What of a packet the program is to have.
@@ -141,14 +191,9 @@ struct Part {
     bytes: usize,
 }
 
-impl Part {
-    fn of(datagram: &Datagram) -> Self {
-        Self { from: datagram.payload_from, bytes: datagram.payload_bytes }
-    }
-}
-
 /// Where a part of a packet is to stay. The frames of one that came in several are given back.
-fn place(hub: &Hub, segments: &[Segment], part: Part, heading: Option<Heading>) -> Option<Place> {
+#[inline]
+fn place(hub: &Hub, segments: &[Segment], part: Part, is_datagram: bool) -> Option<Place> {
     let bytes = part.bytes;
     if let [only] = segments {
         let region = hub.region();
@@ -157,6 +202,8 @@ fn place(hub: &Hub, segments: &[Segment], part: Part, heading: Option<Heading>) 
         let from = offset - region.frame_offset(frame);
         return Some(Place::Frame(Given { frame, from, bytes }));
     }
+    let heading =
+        if is_datagram { datagram(hub, segments).map(|found| found.heading()) } else { None };
     let loan = gather(hub, segments, part);
     drop_segments(hub, segments);
     let gathered = Gathered { loan: loan?, heading };
@@ -205,12 +252,15 @@ fn drop_segments(hub: &Hub, segments: &[Segment]) {
 
 /// Adds the bytes of a stretch of memory to a sum.
 pub(super) fn add_span(sum: &mut Sum, span: Span) {
-    const TOGETHER: usize = 512;
-    let mut bytes = [0; TOGETHER];
+    const TOGETHER: usize = 64;
     let mut rest = span;
-    while !rest.is_empty() {
+    while let Some(block) = rest.head::<TOGETHER>() {
+        sum.add_block(&block);
+        rest = rest.skip(TOGETHER);
+    }
+    if !rest.is_empty() {
+        let mut bytes = [0; TOGETHER];
         let count = rest.read(&mut bytes);
         sum.add(&bytes[..count]);
-        rest = rest.skip(count);
     }
 }

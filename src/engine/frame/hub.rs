@@ -13,19 +13,21 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::claims::Claims;
+use super::collect::Packet;
 use super::door::{Door, Looker, Mailbox, News};
 use super::filling::Filling;
 use super::inlet::{Arrival, Gathered, Inlet};
 use super::transmit::Flights;
 use crate::engine::Key;
 use crate::error::{Errno, Result};
-use crate::net::flow::{Endpoint, FlowKey};
+use crate::net::flow::{Ends, FlowKey};
 use crate::net::table::FlowTable;
 use crate::port::ways::Ways;
 use crate::port::{Facts, FrameType, Port};
 use crate::region::{Account, Patron, Region};
 use crate::sys::descriptor::{self, Counter};
 use crate::sys::gate::Gate;
+use crate::sys::memory::prefer_large_pages;
 use crate::sys::relay::{Putter, relay};
 use crate::sys::socket::identity;
 use crate::sys::sync::atomic::{AtomicU64, Ordering};
@@ -70,7 +72,7 @@ pub(super) struct State {
     pub table: FlowTable<usize>,
     pub groups: Slab<Vec<usize>>,
     /// What was found in the table last: void when that changes.
-    pub last_found: Option<((Endpoint, Endpoint), usize)>,
+    pub last_found: Option<(Ends, usize)>,
     /// Who gets whole frames, and which.
     pub whole: Option<(usize, FrameType)>,
     pub outlets: Slab<Outlet>,
@@ -79,13 +81,15 @@ pub(super) struct State {
     /// After the port: what it had is given back when it has gone.
     pub filling: Filling,
     pub flights: Flights,
+    /// What the port has brought, and what that is: kept for their memory.
     pub segments: Vec<crate::port::Segment>,
+    pub packets: Vec<Packet>,
     refreshed: Instant,
     /// The outlet that is looked at next.
     swept: usize,
     has_timer: bool,
-    /// Somebody has been given more than it gets done with.
-    pub is_crowded: bool,
+    /// Somebody had no room.
+    is_crowded: bool,
     /// Packets that no socket got: damaged, not understood, or without room.
     pub dropped: u64,
 }
@@ -153,7 +157,7 @@ impl Hub {
         let state = State {
             port,
             ways,
-            table: FlowTable::new(seed),
+            table: FlowTable::with(seed, prefer_large_pages),
             groups: Slab::new(),
             last_found: None,
             whole: None,
@@ -163,6 +167,7 @@ impl Hub {
             filling: Filling::new(region, &facts),
             flights: Flights::new(region),
             segments: Vec::new(),
+            packets: Vec::new(),
             refreshed: Instant::now(),
             swept: 0,
             has_timer: false,
@@ -408,33 +413,49 @@ impl State {
         self.outlets.get(key.slot).is_some_and(|outlet| outlet.serial == key.serial)
     }
 
-    /// Puts a datagram into a socket's ring, if there is room for it there and in its share of the
-    /// area.
-    pub fn deliver(&mut self, hub: &Hub, slot: usize, arrival: Arrival) {
+    /// Puts what has come for a socket into its ring, if it is whole and there is room for it there
+    /// and in its share of the area.
+    #[inline]
+    pub fn deliver(&mut self, hub: &Hub, slot: usize, arrival: Option<Arrival>) {
         let outlet = &mut self.outlets[slot];
-        let bytes = arrival.bytes();
-        let has_share = outlet.account.is_whole_area() || outlet.account.left_bytes() >= bytes;
-        if has_share && outlet.putter.put(arrival) {
-            outlet.account.add(bytes);
-            self.is_crowded |= outlet.putter.is_crowded();
+        let is_gated = outlet.gate.is_some();
+        outlet.received_unseen += u64::from(is_gated);
+        let is_there = arrival.is_some_and(|arrival| {
+            let bytes = arrival.bytes();
+            let account = &outlet.account;
+            let has_share = account.is_whole_area() || account.left_bytes() >= bytes;
+            let is_put = has_share && outlet.putter.put(arrival);
+            if is_put {
+                account.add(bytes);
+            }
+            is_put
+        });
+        if is_there || is_gated {
             self.touch(slot);
-        } else {
+        }
+        if !is_there {
+            self.drop_arrival(hub, arrival);
+        }
+    }
+
+    #[cold]
+    fn drop_arrival(&mut self, hub: &Hub, arrival: Option<Arrival>) {
+        self.dropped += 1;
+        if let Some(arrival) = arrival {
             self.is_crowded = true;
-            self.dropped += 1;
             arrival.drop_place(hub);
         }
     }
 
-    /// A packet has come for the socket, and may still be dropped.
-    pub fn arrived(&mut self, slot: usize) {
-        let outlet = &mut self.outlets[slot];
-        if outlet.gate.is_some() {
-            outlet.received_unseen += 1;
-            self.touch(slot);
-        }
+    /// Whether somebody has been given more than it gets done with.
+    pub fn is_crowded(&mut self) -> bool {
+        let Self { touched, outlets, .. } = self;
+        let is_crowded = touched.iter().any(|&slot| outlets[slot].putter.is_crowded());
+        std::mem::take(&mut self.is_crowded) || is_crowded
     }
 
     /// The socket has something to be told.
+    #[inline]
     pub fn touch(&mut self, slot: usize) {
         let outlet = &mut self.outlets[slot];
         if !outlet.is_touched {
