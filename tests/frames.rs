@@ -380,6 +380,34 @@ fn a_thread_that_waits_is_woken_whoever_polls() {
     waiter.join().expect("the waiter");
 }
 
+/// Of several threads that sleep until something arrives at a socket of a channel each is called for
+/// what is there, also where another one has heard the first call.
+#[test]
+fn who_wakes_up_in_a_channel_calls_for_the_rest() {
+    let Pair { first, second } = Pair::usual();
+    let channel = Channel::new(Options::default()).expect("a channel");
+    let key = second.attach(&channel);
+    let waiting = second.socket.waiting_fd().expect("a descriptor");
+    let flow = second.flow();
+    let sleepers = [flow.listen(), flow.listen(), flow.listen()];
+    assert!(second.receive_in(&channel, key).is_err());
+    for data in [b"a", b"b", b"c"] {
+        first.send(data);
+    }
+    second.hub.poll(Looker::Nobody);
+    for left in [2, 1, 0] {
+        assert!(rig::is_readable(waiting), "there are {left} and one");
+        flow.slept();
+        let received = second.receive_in(&channel, key).expect("a datagram");
+        second.release(&received);
+    }
+    // The last one finds nothing.
+    flow.slept();
+    assert!(second.receive_in(&channel, key).is_err());
+    assert!(!rig::is_readable(waiting));
+    drop(sleepers);
+}
+
 #[test]
 fn what_is_left_when_all_have_gone_is_nothing() {
     let pair = Pair::usual();

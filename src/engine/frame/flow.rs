@@ -202,6 +202,14 @@ impl Flow {
         self.door.knock(false);
     }
 
+    /// Something was received in the channel. Threads that sleep until something arrives have been
+    /// called once, and whoever came first may have taken the call and left something.
+    pub(super) fn tell_of_rest(&self, inlets: &Inlets) {
+        if inlets.readiness().is_data() {
+            self.door.knock(false);
+        }
+    }
+
     /// A receive that nobody else need know of: see [`Inlets::receive_in_passing`]. `None`: it has
     /// to go the whole way.
     #[inline]

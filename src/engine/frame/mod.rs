@@ -328,18 +328,21 @@ impl Engine for Frames {
         let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
         let Connection { socket, flow, ready, .. } = &mut **connection;
         let mut inlets = flow.lock_inlets();
-        if let Some(answer) = inlets.receive(ask, socket) {
-            return answer;
-        }
-        inlets.poll(Looker::of_channel(self.mailbox.as_ref()));
-        if let Some(answer) = inlets.receive(ask, socket) {
+        let found = inlets.receive(ask, socket).or_else(|| {
+            inlets.poll(Looker::of_channel(self.mailbox.as_ref()));
+            inlets.receive(ask, socket)
+        });
+        if let Some(answer) = found {
+            flow.tell_of_rest(&inlets);
             return answer;
         }
         let answer = inlets.receive_from_kernel(|| ready.receive(ask, poll));
         match answer {
             Err(Errno::ENOBUFS) => self.starved.push(key),
             Err(Errno::EAGAIN) if !inlets.wait_for_more() => {
-                return inlets.receive(ask, socket).unwrap_or(Err(Errno::EAGAIN));
+                let answer = inlets.receive(ask, socket).unwrap_or(Err(Errno::EAGAIN));
+                flow.tell_of_rest(&inlets);
+                return answer;
             }
             _ => {}
         }
