@@ -5,6 +5,7 @@
 
 pub mod build;
 pub mod checksum;
+pub mod familiar;
 pub mod flow;
 pub mod frame;
 pub mod parse;

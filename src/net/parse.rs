@@ -85,12 +85,12 @@ pub fn heading_bytes(is_ipv4: bool) -> usize {
 
 /// Big-endian fields of what is known to be long enough.
 #[inline(always)]
-fn word(bytes: &[u8], at: usize) -> u16 {
+pub(super) fn word(bytes: &[u8], at: usize) -> u16 {
     u16::from_be_bytes([bytes[at], bytes[at + 1]])
 }
 
 #[inline(always)]
-fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+pub(super) fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut found = [0; N];
     found.copy_from_slice(&bytes[at..at + N]);
     found

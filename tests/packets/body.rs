@@ -6,8 +6,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use sio::net::familiar::{Familiar, Next, PAYLOAD_FROM};
 use sio::net::flow::{Endpoint, FlowKey};
-use sio::net::parse::{Refused, heading, heading_bytes, parse};
+use sio::net::parse::{Datagram, HEAD_BYTES, Head, Refused, heading, heading_bytes, parse};
 use sio::net::table::FlowTable;
 
 /// What was claimed, and what the host is called.
@@ -17,6 +18,17 @@ pub struct Claims {
     pub vlans: Vec<u16>,
     /// The engine's table of the same flows.
     table: FlowTable<FlowKey>,
+    /// A good packet, and what the engine knows others of its flow by.
+    model: Datagram,
+    familiar: Familiar,
+}
+
+/// What a packet begins with; the rest is nothing.
+fn head(packet: &[u8]) -> Head {
+    let mut head = [0; HEAD_BYTES];
+    let count = packet.len().min(HEAD_BYTES);
+    head[..count].copy_from_slice(&packet[..count]);
+    head
 }
 
 pub fn v4(last: u8) -> IpAddr {
@@ -41,7 +53,15 @@ pub fn claims() -> Claims {
     let flows = [of(v4(1), v4(2)), of(v6(1), v6(2))].concat();
     let mut table = FlowTable::new(1);
     flows.iter().for_each(|key| assert!(table.insert(key, *key)));
-    Claims { flows, table, addresses: vec![v4(1), v6(1)], vlans: vec![0, 7] }
+    let packet = frame(true, None, 53);
+    Claims {
+        flows,
+        table,
+        model: parse(&packet).expect("a datagram"),
+        familiar: Familiar::new(&head(&packet), packet.len()).expect("a datagram"),
+        addresses: vec![v4(1), v6(1)],
+        vlans: vec![0, 7],
+    }
 }
 
 fn word(packet: &[u8], at: usize) -> Option<u16> {
@@ -52,6 +72,11 @@ impl Claims {
     /// Whether the socket of a claimed flow gets the packet, and not the kernel.
     pub fn has(&self, packet: &[u8]) -> bool {
         self.ends(packet).is_some_and(|(local, remote)| self.flow(local, remote).is_some())
+    }
+
+    /// Whether the packet is of the flow of the model, and taken for that without being parsed.
+    pub fn knows(&self, packet: &[u8]) -> bool {
+        self.familiar.read(&head(packet), packet.len()).is_some()
     }
 
     /// Both ends of what may belong to a flow at all.
@@ -107,8 +132,26 @@ impl Claims {
     }
 }
 
+/// What is known without the parser is what the parser finds.
+fn check_familiar(claims: &Claims, packet: &[u8]) {
+    let (head, bytes) = (head(packet), packet.len());
+    let numbers = |found: Datagram| {
+        assert_eq!(found.payload_from, PAYLOAD_FROM);
+        Next { payload_bytes: found.payload_bytes, checksum: found.checksum }
+    };
+    if let Some(next) = claims.familiar.read(&head, bytes) {
+        let found = parse(packet).expect("a datagram");
+        assert_eq!((next, found.ends), (numbers(found), claims.model.ends));
+    }
+    if let Some(own) = Familiar::new(&head, bytes) {
+        let found = parse(packet).expect("a datagram");
+        assert_eq!(own.read(&head, bytes), Some(numbers(found)));
+    }
+}
+
 /// Asserts everything that holds for any packet.
 pub fn check(claims: &Claims, packet: &[u8]) {
+    check_familiar(claims, packet);
     let is_claimed = claims.has(packet);
     match parse(packet) {
         Ok(datagram) => {

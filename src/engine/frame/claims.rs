@@ -38,6 +38,7 @@ impl State {
             return Err(Errno::EADDRINUSE);
         }
         self.port.claim_frames(Some(kind))?;
+        self.forget_found();
         self.whole = Some((slot, kind));
         Ok(())
     }
@@ -59,7 +60,7 @@ impl State {
         if self.whole.is_some_and(|(_, kind)| takes_from_host(kind)) {
             return Err(Errno::EADDRINUSE);
         }
-        self.last_found = None;
+        self.forget_found();
         match self.table.get(key) {
             Some(group) if shares => self.groups[group].push(slot),
             Some(_) => return Err(Errno::EADDRINUSE),
@@ -91,7 +92,7 @@ impl State {
     }
 
     pub(super) fn close(&mut self, slot: usize) {
-        self.last_found = None;
+        self.forget_found();
         self.disclaim(slot);
         for key in std::mem::take(&mut self.outlets[slot].keys) {
             let Some(group) = self.table.get(&key) else { continue };
@@ -104,6 +105,12 @@ impl State {
         self.whole = self.whole.filter(|(owner, _)| *owner != slot);
         self.touched.retain(|&touched| touched != slot);
         self.outlets.remove(slot);
+    }
+
+    /// What was found may be another's now.
+    fn forget_found(&mut self) {
+        self.last_found = None;
+        self.known = None;
     }
 
     /// The socket that a datagram is for.

@@ -4,6 +4,7 @@
 use super::hub::{Hub, State};
 use super::inlet::{Arrival, Gathered, Place};
 use crate::net::checksum::Sum;
+use crate::net::familiar::{Familiar, Next, PAYLOAD_FROM};
 use crate::net::flow::Ends;
 use crate::net::frame::FrameHeading;
 use crate::net::parse::{Datagram, HEAD_BYTES, Head, parse_head};
@@ -35,6 +36,14 @@ struct Found {
     checksum: u16,
 }
 
+/// A flow whose next datagram need not be read as a whole.
+#[derive(Clone, Copy)]
+pub(super) struct Known {
+    familiar: Familiar,
+    ends: Ends,
+    slot: usize,
+}
+
 impl State {
     /// Whether there was anything.
     pub(super) fn receive(&mut self, hub: &Hub) -> bool {
@@ -50,8 +59,9 @@ impl State {
             has_received = true;
             // What they begin with is not in the cache: it comes while others are looked at.
             segments.iter().for_each(|segment| span(hub, segment).prefetch());
-            self.read(hub, &segments, &mut packets);
-            let mut rest = segments.as_slice();
+            let known = self.receive_known(hub, &segments);
+            let mut rest = &segments[known..];
+            self.read(hub, rest, &mut packets);
             for packet in &packets {
                 let (own, after) = rest.split_at(packet.segments);
                 rest = after;
@@ -68,6 +78,23 @@ impl State {
         self.segments = segments;
         self.packets = packets;
         has_received
+    }
+
+    /// Takes in what a batch begins with, as long as it is of the flow that came last: how many
+    /// segments.
+    fn receive_known(&mut self, hub: &Hub, segments: &[Segment]) -> usize {
+        let Some(Known { familiar, ends, slot }) = self.known else { return 0 };
+        for (number, segment) in segments.iter().enumerate() {
+            let next = head(hub, segment)
+                .filter(|_| !segment.more)
+                .and_then(|head| familiar.read(&head, segment.length as usize));
+            let Some(Next { payload_bytes, checksum }) = next else { return number };
+            let part = Part { from: PAYLOAD_FROM, bytes: payload_bytes };
+            let found = Found { ends, part, checksum };
+            self.filling.filled(hub.region().frame_at(segment.offset as usize));
+            self.receive_datagram(hub, std::slice::from_ref(segment), &found, slot);
+        }
+        segments.len()
     }
 
     /// Takes the frames over, and reads the headers. Where a datagram's flow may be is in no cache
@@ -102,21 +129,41 @@ impl State {
             let arrival = place(hub, segments, part, false).map(|place| Arrival::new(place, false));
             return self.deliver(hub, slot, arrival);
         }
+        let last = self.last_found;
         if let Some(found) = datagram
             && let Some(slot) = self.find(&found.ends)
         {
-            let mut arrival = None;
-            if is_intact(hub, segments, found) {
-                let is_ipv6 = !found.ends.is_ipv4();
-                let place = place(hub, segments, found.part, true);
-                arrival = place.map(|place| Arrival::new(place, is_ipv6));
-            } else {
-                drop_segments(hub, segments);
+            if last.is_some_and(|(ends, _)| ends == found.ends) {
+                self.remember(hub, segments, found.ends, slot);
             }
-            return self.deliver(hub, slot, arrival);
+            return self.receive_datagram(hub, segments, found, slot);
         }
         self.dropped += 1;
         drop_segments(hub, segments);
+    }
+
+    /// Two of one flow have come: there may be more.
+    fn remember(&mut self, hub: &Hub, segments: &[Segment], ends: Ends, slot: usize) {
+        if let [only] = segments
+            && !self.has_whole()
+        {
+            let head = head(hub, only);
+            let familiar = head.and_then(|head| Familiar::new(&head, only.length as usize));
+            self.known = familiar.map(|familiar| Known { familiar, ends, slot });
+        }
+    }
+
+    /// A datagram for a socket.
+    #[inline(always)]
+    fn receive_datagram(&mut self, hub: &Hub, segments: &[Segment], found: &Found, slot: usize) {
+        let mut arrival = None;
+        if is_intact(hub, segments, found) {
+            let place = place(hub, segments, found.part, true);
+            arrival = place.map(|place| Arrival::new(place, !found.ends.is_ipv4()));
+        } else {
+            drop_segments(hub, segments);
+        }
+        self.deliver(hub, slot, arrival);
     }
 
     /// Whose the packet is as a whole.
@@ -151,6 +198,13 @@ fn datagram(hub: &Hub, segments: &[Segment]) -> Option<Datagram> {
         }
         bytes = segments.iter().map(|segment| segment.length as usize).sum();
     }
+    let behind_tag = || span_of_head(hub, first, TAG_BYTES).head().unwrap_or(NO_HEAD);
+    parse_head(&head(hub, first)?, bytes, behind_tag).ok()
+}
+
+/// What a packet begins with; what lies behind a tag is in its frame, too.
+#[inline(always)]
+fn head(hub: &Hub, first: &Segment) -> Option<Head> {
     let region = hub.region();
     let offset = first.offset as usize;
     // No packet begins so far behind in its frame that there are no headers.
@@ -158,8 +212,12 @@ fn datagram(hub: &Hub, segments: &[Segment]) -> Option<Datagram> {
     if in_frame < HEAD_BYTES + TAG_BYTES {
         return None;
     }
-    let head = |from| region.mapping().span(offset + from, HEAD_BYTES).head().unwrap_or(NO_HEAD);
-    parse_head(&head(0), bytes, || head(TAG_BYTES)).ok()
+    span_of_head(hub, first, 0).head()
+}
+
+#[inline(always)]
+fn span_of_head(hub: &Hub, first: &Segment, from: usize) -> Span {
+    hub.region().mapping().span(first.offset as usize + from, HEAD_BYTES)
 }
 
 #[inline]

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 
 use super::claims::Claims;
-use super::collect::Packet;
+use super::collect::{Known, Packet};
 use super::door::{Door, Looker, Mailbox, News};
 use super::filling::Filling;
 use super::inlet::{Arrival, Gathered, Inlet};
@@ -73,6 +73,8 @@ pub(super) struct State {
     pub groups: Slab<Vec<usize>>,
     /// What was found in the table last: void when that changes.
     pub last_found: Option<(Ends, usize)>,
+    /// The same, once there was another one after it. Not while somebody gets whole frames.
+    pub known: Option<Known>,
     /// Who gets whole frames, and which.
     pub whole: Option<(usize, FrameType)>,
     pub outlets: Slab<Outlet>,
@@ -160,6 +162,7 @@ impl Hub {
             table: FlowTable::with(seed, prefer_large_pages),
             groups: Slab::new(),
             last_found: None,
+            known: None,
             whole: None,
             outlets: Slab::new(),
             next_serial: 0,
