@@ -1,10 +1,12 @@
 //! The frame engine over a pair of ports that nothing but memory connects: the same every time.
 //!
 //! Both sockets are real ones, bound to 127.0.0.1, so that what the engine leaves to the kernel
-//! goes through there.
+//! goes through there. And the engine over rings of packet(7), which carry whole frames.
 
 #[path = "frames/rig.rs"]
 mod rig;
+#[path = "frames/rings.rs"]
+mod rings;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};

@@ -93,7 +93,7 @@ pub fn bytes(length: usize) -> Vec<u8> {
     (0..length).map(|at| (at * 7 + at / 251) as u8).collect()
 }
 
-fn area(bytes: usize) -> Arc<Region> {
+pub fn area(bytes: usize) -> Arc<Region> {
     static HANDLES: AtomicU64 = AtomicU64::new(1);
     let handle = HANDLES.fetch_add(1, Ordering::Relaxed);
     Region::new(handle, bytes, Pages::Normal, 0, Some(FRAME_BYTES)).expect("an area")
