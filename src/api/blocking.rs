@@ -263,6 +263,16 @@ impl Receive {
         }
     }
 
+    /// The socket may have been taken out of the library while this thread slept, and the area may
+    /// be free: nothing must be received then.
+    fn check_associated(&self) -> Result<()> {
+        if self.waiting.is_some() {
+            return Ok(());
+        }
+        let known = context().socket(self.association.socket.fd)?;
+        if Arc::ptr_eq(&known, &self.association) { Ok(()) } else { Err(Errno::EINVAL) }
+    }
+
     /// Nothing has arrived: what to wait for.
     fn wait_for_data(&mut self) -> Result<Progress<Received>> {
         self.agree_to_wait()?;
@@ -334,6 +344,7 @@ impl Blocking for Receive {
         if slept.is_some() {
             self.may_wait = false;
             self.see_to_flow();
+            self.check_associated()?;
         }
         let found = self.attempt(slept);
         if let (true, Some(Err(errno))) = (is_interrupted, slept)
