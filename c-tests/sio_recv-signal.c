@@ -1,4 +1,4 @@
-/* A caught signal ends a sio_recv that waits with EINTR. */
+/* A caught signal ends a sio_recv that waits with EINTR, with SA_RESTART too. */
 #include "check.h"
 
 static void run(enum pair_kind kind, enum attach attach)
@@ -21,6 +21,8 @@ int main(void)
 {
     check_start();
     signal_catch();
+    each_pair_attached(ALL_PAIRS, run);
+    signal_catch_with(SA_RESTART);
     each_pair_attached(ALL_PAIRS, run);
     return 0;
 }

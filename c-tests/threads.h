@@ -71,12 +71,18 @@ static inline void signal_count(int number)
 }
 
 /* SIGUSR1 runs a handler that interrupts: no SA_RESTART. */
-static inline void signal_catch(void)
+static inline void signal_catch_with(int flags)
 {
     struct sigaction action;
     memset(&action, 0, sizeof action);
     action.sa_handler = signal_count;
+    action.sa_flags = flags;
     CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+}
+
+static inline void signal_catch(void)
+{
+    signal_catch_with(0);
 }
 
 /* SIGUSR1 to this process every 10 ms, so that no signal can come too early and be missed. */
