@@ -99,6 +99,8 @@ pub struct Receive {
     terms: Terms,
     has_terms: bool,
     waiting: Option<Waiting<'static>>,
+    /// The channel of a socket that is waited for by itself, for its end.
+    beside: Option<Arc<Channel>>,
     space: Option<SpaceTicket>,
     /// While this thread waits for the socket's flow, and what it has slept on.
     sleeper: Option<Sleeper>,
@@ -155,6 +157,7 @@ impl Receive {
             terms: Terms::default(),
             has_terms: false,
             waiting: None,
+            beside: None,
             space: None,
             sleeper: None,
             bed: None,
@@ -285,6 +288,7 @@ impl Receive {
                 self.waiting = Some(waiting);
                 return self.finish(step.map(Some));
             }
+            self.beside = Some(attached.channel.clone());
         }
         let socket = self.association.socket.clone();
         if let Some(flow) = socket.flow() {
@@ -301,7 +305,11 @@ impl Receive {
             }
         }
         let fd = socket.waiting_fd()?;
-        Ok(Progress::Block(Sleep::Poll { fd, events: libc::POLLIN | libc::POLLRDHUP }))
+        let end = match &self.beside {
+            Some(channel) => channel.enter()?.end_fd(),
+            None => None,
+        };
+        Ok(Progress::Block(Sleep::Data { fd, end }))
     }
 
     /// The area is full: wait for a block to come back.
@@ -344,6 +352,9 @@ impl Blocking for Receive {
         if slept.is_some() {
             self.may_wait = false;
             self.see_to_flow();
+            if let Some(channel) = self.beside.take() {
+                channel.enter()?;
+            }
             self.check_associated()?;
         }
         let found = self.attempt(slept);

@@ -18,7 +18,7 @@ use super::wait::Sleepers;
 use crate::engine::table::Kind;
 use crate::engine::{Engine, Key, Notice, PollSet, Socket};
 use crate::error::{Errno, Result};
-use crate::sys::descriptor;
+use crate::sys::descriptor::{self, Counter};
 use crate::sys::stat::layout::channel as count;
 use crate::sys::sync::atomic::AtomicU32;
 use crate::sys::wait::Sleep;
@@ -52,6 +52,8 @@ pub struct State {
     pub(super) habit: Habit,
     /// See `passing.rs`.
     pub(super) looks_to_skip: u32,
+    /// Made for the first thread that waits for a socket alone.
+    end: Option<Counter>,
 }
 
 impl State {
@@ -82,6 +84,7 @@ impl State {
             requests: Requests::default(),
             habit: Habit::default(),
             looks_to_skip: 0,
+            end: None,
         }
     }
 
@@ -287,7 +290,19 @@ impl State {
             self.sleepers.wake_all();
             self.kick()?;
         }
+        if let Some(end) = &self.end {
+            end.raise();
+        }
         Ok(sockets)
+    }
+
+    /// What tells a thread that waits for a socket alone, and not for the channel, of the channel's
+    /// end. `None`: there is nobody else who could bring that about, or nothing to tell it by.
+    pub fn end_fd(&mut self) -> Option<RawFd> {
+        if self.owner.is_none() && self.end.is_none() {
+            self.end = Counter::new().ok();
+        }
+        self.end.as_ref().map(Counter::fd)
     }
 
     /// Whether what was accepted should go out without waiting for the next fetch.

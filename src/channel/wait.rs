@@ -353,7 +353,7 @@ impl Waiter<'_> {
             && state.is_polled(key)?
         {
             let fd = state.attachment(key)?.socket.waiting_fd()?;
-            return Ok(Step::Block(Sleep::Poll { fd, events: libc::POLLIN | libc::POLLRDHUP }));
+            return Ok(Step::Block(Sleep::Data { fd, end: state.end_fd() }));
         }
         if self.terms.mask.is_some() {
             let sleep = self.sleep(state)?;

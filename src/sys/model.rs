@@ -88,7 +88,11 @@ pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
             }
             Ok(())
         }
-        Sleep::Poll { .. } | Sleep::Several(_) | Sleep::Set(_) | Sleep::Ring { .. } => loop {
+        Sleep::Poll { .. }
+        | Sleep::Data { .. }
+        | Sleep::Several(_)
+        | Sleep::Set(_)
+        | Sleep::Ring { .. } => loop {
             thread::yield_now();
             let at_once = Terms { deadline: machine().now, mask: None };
             match super::wait::enter(sleep, &at_once) {

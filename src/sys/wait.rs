@@ -24,6 +24,9 @@ pub enum Sleep {
     /// poll(2) of one descriptor. An epoll set is polled too, not waited for: that takes no
     /// edge-triggered event away from whoever fetches.
     Poll { fd: RawFd, events: i16 },
+    /// poll(2) of a socket for data, and of a descriptor that tells of the end of its channel, if there
+    /// is one.
+    Data { fd: RawFd, end: Option<RawFd> },
     /// The same of several descriptors, until one is readable.
     Several(Arc<Several>),
     /// epoll_pwait(2): what ends the wait is fetched by it.
@@ -289,6 +292,14 @@ pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
             polled[0].fd = *fd;
             polled[0].events = *events;
             poll(&mut polled, 1, time_copy_pointer)
+        }
+        Sleep::Data { fd, end } => {
+            polled[0].fd = *fd;
+            polled[0].events = libc::POLLIN | libc::POLLRDHUP;
+            // A negative number is passed over.
+            polled[1].fd = end.unwrap_or(-1);
+            polled[1].events = libc::POLLIN;
+            poll(&mut polled, 2, time_copy_pointer)
         }
         Sleep::Several(several) => {
             for (place, fd) in polled.iter_mut().zip(&several.fds) {
