@@ -92,6 +92,8 @@ pub(super) struct State {
     has_timer: bool,
     /// Somebody had no room.
     is_crowded: bool,
+    /// Packets have come since the hub was serviced last.
+    has_received: bool,
     /// Packets that no socket got: damaged, not understood, or without room.
     pub dropped: u64,
 }
@@ -175,6 +177,7 @@ impl Hub {
             swept: 0,
             has_timer: false,
             is_crowded: false,
+            has_received: false,
             dropped: 0,
         };
         let hub = Arc::new(Self {
@@ -374,7 +377,9 @@ impl Hub {
     /// Something besides packets may have made the descriptor readable: sees to that too.
     pub fn service(&self, looker: Looker<'_>) {
         let mut state = self.lock();
-        let is_explained = state.poll(self, looker);
+        state.poll(self, looker);
+        // Whoever has looked before may have taken what made it readable.
+        let is_explained = std::mem::take(&mut state.has_received);
         // While packets come, the rest is seen to now and then.
         if is_explained && !state.is_due(Instant::now()) {
             return;
@@ -472,13 +477,11 @@ impl State {
         self.outlets.get_mut(key.slot).filter(|outlet| outlet.serial == key.serial)
     }
 
-    /// Whether packets have come.
-    fn poll(&mut self, hub: &Hub, looker: Looker<'_>) -> bool {
+    fn poll(&mut self, hub: &Hub, looker: Looker<'_>) {
         self.complete(hub);
-        let has_received = self.receive(hub);
+        self.has_received |= self.receive(hub);
         self.filling.fill(&mut *self.port);
         self.tell(looker);
-        has_received
     }
 
     fn tell(&mut self, looker: Looker<'_>) {
