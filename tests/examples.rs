@@ -11,6 +11,9 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::signal::{self, Signal};
+use nix::unistd::Pid;
+
 const ENGINES: [&str; 2] = ["io_uring", "epoll"];
 /// Nothing here takes so long: what hangs fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -61,8 +64,8 @@ impl Server {
 
     /// Ends it properly: what it printed at the end.
     fn end(mut self) -> String {
-        let pid = self.child.id().to_string();
-        common::finish(Command::new("kill").args(["-TERM", &pid])).expect("kill");
+        let pid = Pid::from_raw(self.child.id() as i32);
+        signal::kill(pid, Signal::SIGTERM).expect("kill");
         let mut text = String::new();
         self.output.read_to_string(&mut text).expect("the rest of its output");
         let status = self.child.wait().expect("wait");
