@@ -280,7 +280,7 @@ fn who_may_not_is_told() {
         let places = [built.join(name), built.join("deps").join(name)];
         places.into_iter().filter(|path| path.is_file()).max_by_key(|path| common::modified(path))
     };
-    fs::copy(RUN, place.join("sio-run")).expect("copying");
+    common::copy_program(Path::new(RUN), &place.join("sio-run"));
     for name in ["libsio.so", "libsio_preload.so"] {
         fs::copy(newest(name).expect(name), place.join(name)).expect("copying");
     }

@@ -360,7 +360,7 @@ fn another_user_is_refused() {
     fs::create_dir_all(&directory).expect("a directory");
     fs::set_permissions(&directory, fs::Permissions::from_mode(0o755)).expect("open to all");
     let program = directory.join("sio-stat");
-    fs::copy(STAT, &program).expect("a copy of sio-stat");
+    common::copy_program(Path::new(STAT), &program);
     let output = Command::new(&program)
         .args(["--once", &talker.id()])
         .current_dir("/")

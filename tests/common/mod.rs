@@ -47,6 +47,12 @@ pub fn has_program(name: &str) -> bool {
     })
 }
 
+/// Copies a program that is to be run at once. By another process: what a child of another thread
+/// has inherited, open for writing, cannot be executed (`ETXTBSY`).
+pub fn copy_program(from: &Path, to: &Path) {
+    finish(Command::new("cp").arg(from).arg(to)).expect("a copy of the program");
+}
+
 /// The shared object that cargo has built together with this test.
 pub fn shared_object() -> &'static Path {
     static FOUND: OnceLock<PathBuf> = OnceLock::new();
