@@ -48,12 +48,13 @@ struct Server {
 impl Server {
     fn start(mut command: Command) -> Self {
         let mut child = command.spawn().expect("the server starts");
-        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        let output = BufReader::new(child.stdout.take().expect("its output"));
+        let mut server = Self { child, output, port: 0 };
         let mut line = String::new();
-        output.read_line(&mut line).expect("its first line");
+        server.output.read_line(&mut line).expect("its first line");
         let port = line.trim().rsplit(' ').next().and_then(|word| word.parse().ok());
-        let port = port.unwrap_or_else(|| panic!("a port in {line:?}"));
-        Self { child, output, port }
+        server.port = port.unwrap_or_else(|| panic!("a port in {line:?}"));
+        server
     }
 
     fn connect(&self) -> TcpStream {
@@ -71,6 +72,14 @@ impl Server {
         let status = self.child.wait().expect("wait");
         assert!(status.success(), "{status}");
         text
+    }
+}
+
+/// What a test that failed has left must not keep its port.
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
