@@ -392,7 +392,7 @@ impl State {
     /// Asks the poll set, and the sources that are ready.
     pub(super) fn fetch_polled(&mut self, room: &mut Room<'_>) -> Result<()> {
         room.told = room.count;
-        if self.poll.is_known_empty() || room.left() == 0 || !self.poll.is_hot() {
+        if self.poll.take_known_empty() || room.left() == 0 || !self.poll.is_hot() {
             return Ok(());
         }
         let found = self.ready(room.left())?;

@@ -435,13 +435,9 @@ impl State {
 
     /// What a thread is to wait for that fetches up to `most` events then.
     pub(super) fn sleep_to_fetch(&mut self, most: usize) -> Result<Sleep> {
-        if !self.can_catch() {
-            return self.sleep();
-        }
-        for engine in self.engines.iter_mut().skip(1) {
-            engine.sleep(&mut self.poll)?;
-        }
-        Ok(Sleep::Set(self.poll.cast(most)))
+        let can_catch = self.can_catch();
+        let sleep = self.sleep()?;
+        Ok(if can_catch { Sleep::Set(self.poll.cast(most)) } else { sleep })
     }
 
     /// A fetch has ended.

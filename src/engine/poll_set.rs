@@ -195,9 +195,9 @@ impl PollSet {
         self.is_known_empty = false;
     }
 
-    /// Whether that was the last that happened.
+    /// Whether that was the last that happened; once.
     #[inline]
-    pub fn is_known_empty(&mut self) -> bool {
+    pub fn take_known_empty(&mut self) -> bool {
         std::mem::take(&mut self.is_known_empty)
     }
 

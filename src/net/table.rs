@@ -12,7 +12,7 @@ use std::hash::BuildHasher;
 
 use foldhash::fast::FixedState;
 
-use super::flow::{Endpoint, Ends, FlowKey};
+use super::flow::{Ends, FlowKey};
 
 /// How many keys there are of each of the forms that [`FlowKey::candidates`] lists: forms that
 /// nobody uses are not looked for.
@@ -46,7 +46,6 @@ pub type Prepare = fn(*const (), usize);
 pub struct FlowTable<T> {
     /// A power of two.
     places: Vec<Place<T>>,
-    count: usize,
     forms: Forms,
     /// The first of the forms that are in use.
     first_form: usize,
@@ -68,7 +67,6 @@ impl<T: Copy> FlowTable<T> {
     pub fn with(seed: u64, prepare: Prepare) -> Self {
         Self {
             places: vec![Place(None); PLACES_MIN],
-            count: 0,
             forms: Forms::default(),
             first_form: 0,
             hasher: FixedState::with_seed(seed),
@@ -115,7 +113,7 @@ impl<T: Copy> FlowTable<T> {
 
     /// Enters a flow; `false`: it is there already, and stays as it is.
     pub fn insert(&mut self, key: &FlowKey, value: T) -> bool {
-        if (self.count + 1) * 2 > self.places.len() {
+        if (self.len() + 1) * 2 > self.places.len() {
             self.grow();
         }
         let ends = key.ends();
@@ -124,7 +122,6 @@ impl<T: Copy> FlowTable<T> {
             return false;
         }
         self.places[number].0 = Some((ends, value));
-        self.count += 1;
         self.count_form(form(key), true);
         true
     }
@@ -145,7 +142,6 @@ impl<T: Copy> FlowTable<T> {
             }
         }
         self.places[free].0 = None;
-        self.count -= 1;
         self.count_form(form(key), false);
         Some(value)
     }
@@ -165,20 +161,15 @@ impl<T: Copy> FlowTable<T> {
     /// making the keys.
     #[inline]
     pub fn find(&self, ends: &Ends) -> Option<T> {
-        let used = (self.first_form..self.forms.len()).filter(|&form| self.forms[form] > 0);
-        used.into_iter().find_map(|form| self.search(&in_form(ends, form)).1)
-    }
-
-    /// The same.
-    pub fn find_between(&self, local: Endpoint, remote: Endpoint) -> Option<T> {
-        self.find(&Ends::new(local, remote))
+        let mut used = (self.first_form..self.forms.len()).filter(|&form| self.forms[form] > 0);
+        used.find_map(|form| self.search(&in_form(ends, form)).1)
     }
 
     pub fn len(&self) -> usize {
-        self.count
+        self.forms.iter().sum()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.count == 0
+        self.len() == 0
     }
 }

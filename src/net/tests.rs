@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::build::{Path, Template, Transport};
 use super::checksum::Sum;
-use super::flow::{Endpoint, FlowKey};
+use super::flow::{Endpoint, Ends, FlowKey};
 use super::parse::{Datagram, Refused, parse};
 use super::table::FlowTable;
 
@@ -293,22 +293,22 @@ fn the_table_prefers_as_the_kernel_does() {
     let remote = Endpoint::new(Ipv4Addr::new(10, 0, 0, 2), 4000);
     let stranger = Endpoint::new(Ipv4Addr::new(10, 0, 0, 3), 4000);
     let mut table = FlowTable::new(1);
-    assert_eq!(table.find_between(local, remote), None);
+    assert_eq!(table.find(&Ends::new(local, remote)), None);
     assert!(table.insert(&FlowKey::open(local.of_any_address()), 1));
-    assert_eq!(table.find_between(local, remote), Some(1));
+    assert_eq!(table.find(&Ends::new(local, remote)), Some(1));
     assert!(table.insert(&FlowKey::open(local), 2));
     assert!(table.insert(&FlowKey::connected(local, remote), 3));
     assert!(!table.insert(&FlowKey::connected(local, remote), 4));
     assert_eq!(
-        (table.find_between(local, remote), table.find_between(local, stranger)),
+        (table.find(&Ends::new(local, remote)), table.find(&Ends::new(local, stranger))),
         (Some(3), Some(2))
     );
     let elsewhere = Endpoint::new(Ipv4Addr::new(10, 0, 0, 9), 53);
-    assert_eq!(table.find_between(elsewhere, remote), Some(1));
+    assert_eq!(table.find(&Ends::new(elsewhere, remote)), Some(1));
     let same_in_ipv6 = Endpoint::new(Ipv4Addr::new(10, 0, 0, 9).to_ipv6_mapped(), 53);
-    assert_eq!(table.find_between(same_in_ipv6, same_in_ipv6), None);
+    assert_eq!(table.find(&Ends::new(same_in_ipv6, same_in_ipv6)), None);
     assert_eq!(table.remove(&FlowKey::open(local)), Some(2));
-    assert_eq!(table.find_between(local, stranger), Some(1));
+    assert_eq!(table.find(&Ends::new(local, stranger)), Some(1));
     assert_eq!(table.len(), 2);
 }
 
@@ -326,9 +326,12 @@ fn many_flows_are_kept_apart() {
         assert!(table.insert(&key(number), number));
     }
     for number in 0..FLOWS {
-        assert_eq!(table.find_between(local, key(number).remote.expect("a peer")), Some(number));
+        assert_eq!(
+            table.find(&Ends::new(local, key(number).remote.expect("a peer"))),
+            Some(number)
+        );
     }
-    assert_eq!(table.find_between(local, Endpoint::new(Ipv4Addr::new(12, 0, 0, 1), 1)), None);
+    assert_eq!(table.find(&Ends::new(local, Endpoint::new(Ipv4Addr::new(12, 0, 0, 1), 1))), None);
     for number in 0..FLOWS {
         assert_eq!(table.remove(&key(number)), Some(number));
     }
