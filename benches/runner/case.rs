@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use sio_benches::record::Family;
-use sio_benches::series::{Layout, Measure, Sample, Wanted};
+use sio_benches::series::{Layout, Measure, ROUNDS_FACTOR, Sample, Wanted};
 
 use crate::counter::CounterKind;
 use crate::program::{Place, Variant};
@@ -64,9 +64,7 @@ pub struct Times {
     pub count: Duration,
 }
 
-/// Short runs, and many: what else the machine does comes and goes.
-pub const ROUNDS_FACTOR: usize = 2;
-const WINDOW_DIVISOR: u32 = 2;
+const WINDOW_DIVISOR: u32 = ROUNDS_FACTOR as u32;
 
 impl Times {
     /// For cases that have `ROUNDS_FACTOR` times the rounds.

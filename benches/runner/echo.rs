@@ -5,10 +5,10 @@ use std::io;
 
 use sio_benches::meter::{self, Meter};
 use sio_benches::record::{Family, Glance};
-use sio_benches::series::{Layout, Measure, Of, Sample, Wanted};
+use sio_benches::series::{Layout, Measure, Of, ROUNDS_FACTOR, Sample, Wanted};
 use sio_benches::spread::grouped;
 
-use crate::case::{Case, ROUNDS_FACTOR, Times, connections, usual_layout};
+use crate::case::{Case, Times, connections, usual_layout};
 use crate::counter::{Counter, CounterKind};
 use crate::load::Load;
 use crate::peer;

@@ -4,10 +4,10 @@
 use std::io;
 
 use sio_benches::record::{Family, Glance};
-use sio_benches::series::{Layout, Measure, Of, Sample, Wanted, ratio_title};
+use sio_benches::series::{Layout, Measure, Of, ROUNDS_FACTOR, Sample, Wanted, ratio_title};
 use sio_benches::spread;
 
-use crate::case::{Case, ROUNDS_FACTOR, Times};
+use crate::case::{Case, Times};
 use crate::counter::{Counter, CounterKind};
 use crate::program::{Place, Program, Variant, variant};
 

@@ -6,6 +6,10 @@ use std::borrow::Cow;
 use crate::record::{Cell, Entry, Goal};
 use crate::spread::Spread;
 
+/// Runs are short, and so many times as many as are asked for: what else the machine does comes and
+/// goes.
+pub const ROUNDS_FACTOR: usize = 2;
+
 /// What can be measured. Times are microseconds for each unit unless the layout says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Measure {

@@ -18,7 +18,9 @@ use std::time::{Duration, Instant};
 use sio_benches::machine::Machine;
 use sio_benches::meter::Meter;
 use sio_benches::record::{self, Family, Glance};
-use sio_benches::series::{self, Layout, Measure, Of, Sample, Series, Wanted, ratio_title};
+use sio_benches::series::{
+    self, Layout, Measure, Of, ROUNDS_FACTOR, Sample, Series, Wanted, ratio_title,
+};
 use sio_benches::system;
 
 type Way = (&'static str, &'static [&'static str]);
@@ -36,8 +38,6 @@ const ECHOES: [(&str, &str, usize); 2] = [
 ];
 const REDIS: (&str, &str) = ("shim-redis", "redis, 50 connections, GET");
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Short runs, and many: what else the machine does comes and goes.
-const ROUNDS_FACTOR: usize = 2;
 
 struct Place {
     own: PathBuf,

@@ -31,7 +31,7 @@ use network::Network;
 use sender::Sender;
 use sio_benches::meter::softirq_time;
 use sio_benches::record::Family;
-use sio_benches::series::{Measure, Sample, Series};
+use sio_benches::series::{Measure, ROUNDS_FACTOR, Sample, Series};
 use sio_benches::spread::Spread;
 use sio_benches::system;
 
@@ -40,9 +40,9 @@ const PORT: u16 = 5300;
 /// As many as every program can take, so that what one costs is compared and not what is lost.
 const PACED_PER_SECOND: u64 = 200_000;
 
-/// Id, title, datagrams in a second.
 const FLOOD: &str = "udp-flood";
 const FLOWS: &str = "udp-flows";
+/// Id, title, datagrams in a second.
 const CASES: [(&str, &str, u64); 2] = [
     (FLOOD, "as fast as it goes", u64::MAX),
     ("udp-paced", "200 000 in a second", PACED_PER_SECOND),
@@ -84,9 +84,6 @@ const SENDING: &[Variant] = &[
     },
     Variant { name: "AF_XDP rings", program: "sio-bench-udp-send-rings", environment: &[] },
 ];
-
-/// Short runs, and many: what else the machine does comes and goes.
-const ROUNDS_FACTOR: usize = 2;
 
 struct Arguments {
     window: Duration,
