@@ -49,30 +49,46 @@ static inline const char *http_date(time_t now)
     return text;
 }
 
+/* Writes a number that is not negative, without printf's ways. Returns the end. */
+static inline char *http_number(char *out, long long number)
+{
+    char digits[20];
+    int count = 0;
+
+    do
+        digits[count++] = (char)('0' + number % 10);
+    while ((number /= 10) > 0);
+    while (count > 0)
+        *out++ = digits[--count];
+    return out;
+}
+
 /* The head of the response, whose body is [first, end) of a file of this size. Its length. */
 static inline size_t http_head(char *out, const struct http_request *r, long long size, time_t now)
 {
     static const char *const reasons[] = {
-        [200] = "OK", [206] = "Partial Content", [400] = "Bad Request", [403] = "Forbidden",
-        [404] = "Not Found", [405] = "Method Not Allowed", [414] = "URI Too Long",
-        [416] = "Range Not Satisfiable", [431] = "Request Header Fields Too Large"};
+        [200] = "200 OK", [206] = "206 Partial Content", [400] = "400 Bad Request",
+        [403] = "403 Forbidden", [404] = "404 Not Found", [405] = "405 Method Not Allowed",
+        [414] = "414 URI Too Long", [416] = "416 Range Not Satisfiable",
+        [431] = "431 Request Header Fields Too Large"};
     static const char *const types[][2] = {
         {".html", "text/html"}, {".css", "text/css"}, {".js", "text/javascript"},
         {".txt", "text/plain"}, {".svg", "image/svg+xml"}, {".png", "image/png"}};
     const char *suffix = strrchr(r->path, '.'), *type = "application/octet-stream";
-    char extra[96] = "";
+    char *end = stpcpy(stpcpy(out, "HTTP/1.1 "), reasons[r->status]);
 
     for (size_t i = 0; suffix && i < sizeof types / sizeof types[0]; i++)
         type = strcasecmp(suffix, types[i][0]) == 0 ? types[i][1] : type;
+    end = stpcpy(stpcpy(end, "\r\nDate: "), http_date(now));
+    end = stpcpy(stpcpy(end, "\r\nContent-Type: "), type);
+    end = http_number(stpcpy(end, "\r\nContent-Length: "), r->end - r->first);
     if (r->status == 206)
-        sprintf(extra, "Content-Range: bytes %lld-%lld/%lld\r\n", r->first, r->end - 1, size);
+        end += sprintf(end, "\r\nContent-Range: bytes %lld-%lld/%lld", r->first, r->end - 1, size);
     else if (r->status == 416)
-        sprintf(extra, "Content-Range: bytes */%lld\r\n", size);
-    return (size_t)snprintf(out, HTTP_RESPONSE_MAX, "HTTP/1.1 %d %s\r\nDate: %s\r\nContent-Type: "
-                            "%s\r\nContent-Length: %lld\r\n%s%sConnection: %s\r\n\r\n", r->status,
-                            reasons[r->status], http_date(now), type, r->end - r->first, extra,
-                            r->status == 405 ? "Allow: GET, HEAD\r\n" : "Accept-Ranges: bytes\r\n",
-                            r->close ? "close" : "keep-alive");
+        end += sprintf(end, "\r\nContent-Range: bytes */%lld", size);
+    end = stpcpy(end, r->status == 405 ? "\r\nAllow: GET, HEAD" : "\r\nAccept-Ranges: bytes");
+    end = stpcpy(end, r->close ? "\r\nConnection: close" : "\r\nConnection: keep-alive");
+    return (size_t)(stpcpy(end, "\r\n\r\n") - out);
 }
 
 #endif

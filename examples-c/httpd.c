@@ -57,10 +57,9 @@ static void accept_one(ec_t ec, int sock, int error)
         free(c);
         return;
     }
-    *c = (struct connection){.body.fd = -1, .readable = true};
+    *c = (struct connection){.body.fd = -1};
     connections[sock] = c;
     accepted++;
-    step(sock);
 }
 
 static void handle(ec_t ec, const event_data_t *e)
@@ -71,7 +70,8 @@ static void handle(ec_t ec, const event_data_t *e)
         accept_one(ec, (int)e->ev_result, e->ev_errno);
     if (!c || (e->ev_type != EC_EV_RECV && e->ev_type != EC_EV_SENT))
         return;
-    c->readable |= e->ev_type == EC_EV_RECV;
+    if (e->ev_type == EC_EV_RECV) /* the end comes after all that there is: it is received, too */
+        c->readable = (size_t)e->ev_result + ((e->ev_flags & EC_F_EOF) != 0);
     c->sending -= e->ev_type == EC_EV_SENT;
     if (e->ev_errno)
         drop(e->ev_fd);

@@ -7,16 +7,16 @@
 #include "httpd_files.h"
 
 /* A slow client leaves memory to the others: it has at most so many sends under way. */
-enum { PIECES = 4 };
+enum { PIECES = 4, HEAD_MAX = HTTP_RESPONSE_MAX + COPIED_BYTES_MAX };
 static size_t piece_bytes = 256 << 10;
 
 struct connection {
     struct body body; /* what is left of the response under way */
     unsigned sending; /* sends that EC_EV_SENT will tell about */
     bool last;        /* the response is the last one: more requests are not looked at */
-    bool readable;    /* something has come since sio_recv found nothing */
     bool ended;       /* the client sends no more */
     bool refused;     /* there was no room for a send or a block: to be tried again */
+    size_t readable;  /* what has come as far as EC_EV_RECV told, and sio_recv has not taken */
     size_t size;
     char request[HTTP_REQUEST_MAX]; /* heads come in pieces, and are small enough to be copied */
 };
@@ -47,29 +47,29 @@ static int send_piece(int sock, struct body *body)
 /* Answers the next request. Returns 1, or 0 when it has not come yet, or -1 and errno. */
 static int answer(int sock, struct connection *c)
 {
+    struct body *body = &c->body;
     struct http_request r;
     long long size = 0;
     void *head;
-    size_t used = http_parse(c->request, c->size, &r);
+    size_t used = c->size > 0 ? http_parse(c->request, c->size, &r) : 0;
 
-    if (used == 0)
-        return 0;
-    if (sio_reserve(area, &head, HTTP_RESPONSE_MAX) < 0)
-        return -1;
-    if (r.status == 200 && (r.status = files_open(&c->body, r.path, &size)) == 200)
+    if (used == 0 || sio_reserve(area, &head, HEAD_MAX) < 0)
+        return used == 0 ? 0 : -1;
+    if (r.status == 200 && (r.status = files_open(body, r.path, &size)) == 200)
         http_range(&r, size);
+    body->at = r.first;
+    body->end = r.head ? r.first : r.end;
     size_t length = http_head(head, &r, size, time(NULL));
-    bool more = !r.head && r.first < r.end; /* the body follows before anything goes out */
+    length += files_copy(body, (char *)head + length);
+    bool more = body->at < body->end; /* the body follows before anything goes out */
     if (sio_send(sock, head, length, SIO_RELEASE | (more ? SIO_QUIET : 0)) < 0) {
         int error = errno;
-        sio_release(area, head, HTTP_RESPONSE_MAX);
-        files_close(&c->body);
+        sio_release(area, head, HEAD_MAX);
+        files_close(body);
         errno = error;
         return -1;
     }
     c->sending += !more;
-    c->body.at = r.first;
-    c->body.end = more ? r.end : r.first;
     c->last = r.close;
     c->size -= used;
     memmove(c->request, c->request + used, c->size);
@@ -88,7 +88,7 @@ static int receive(int sock, struct connection *c)
     if (n > 0)
         sio_release(area, block, (size_t)n);
     c->ended = n == 0;
-    c->readable = n > 0;
+    c->readable -= n > 0 && (size_t)n < c->readable ? (size_t)n : c->readable;
     return n;
 }
 
@@ -119,7 +119,7 @@ static bool go_on(int sock, struct connection *c)
     while ((state = respond(sock, c)) > 0) {
         if (c->last && c->sending == 0) /* closing at once could destroy what is under way */
             shutdown(sock, SHUT_WR);
-        if (!c->ended && !c->readable)
+        if (!c->ended && c->readable == 0)
             return true;
         int n = c->ended ? 0 : receive(sock, c);
         if (n == 0)

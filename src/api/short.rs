@@ -100,7 +100,11 @@ pub fn receive(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<
     inside(fd, End::Settle, |_, attached, state| Some(state.receive(attached.key, &ask)))
 }
 
-/// Whether a receive that has come to this may have to wait.
-pub fn may_wait(answer: &Result<Received>) -> bool {
-    matches!(answer, Err(Errno::EAGAIN | Errno::ENOBUFS))
+/// Whether a receive with such flags that has come to this may have to wait.
+pub fn may_wait(answer: &Result<Received>, flags: i32) -> bool {
+    match answer {
+        Err(Errno::EAGAIN) => flags & system::DONTWAIT == 0,
+        Err(Errno::ENOBUFS) => true,
+        _ => false,
+    }
 }

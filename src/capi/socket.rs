@@ -135,7 +135,7 @@ unsafe fn receive(
     }
     let mut looked = None;
     let short = || match short::receive(sock, size, flags, form) {
-        Some(found) if !short::may_wait(&found) => {
+        Some(found) if !short::may_wait(&found, flags) => {
             // SAFETY: not null, by the check above.
             unsafe { hand_out(found?, buf, |_| ()) }.map(Some)
         }

@@ -192,8 +192,8 @@ impl Region {
         Ok(Loan { region: self.clone(), holder, offset, length: bytes })
     }
 
-    /// The same for the whole of such a block, which ends the program's hold on it. `None`: it is
-    /// something else.
+    /// The same for the first bytes of such a block, which ends the program's hold on all of it.
+    /// `None`: they are something else.
     pub fn lend_last(self: &Arc<Self>, address: usize, bytes: usize) -> Option<Loan> {
         let offset = self.mapping.offset_of(address, bytes).filter(|_| self.framed.is_none())?;
         let holder = Holder::Chunk(self.blocks().lend_last(offset, bytes)?);

@@ -215,10 +215,10 @@ impl Blocks {
         Ok(chunk)
     }
 
-    /// A block that the program has held becomes the caller's, with the reference. `None` unless it
-    /// is exactly one that was handed out.
+    /// A block that the program has held becomes the caller's, with the reference, who wants its
+    /// first `length` bytes. `None` unless one begins there that has as many.
     pub fn lend_last(&mut self, offset: usize, length: usize) -> Option<Chunk> {
-        let is_that = |held: &Held| held.length == length && matches!(held.role, Role::Whole);
+        let is_that = |held: &Held| held.length >= length && matches!(held.role, Role::Whole);
         let fresh = self.fresh.take_if(|(from, held)| *from == offset && is_that(held));
         let held = match fresh {
             Some((_, held)) => held,
@@ -229,7 +229,7 @@ impl Blocks {
             }
         };
         if let Some(account) = held.account {
-            self.lingering.entry(held.chunk).or_default().push((account, length));
+            self.lingering.entry(held.chunk).or_default().push((account, held.length));
         }
         Some(held.chunk)
     }
