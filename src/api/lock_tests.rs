@@ -2,16 +2,17 @@
 //! it takes those of the area alone.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 
 use super::blocking::{Outgoing, Receive, Send, Wait, run, wait_in_passing};
-use super::{channel, region, socket, source};
+use super::{channel, region, short, socket, source};
 use crate::channel::state::Modify;
 use crate::channel::{Event, Options, event};
 use crate::engine::{Form, Received};
 use crate::region::map::Pages;
 use crate::sys::descriptor::Counter;
+use crate::sys::socket::DONTWAIT;
 use crate::sys::sync::locks_taken;
 use crate::sys::wait::Terms;
 use crate::sys::{annotate, poll};
@@ -148,3 +149,38 @@ fn an_echo_takes_the_locks_of_its_area_alone() {
 /// To take a chunk, to lend it to the kernel's ring or the socket, to hand it out, to lend it for
 /// the send, to take the block back, to let go of each of these.
 const ECHO_LOCKS_MAX: u64 = 12;
+
+#[test]
+fn a_datagram_takes_the_lock_of_its_area_twice() {
+    let near = UdpSocket::bind("127.0.0.1:0").expect("a socket");
+    let far = UdpSocket::bind("127.0.0.1:0").expect("another one");
+    far.connect(near.local_addr().expect("an address")).expect("connected");
+    let fd = near.as_raw_fd();
+    let area = region::alloc(DATAGRAM_AREA_BYTES, Pages::Normal, 0).expect("an area");
+    socket::assoc(fd, area, 0, 0).expect("an association");
+    let channel = single();
+    source::add_socket(channel, fd, Modify::default(), 0).expect("a source");
+    let locks = locks_of(|| {
+        for _ in 0..DATAGRAMS {
+            far.send(&[7; 64]).expect("sent");
+        }
+        let mut left = DATAGRAMS;
+        while left > 0 {
+            wait_for(channel, event::RECV);
+            loop {
+                let found = short::receive(fd, PIECE_BYTES, DONTWAIT, Form::Data);
+                let Some(Ok(Received::Block { address, count, .. })) = found else { break };
+                region::release(area, address, count).expect("ours");
+                left -= 1;
+            }
+        }
+    });
+    // For all of them together: to supply the kernel with room for others.
+    assert!(locks <= 2 * DATAGRAMS + 8, "{locks} locks for {DATAGRAMS} datagrams");
+    socket::detach(fd).expect("it goes");
+    channel::destroy(channel).expect("it goes");
+    region::free(area, DATAGRAM_AREA_BYTES).expect("nothing is left");
+}
+
+const DATAGRAMS: u64 = 32;
+const DATAGRAM_AREA_BYTES: usize = 16 << 20;

@@ -19,15 +19,15 @@ use crate::sys::wait::Uncancellable;
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
     Settle,
-    /// Nothing, if nobody waits: what is accepted for later is no news.
+    /// Nothing, if nobody waits: what is accepted for later is no news, and neither is what has been
+    /// received of more.
     SettleForOthers,
 }
 
 /// Enters the channel that a socket is attached to, and ends the change. `None`: the long way.
 fn inside<R>(
     fd: RawFd,
-    end: End,
-    change: impl FnOnce(&Socket, &Attached, &mut Entered<'_, State>) -> Option<Result<R>>,
+    change: impl FnOnce(&Socket, &Attached, &mut Entered<'_, State>) -> Option<(End, Result<R>)>,
 ) -> Option<Result<R>> {
     context().with_socket(fd, |association| {
         let association = association?;
@@ -40,7 +40,7 @@ fn inside<R>(
         association.attachment.with(|attached| {
             let attached = attached?;
             let (mut state, has_answered) = attached.channel.enter_and_answer().ok()?;
-            let answer = change(socket, attached, &mut state)?;
+            let (end, answer) = change(socket, attached, &mut state)?;
             let is_alone = !has_answered && socket.flow().is_none() && !state.is_anyone_waiting();
             if end == End::SettleForOthers && is_alone {
                 return Some(answer);
@@ -63,7 +63,7 @@ pub fn send(
     if flags & !KNOWN != 0 || bytes == 0 || i32::try_from(bytes).is_err() {
         return None;
     }
-    inside(fd, End::SettleForOthers, |socket, attached, state| {
+    inside(fd, |socket, attached, state| {
         let is_framed = socket.region.frame_bytes().is_some();
         let offset = socket.region.mapping().offset_of(address, bytes)?;
         let lend = || {
@@ -86,7 +86,7 @@ pub fn send(
         if release && is_framed && sent.is_ok() {
             socket.region.release_around(offset);
         }
-        Some(sent.map(|()| bytes))
+        Some((End::SettleForOthers, sent.map(|()| bytes)))
     })
 }
 
@@ -97,7 +97,12 @@ pub fn receive(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<
         return None;
     }
     let ask = Ask { size, flags, form };
-    inside(fd, End::Settle, |_, attached, state| Some(state.receive(attached.key, &ask)))
+    inside(fd, |_, attached, state| {
+        Some(match state.receive_of_many(attached.key, &ask) {
+            Some(received) => (End::SettleForOthers, Ok(received)),
+            None => (End::Settle, state.receive(attached.key, &ask)),
+        })
+    })
 }
 
 /// Whether a receive with such flags that has come to this may have to wait.

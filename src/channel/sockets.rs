@@ -131,6 +131,16 @@ impl State {
         Some(self.send(id, lend()?))
     }
 
+    /// The same for one of many pieces or messages, after which everything is as it was before, and
+    /// nothing has to be settled. `None`: it is not so, and nothing was taken.
+    #[inline]
+    pub fn receive_of_many(&mut self, id: Key, ask: &Ask) -> Option<Received> {
+        // What a look has found would be old then.
+        let is_simple = self.stash.is_empty() && !self.is_anyone_waiting();
+        let engine = self.engines.first_mut().filter(|_| is_simple)?;
+        engine.receive_of_many(id, ask)
+    }
+
     /// `sio_recv`, without waiting.
     pub fn receive(&mut self, id: Key, ask: &Ask) -> Result<Received> {
         let &mut Attachment { engine, edge, .. } = self.attachment(id)?;

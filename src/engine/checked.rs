@@ -87,6 +87,12 @@ impl Engine for Checked {
         self.inner.receive(key, ask, poll)
     }
 
+    fn receive_of_many(&mut self, key: Key, ask: &Ask) -> Option<Received> {
+        let received = self.inner.receive_of_many(key, ask)?;
+        assert!(self.inner.waiting(key).is_data(), "{key}: there is no more of it");
+        Some(received)
+    }
+
     fn waiting(&self, key: Key) -> Readiness {
         self.inner.waiting(key)
     }

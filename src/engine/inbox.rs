@@ -1,24 +1,20 @@
 //! What a socket has received into buffers of its group and the program has not fetched yet.
 #![forbid(unsafe_code)]
 
+use super::messages::Messages;
 use super::short::Short;
 use crate::engine::{Ask, Form, Readiness, Received, Socket};
 use crate::error::{Errno, Result};
-use crate::region::{self, Extra, Loan, Message};
-use crate::sys::message::{Address, INCOMING_BYTES, Incoming};
+use crate::region::{self, Claim, Extra, Loan, Message};
 use crate::sys::{poll, socket as system};
-
-// Where things lie in a buffer fits in 16 bits.
-const _: () = assert!(INCOMING_BYTES <= u16::MAX as usize);
 
 /// What is put together of two parts at most.
 const MERGED_BYTES_MAX: usize = 16 * 1024;
 
-/// Part of a buffer that the kernel filled: a stretch of a stream, or the rest of a message.
+/// Part of a buffer that the kernel filled: a stretch of a stream.
 struct Piece {
     loan: Loan,
     from: usize,
-    extra: Extra,
 }
 
 impl Piece {
@@ -29,8 +25,11 @@ impl Piece {
 
 #[derive(Default)]
 pub struct Inbox {
+    /// Of a stream.
     pieces: Short<Piece>,
     bytes: usize,
+    /// Of any other socket, once it has received one.
+    messages: Option<Box<Messages>>,
     /// The last of them ended its buffer.
     is_split: bool,
     /// The peer sends no more.
@@ -46,43 +45,39 @@ pub struct Inbox {
 }
 
 impl Inbox {
+    /// Adds a message that the kernel has put into a buffer.
+    #[inline]
+    pub fn push_message(&mut self, message: Claim, socket: &Socket) {
+        let messages =
+            self.messages.get_or_insert_with(|| Box::new(Messages::new(socket.region.clone())));
+        if let Some(bytes) = messages.push(message) {
+            socket.counters.count_received(bytes);
+        }
+    }
+
     /// Adds what the kernel has put into a buffer, or into a part of one. `is_split`: the buffer
     /// ended there, and what came with it may be in the next one.
     pub fn push(&mut self, loan: Loan, is_split: bool, socket: &Socket) {
         let was_split = std::mem::replace(&mut self.is_split, is_split);
         let bytes = loan.len();
-        let Some(loan) = self.add_to_last(loan, was_split, socket) else {
-            self.count(bytes, socket);
-            return;
-        };
-        let mut piece = Piece { loan, from: 0, extra: Extra::default() };
-        if !socket.is_stream() {
-            let parts = Incoming::parts(piece.loan.span());
-            piece.from = INCOMING_BYTES;
-            piece.extra = Extra {
-                name: (Incoming::NAME_OFFSET as u16, parts.name_length as u16),
-                control: (Incoming::CONTROL_OFFSET as u16, parts.control_length as u16),
-                flags: parts.flags,
-            };
+        self.count(bytes, socket);
+        if let Some(loan) = self.add_to_last(loan, was_split) {
+            self.pieces.push_back(Piece { loan, from: 0 });
         }
-        self.count(piece.left(), socket);
-        self.pieces.push_back(piece);
     }
 
     /// Bytes of a stream that follow those before them are one piece with them. A message that two
     /// buffers have parts of is put together: a program that knows how long its messages are gets
     /// them whole, as far as they are small.
-    fn add_to_last(&mut self, loan: Loan, was_split: bool, socket: &Socket) -> Option<Loan> {
-        let Some(last) = self.pieces.back_mut().filter(|_| socket.is_stream()) else {
-            return Some(loan);
-        };
+    fn add_to_last(&mut self, loan: Loan, was_split: bool) -> Option<Loan> {
+        let Some(last) = self.pieces.back_mut() else { return Some(loan) };
         let loan = last.loan.join(loan)?;
         if !was_split || last.left() + loan.len() > MERGED_BYTES_MAX {
             return Some(loan);
         }
         match region::merge(&last.loan, last.from, &loan) {
             Some(whole) => {
-                *last = Piece { loan: whole, from: 0, extra: Extra::default() };
+                *last = Piece { loan: whole, from: 0 };
                 None
             }
             None => Some(loan),
@@ -95,55 +90,64 @@ impl Inbox {
         self.bytes += bytes;
     }
 
-    pub fn readiness(&self, socket: &Socket) -> Readiness {
-        let is_empty = self.pieces.is_empty();
-        let error = self.error.filter(|_| is_empty);
-        let message = !is_empty && !socket.is_stream();
-        let bytes = match self.pieces.front() {
-            Some(piece) if message => piece.left(),
-            _ => self.bytes,
-        };
+    pub fn readiness(&self) -> Readiness {
+        let first = self.messages.as_ref().and_then(|messages| messages.first_bytes());
+        let message = first.is_some();
+        let error = self.error.filter(|_| self.is_empty());
+        let bytes = first.unwrap_or(self.bytes);
         Readiness { bytes, message, end: self.end && !self.finished && error.is_none(), error }
     }
 
+    fn is_empty(&self) -> bool {
+        self.pieces.is_empty() && self.message_count() == 0
+    }
+
+    pub fn message_count(&self) -> usize {
+        self.messages.as_ref().map_or(0, |messages| messages.len())
+    }
+
+    /// Whether something is left when what is asked for has been received.
+    pub fn has_more_than(&self, ask: &Ask) -> bool {
+        ask.form == Form::Data
+            && match &self.messages {
+                Some(messages) => messages.len() > 1,
+                None => self.bytes > ask.size,
+            }
+    }
+
     /// Takes the first piece, or as much of it as was asked for.
+    #[inline]
     pub fn receive(&mut self, ask: &Ask, socket: &Socket) -> Result<Received> {
+        if let Some(messages) = &mut self.messages
+            && let Some(answer) = messages.receive(ask, &socket.account)
+        {
+            return answer;
+        }
+        self.receive_piece(ask, socket)
+    }
+
+    fn receive_piece(&mut self, ask: &Ask, socket: &Socket) -> Result<Received> {
         let Some(piece) = self.pieces.front_mut() else { return self.receive_nothing(socket) };
         let left = piece.left();
-        if socket.is_stream() && ask.form == Form::Data && ask.size >= left {
+        if ask.form == Form::Data && ask.size >= left {
             return Ok(self.receive_whole(socket));
         }
         let count = if ask.form == Form::Message { left } else { ask.size.min(left) };
         let account = &socket.account;
         let address = match ask.form {
             Form::Message => {
-                let Piece { loan, from, extra } = piece;
+                let Piece { loan, from } = piece;
+                let extra = &Extra::default();
                 Message::wrap(loan, *from, count, extra, account).ok_or(Errno::ENOBUFS)?
             }
             _ => piece.loan.hand_out(piece.from, count, account.booked()),
         };
-        let (name_from, name_bytes) = piece.extra.name;
-        let (name_from, name_bytes) = (usize::from(name_from), usize::from(name_bytes));
-        let name = (ask.form == Form::Name && name_bytes > 0)
-            .then(|| Address::from_span(piece.loan.part(name_from, name_bytes)))
-            .transpose()?;
         piece.from += count;
         self.bytes -= count;
-        let mut told = count;
-        if socket.is_stream() {
-            if count == left {
-                self.pieces.pop_front();
-            }
-        } else {
-            // The rest of a message that the program wanted less of is lost, as with recv(2).
-            account.subtract(left - count);
-            self.bytes -= left - count;
+        if count == left {
             self.pieces.pop_front();
-            if ask.flags & system::TRUNC != 0 {
-                told = left;
-            }
         }
-        Ok(Received::Block { address, count: told, name: name.map(Box::new) })
+        Ok(Received::Block { address, count, name: None })
     }
 
     /// Takes all that is left of the first piece of a stream.
@@ -173,7 +177,7 @@ impl Inbox {
 
     /// Whether there is nothing that the program has not been told.
     pub fn is_spent(&self) -> bool {
-        self.pieces.is_empty() && !self.end && self.error.is_none()
+        self.is_empty() && !self.end && self.error.is_none()
     }
 
     /// Throws away what has not been fetched.
@@ -181,6 +185,7 @@ impl Inbox {
         socket.account.subtract(self.bytes);
         self.bytes = 0;
         self.pieces.clear();
+        self.messages = None;
     }
 }
 

@@ -10,6 +10,7 @@ mod direct;
 mod epoll;
 pub mod frame;
 mod inbox;
+mod messages;
 mod outbox;
 mod path;
 mod poll_set;
@@ -151,6 +152,12 @@ pub trait Engine: Send {
 
     /// Takes what has arrived: `EAGAIN` when nothing has, `ENOBUFS` when there is no room.
     fn receive(&mut self, key: Key, ask: &Ask, poll: &mut PollSet) -> Result<Received>;
+
+    /// The same where nothing changes for anybody else: it had arrived before, and more of it is left.
+    /// `None`: it is not so, and nothing was taken.
+    fn receive_of_many(&mut self, _key: Key, _ask: &Ask) -> Option<Received> {
+        None
+    }
 
     /// What has arrived and waits inside the engine. Data that is still the kernel's is not
     /// counted, and is told through [`Engine::ready`] instead.

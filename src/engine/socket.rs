@@ -149,7 +149,7 @@ impl Socket {
 
     /// What the backlog has.
     pub fn backlog(&self) -> Readiness {
-        self.lock_backlog().as_ref().map_or(Readiness::default(), |inbox| inbox.readiness(self))
+        self.lock_backlog().as_ref().map_or(Readiness::default(), |inbox| inbox.readiness())
     }
 
     /// Receives from the backlog; `None` when there is none.

@@ -4,6 +4,10 @@
 //! Read first: M. Masmano et al., "TLSF: a New Dynamic Memory Allocator for Real-Time Systems".
 //! Invariants: chunks tile the area in order of address; two neighbours are never both free;
 //! a free chunk is in exactly the list that its size belongs to.
+//!
+//! Chunks of sizes that come and go all the time are *kept* when they become free: neither joined with
+//! their neighbours nor cut again, and the one that was used last, which caches have, goes first. They
+//! count as free, and are joined as soon as something does not find room.
 #![forbid(unsafe_code)]
 
 /// An index into the table of chunks.
@@ -14,6 +18,11 @@ const NONE: Chunk = u32::MAX;
 const DIVISION_LOG2: u32 = 4;
 const DIVISIONS: usize = 1 << DIVISION_LOG2;
 const LEVELS: usize = 32;
+/// How many sizes are kept, and of each how many chunks.
+const KEPT_SIZES_MAX: usize = 4;
+const KEPT_MAX: usize = 256;
+/// What the references of a chunk that is kept say.
+const KEPT: u32 = u32::MAX;
 
 #[derive(Clone, Copy)]
 struct Node {
@@ -36,6 +45,13 @@ pub struct Allocator {
     divisions: [u32; LEVELS],
     heads: [[Chunk; DIVISIONS]; LEVELS],
     free: u32,
+    kept: Vec<Kept>,
+}
+
+/// Free chunks of one size, the last one used last.
+struct Kept {
+    size: u32,
+    chunks: Vec<Chunk>,
 }
 
 /// The class of a size: the level and the division within it.
@@ -65,6 +81,7 @@ impl Allocator {
             divisions: [0; LEVELS],
             heads: [[NONE; DIVISIONS]; LEVELS],
             free: 0,
+            kept: Vec::new(),
         };
         let all = allocator.node(0, size, NONE, NONE);
         allocator.insert(all);
@@ -73,7 +90,11 @@ impl Allocator {
 
     /// Claims `size` granules with one reference; `None` when no free chunk is large enough.
     pub fn allocate(&mut self, size: u32) -> Option<Chunk> {
-        let chunk = self.find(size)?;
+        if let Some(chunk) = self.take_kept(size) {
+            return Some(chunk);
+        }
+        let found = self.find(size);
+        let chunk = if found.is_none() && self.join_kept() { self.find(size)? } else { found? };
         self.unlink(chunk);
         self.nodes[chunk as usize].references = 1;
         self.cut(chunk, size);
@@ -97,9 +118,53 @@ impl Allocator {
         if node.references > 0 {
             return false;
         }
-        let chunk = self.merge(chunk);
-        self.insert(chunk);
+        if !self.keep(chunk) {
+            let chunk = self.merge(chunk);
+            self.insert(chunk);
+        }
         true
+    }
+
+    /// Chunks of this size come and go from now on.
+    pub fn keep_size(&mut self, size: u32) {
+        let is_known = self.kept.iter().any(|kept| kept.size == size);
+        if !is_known && self.kept.len() < KEPT_SIZES_MAX {
+            self.kept.push(Kept { size, chunks: Vec::with_capacity(KEPT_MAX) });
+        }
+    }
+
+    fn keep(&mut self, chunk: Chunk) -> bool {
+        let size = self.size(chunk);
+        let Some(kept) = self.kept.iter_mut().find(|kept| kept.size == size) else { return false };
+        let is_wanted = kept.chunks.len() < KEPT_MAX;
+        if is_wanted {
+            kept.chunks.push(chunk);
+            self.nodes[chunk as usize].references = KEPT;
+            self.free += size;
+        }
+        is_wanted
+    }
+
+    fn take_kept(&mut self, size: u32) -> Option<Chunk> {
+        let chunk = self.kept.iter_mut().find(|kept| kept.size == size)?.chunks.pop()?;
+        self.nodes[chunk as usize].references = 1;
+        self.free -= size;
+        Some(chunk)
+    }
+
+    /// What is kept becomes room for anything; `false`: there was none.
+    fn join_kept(&mut self) -> bool {
+        let mut was_any = false;
+        for index in 0..self.kept.len() {
+            while let Some(chunk) = self.kept[index].chunks.pop() {
+                was_any = true;
+                self.free -= self.size(chunk);
+                self.nodes[chunk as usize].references = 0;
+                let chunk = self.merge(chunk);
+                self.insert(chunk);
+            }
+        }
+        was_any
     }
 
     pub fn offset(&self, chunk: Chunk) -> u32 {

@@ -47,6 +47,10 @@ fn random_use_never_overlaps_and_all_comes_back() {
         random
     };
     for round in 0..200_000u32 {
+        if round == 50_000 {
+            // From now on with sizes that are kept.
+            [1, 7, 20, 300].into_iter().for_each(|size| allocator.keep_size(size));
+        }
         if next() % 2 == 0 {
             let size = 1 + (next() % if round % 7 == 0 { 900 } else { 20 }) as u32;
             if let Some(chunk) = allocator.allocate(size) {
@@ -88,4 +92,29 @@ fn random_use_never_overlaps_and_all_comes_back() {
         allocator.drop_references(chunk, 1);
     }
     assert!(allocator.allocate(SIZE).is_some(), "everything has merged again");
+}
+
+#[test]
+fn what_is_kept_is_given_out_again_the_last_first() {
+    let mut allocator = Allocator::new(100);
+    allocator.keep_size(10);
+    let chunks: Vec<_> = (0..4).map(|_| allocator.allocate(10).expect("room")).collect();
+    chunks.iter().for_each(|&chunk| assert!(allocator.drop_references(chunk, 1)));
+    assert_eq!(allocator.free_granules(), 100);
+    for &chunk in chunks.iter().rev() {
+        assert_eq!(allocator.allocate(10), Some(chunk));
+    }
+    assert_eq!(allocator.free_granules(), 60);
+}
+
+#[test]
+fn what_is_kept_is_room_for_anything() {
+    let mut allocator = Allocator::new(100);
+    allocator.keep_size(10);
+    let chunks: Vec<_> = (0..10).map(|_| allocator.allocate(10).expect("room")).collect();
+    for chunk in chunks {
+        allocator.drop_references(chunk, 1);
+    }
+    let all = allocator.allocate(100).expect("all of it");
+    assert_eq!((allocator.size(all), allocator.free_granules()), (100, 0));
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use super::account::Account;
 use super::allocator::Chunk;
 use super::blocks::Blocks;
+use super::claim::Claim;
 use super::framed::{Framed, Holder};
 use super::frames::Frame;
 use super::map::{MESSAGE_HEADER_BYTES, MSGHDR_BYTES, Mapping, MessageParts, Pages};
@@ -15,7 +16,6 @@ use crate::limits::GRANULE_BYTES;
 use crate::sys::futex;
 use crate::sys::socket::{MessageFacts, MessageRoom};
 use crate::sys::span::Span;
-use crate::sys::stat::layout::area as count;
 use crate::sys::stat::{Tally, layout::Kind};
 use crate::sys::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard};
@@ -106,7 +106,7 @@ impl Region {
     /// How often there was no room, so far.
     #[cfg(test)]
     pub fn refused(&self) -> u64 {
-        self.tally.get(count::REFUSED)
+        self.tally.get(crate::sys::stat::layout::area::REFUSED)
     }
 
     pub fn mapping(&self) -> &Mapping {
@@ -198,24 +198,6 @@ impl Region {
         let offset = self.mapping.offset_of(address, bytes).filter(|_| self.framed.is_none())?;
         let holder = Holder::Chunk(self.blocks().lend_last(offset, bytes)?);
         Some(Loan { region: self.clone(), holder, offset, length: bytes })
-    }
-
-    /// Fresh chunks to receive into: at most `wanted`, for `each`.
-    pub fn take_many(self: &Arc<Self>, bytes: usize, wanted: usize, mut each: impl FnMut(Loan)) {
-        if self.framed.is_some() {
-            (0..wanted).map_while(|_| self.take(bytes)).for_each(each);
-            return;
-        }
-        let mut blocks = self.blocks();
-        let mut taken = 0;
-        for (chunk, offset) in (0..wanted).map_while(|_| blocks.take(bytes)) {
-            let holder = Holder::Chunk(chunk);
-            each(Loan { region: self.clone(), holder, offset, length: bytes });
-            taken += 1;
-        }
-        self.tally.add(count::TAKEN, taken);
-        self.tally.add(count::REFUSED, u64::from((taken as usize) < wanted));
-        self.look_at_room(&blocks);
     }
 
     /// Whether room was short when something was taken last.
@@ -323,10 +305,10 @@ impl Loan {
     }
 
     /// The reference for the caller, if it is one to a chunk.
-    pub(super) fn into_chunk(mut self) -> Option<(Arc<Region>, Chunk, usize, usize)> {
+    pub fn into_claim(mut self) -> Option<Claim> {
         let Holder::Chunk(chunk) = self.holder else { return None };
         self.holder = Holder::Nothing;
-        Some((self.region.clone(), chunk, self.offset, self.length))
+        Some(Claim { chunk, offset: self.offset, length: self.length })
     }
 
     /// Takes over the bytes that follow in the same chunk; gives others back.
@@ -371,16 +353,6 @@ impl Loan {
         self.length = bytes;
         if let Holder::Chunk(chunk) = self.holder {
             self.region.blocks().trim(chunk, bytes);
-        }
-    }
-
-    /// Keeps only the first `bytes`, and gives the rest of the chunk back if room is short.
-    pub fn cut(&mut self, bytes: usize) {
-        self.length = bytes;
-        if let Holder::Chunk(chunk) = self.holder
-            && self.region.is_tight()
-        {
-            self.region.blocks().trim_if_tight(chunk, bytes);
         }
     }
 

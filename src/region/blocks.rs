@@ -17,6 +17,7 @@ struct Held {
     role: Role,
 }
 
+#[derive(Clone, Copy)]
 enum Role {
     /// Given back by itself.
     Whole,
@@ -76,6 +77,13 @@ impl Blocks {
             self.held.insert(offset, held);
         }
         &mut self.held
+    }
+
+    /// Chunks of so many bytes come and go from now on.
+    pub fn keep_size(&mut self, bytes: usize) {
+        if let Some(size) = self.granules(bytes) {
+            self.allocator.keep_size(size.max(1));
+        }
     }
 
     /// Claims a chunk; the caller has the only reference. Offset in bytes.
@@ -176,11 +184,17 @@ impl Blocks {
             self.empties = self.empties.checked_sub(1).ok_or(Errno::EINVAL)?;
             return Ok(());
         }
+        let is_that = |held: &Held| held.length == length && matches!(held.role, Role::Whole);
+        if let Some((_, held)) = self.fresh.take_if(|(from, held)| *from == offset && is_that(held))
+        {
+            self.let_go(held);
+            return Ok(());
+        }
         match self.held().get(&offset) {
             Some(held) if held.length == length && !matches!(held.role, Role::Data) => {}
             _ => return Err(Errno::EINVAL),
         }
-        if let Some(Held { role: Role::Header { data }, .. }) = self.remove(offset)
+        if let Some(Role::Header { data }) = self.remove(offset)
             && matches!(self.held().get(&data), Some(Held { role: Role::Data, .. }))
         {
             self.remove(data);
@@ -188,17 +202,22 @@ impl Blocks {
         Ok(())
     }
 
-    fn remove(&mut self, offset: usize) -> Option<Held> {
-        let mut held = self.held().remove(&offset)?;
+    fn remove(&mut self, offset: usize) -> Option<Role> {
+        let held = self.held().remove(&offset)?;
+        let role = held.role;
+        self.let_go(held);
+        Some(role)
+    }
+
+    fn let_go(&mut self, held: Held) {
         let is_free = self.drop_reference(held.chunk);
-        match held.account.take() {
+        match held.account {
             Some(account) if is_free => account.subtract(held.length),
             Some(account) => {
                 self.lingering.entry(held.chunk).or_default().push((account, held.length));
             }
             None => {}
         }
-        Some(held)
     }
 
     /// The block that `length` bytes at `offset` lie in.

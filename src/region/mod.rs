@@ -8,6 +8,7 @@ pub mod account;
 mod allocator;
 pub mod area;
 mod blocks;
+mod claim;
 mod framed;
 mod frames;
 pub mod map;
@@ -16,6 +17,7 @@ pub mod places;
 
 pub use account::Account;
 pub use area::{Extra, Loan, Message, Patron, Region};
+pub use claim::Claim;
 pub use framed::Given;
 pub use frames::Frame;
 pub use parts::{Parts, merge};

@@ -6,10 +6,9 @@
 
 use std::sync::Arc;
 
-use super::allocator::Chunk;
 use super::area::{Loan, Region};
+use super::claim::Claim;
 use super::framed::Holder;
-use crate::sys::span::Span;
 
 /// References that are taken at a time.
 const STOCK: u32 = 32;
@@ -17,11 +16,10 @@ const STOCK: u32 = 32;
 /// keeps it for long keeps no more than a few times its size.
 const SMALL_DIVISOR: usize = 8;
 
+/// To be ended with [`Region::end_parts`], or as a whole.
+#[must_use]
 pub struct Parts {
-    region: Arc<Region>,
-    chunk: Chunk,
-    offset: usize,
-    length: usize,
+    claim: Claim,
     /// Bytes that pieces were made of.
     filled: usize,
     /// References to the chunk.
@@ -29,42 +27,56 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// `None`: what is lent is no chunk.
-    pub fn new(whole: Loan) -> Option<Self> {
-        let (region, chunk, offset, length) = whole.into_chunk()?;
-        Some(Self { region, chunk, offset, length, filled: 0, stock: 1 })
-    }
-
-    pub fn span(&self) -> Span {
-        self.region.mapping().span(self.offset, self.length)
-    }
-
-    /// The next `bytes` that were filled, or as many as there are.
-    pub fn next(&mut self, bytes: usize) -> Loan {
-        let bytes = bytes.min(self.length - self.filled);
-        let offset = self.offset + self.filled;
-        self.filled += bytes;
-        let is_last = self.filled == self.length;
-        if bytes < self.length / SMALL_DIVISOR
-            && self.region.is_tight()
-            && let Some(own) = self.region.take(bytes)
-        {
-            self.region.mapping().copy_within(offset, own.offset(), bytes);
-            return own;
-        }
-        if self.stock == 1 && !is_last {
-            self.region.blocks().add_references(self.chunk, STOCK);
-            self.stock += STOCK;
-        }
-        self.stock -= 1;
-        Loan::new(self.region.clone(), Holder::Chunk(self.chunk), offset, bytes)
+    pub fn new(claim: Claim) -> Self {
+        Self { claim, filled: 0, stock: 1 }
     }
 
     /// All of it, for one.
-    pub fn into_whole(mut self) -> Loan {
-        self.filled = self.length;
-        self.stock -= 1;
-        Loan::new(self.region.clone(), Holder::Chunk(self.chunk), self.offset, self.length)
+    pub fn into_whole(self) -> Claim {
+        self.claim
+    }
+}
+
+impl Region {
+    /// The next `bytes` that were filled, or as many as there are.
+    pub fn next_part(self: &Arc<Self>, parts: &mut Parts, bytes: usize) -> Loan {
+        let Parts { claim, filled, stock } = parts;
+        let bytes = bytes.min(claim.length - *filled);
+        let offset = claim.offset + *filled;
+        *filled += bytes;
+        let is_last = *filled == claim.length;
+        if bytes < claim.length / SMALL_DIVISOR
+            && self.is_tight()
+            && let Some(own) = self.take(bytes)
+        {
+            self.mapping().copy_within(offset, own.offset(), bytes);
+            return own;
+        }
+        if *stock == 1 && !is_last {
+            self.blocks().add_references(claim.chunk, STOCK);
+            *stock += STOCK;
+        }
+        *stock -= 1;
+        Loan::new(self.clone(), Holder::Chunk(claim.chunk), offset, bytes)
+    }
+
+    /// Nothing is filled in any more.
+    pub fn end_parts(&self, parts: Parts) {
+        let Parts { claim, filled, stock } = parts;
+        if stock == 0 {
+            return;
+        }
+        let mut blocks = self.blocks();
+        let is_cut = filled > 0 && filled < claim.length;
+        if is_cut {
+            // What was not filled is not kept by those who have the rest.
+            blocks.trim(claim.chunk, filled);
+        }
+        let is_free = blocks.drop_references(claim.chunk, stock);
+        drop(blocks);
+        if is_free || is_cut {
+            self.announce_space();
+        }
     }
 }
 
@@ -76,23 +88,4 @@ pub fn merge(first: &Loan, from: usize, second: &Loan) -> Option<Loan> {
     region.mapping().copy_within(first.offset() + from, whole.offset(), bytes);
     region.mapping().copy_within(second.offset(), whole.offset() + bytes, second.len());
     Some(whole)
-}
-
-impl Drop for Parts {
-    fn drop(&mut self) {
-        if self.stock == 0 {
-            return;
-        }
-        let mut blocks = self.region.blocks();
-        let is_cut = self.filled > 0 && self.filled < self.length;
-        if is_cut {
-            // What was not filled is not kept by those who have the rest.
-            blocks.trim(self.chunk, self.filled);
-        }
-        let is_free = blocks.drop_references(self.chunk, self.stock);
-        drop(blocks);
-        if is_free || is_cut {
-            self.region.announce_space();
-        }
-    }
 }

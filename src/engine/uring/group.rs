@@ -12,7 +12,7 @@ use super::supply::Supply;
 use crate::engine::Key;
 use crate::error::{Errno, Result};
 use crate::limits::DATAGRAM_BYTES_MAX;
-use crate::region::{Loan, Parts, Region};
+use crate::region::{Claim, Loan, Parts, Region};
 use crate::sys::message::INCOMING_BYTES;
 use crate::sys::ring::{BufferRing, Ring};
 
@@ -95,6 +95,7 @@ impl Group {
             Use::Message => count,
         };
         let count = count as u16;
+        region.keep_size(buffer_bytes);
         Ok(Self {
             id,
             area: region.handle(),
@@ -145,18 +146,20 @@ impl Group {
 
     /// Has buffers for those who found none, if the area has room. Otherwise it is looked at once,
     /// and not for each of them: there may be thousands.
-    pub fn prepare_to_feed(&mut self) {
+    /// At most `messages_max` buffers for messages are new: how many are.
+    pub fn prepare_to_feed(&mut self, messages_max: usize) -> usize {
         self.promised_bytes = 0;
-        if self.starved.is_empty() {
-            self.refill();
-            return;
-        }
-        self.activate();
-        if !self.has_buffers() {
+        let is_for_messages = self.use_of_buffers == Use::Message;
+        let max = if is_for_messages { messages_max } else { usize::MAX };
+        let before = self.count();
+        self.active |= self.has_starved();
+        self.refill(max);
+        if self.has_starved() && !self.has_buffers() && max > 0 {
             // Said first, looked at again afterwards: nothing that comes back is missed.
             self.region.want_space();
-            self.refill();
+            self.refill(max);
         }
+        if is_for_messages { self.count() - before } else { 0 }
     }
 
     /// The next of those who found no buffer, if there is room for it when each takes as much as
@@ -170,26 +173,38 @@ impl Group {
         Some(key)
     }
 
-    /// What the kernel has put into a buffer: `bytes` of it; with `more` it goes on with the rest.
+    /// What the kernel has put into a buffer for stretches of streams: `bytes` of it; with `more` it
+    /// goes on with the rest.
     pub fn take(&mut self, id: u16, bytes: usize, more: bool) -> Option<Loan> {
         let place = self.buffers.get_mut(usize::from(id))?;
         if self.use_of_buffers == Use::Parts {
             // With an end or an error it is not used up, whatever the kernel says of it.
             let buffer = place.as_mut().filter(|_| bytes > 0)?;
             self.typical_bytes = (self.typical_bytes * 7 + bytes).div_ceil(8);
-            let loan = buffer.next(bytes);
+            let loan = self.region.next_part(buffer, bytes);
             self.left_bytes -= bytes.min(self.left_bytes);
-            if !more {
-                *place = None;
+            if !more && let Some(buffer) = place.take() {
+                self.region.end_parts(buffer);
                 self.give_back(id);
             }
             return Some(loan);
         }
-        let mut loan = place.take()?.into_whole();
-        self.left_bytes -= loan.len();
+        let claim = self.take_whole(id, bytes)?;
+        Some(self.region.lend_claim(claim))
+    }
+
+    /// A buffer that was used once, for `bytes`.
+    #[inline]
+    pub fn take_whole(&mut self, id: u16, bytes: usize) -> Option<Claim> {
+        let mut claim = self.buffers.get_mut(usize::from(id))?.take()?.into_whole();
+        self.left_bytes -= claim.len();
         self.give_back(id);
-        loan.cut(bytes);
-        Some(loan)
+        self.region.cut(&mut claim, bytes);
+        Some(claim)
+    }
+
+    pub fn region(&self) -> &Arc<Region> {
+        &self.region
     }
 
     fn give_back(&mut self, id: u16) {
@@ -197,13 +212,8 @@ impl Group {
         self.has_used = true;
     }
 
-    /// Supplies the kernel from now on, as far as the area has room.
-    pub fn activate(&mut self) {
-        self.active = true;
-        self.refill();
-    }
-
-    pub fn refill(&mut self) {
+    /// Supplies the kernel, as far as the area has room, with at most `max` more.
+    fn refill(&mut self, max: usize) {
         if !self.active {
             return;
         }
@@ -211,7 +221,7 @@ impl Group {
         if std::mem::take(&mut self.has_used) {
             self.supply.look(count);
         }
-        let wanted = self.supply.wanted().saturating_sub(count);
+        let wanted = self.supply.wanted().saturating_sub(count).min(max);
         if wanted == 0 {
             return;
         }
@@ -232,14 +242,12 @@ impl Group {
 
     fn provide(&mut self, bytes: usize, wanted: usize) {
         let Self { region, ring, buffers, free_ids, left_bytes, .. } = self;
-        region.take_many(bytes, wanted, |loan| {
-            if let Some(buffer) = Parts::new(loan)
-                && let Some(id) = free_ids.pop()
-            {
-                ring.provide(buffer.span(), id);
-                *left_bytes += buffer.span().len();
-                buffers[usize::from(id)] = Some(buffer);
-            }
+        region.claim_many(bytes, wanted.min(free_ids.len()), |claim| {
+            // There are as many.
+            let id = free_ids.pop().unwrap_or_default();
+            ring.provide(region.claimed(&claim), id);
+            *left_bytes += claim.len();
+            buffers[usize::from(id)] = Some(Parts::new(claim));
         });
     }
 
@@ -248,15 +256,27 @@ impl Group {
         self.active = false;
     }
 
+    fn take_back(&mut self) {
+        for buffer in self.buffers.iter_mut().filter_map(Option::take) {
+            self.region.end_parts(buffer);
+        }
+    }
+
     /// The kernel has let go of the ring of buffers: a fresh one without any.
     pub fn start_over(&mut self, ring: &Ring) -> Result<()> {
         let count = self.buffers.len() as u16;
-        self.buffers = (0..count).map(|_| None).collect();
+        self.take_back();
         self.free_ids = (0..count).collect();
         self.left_bytes = 0;
         self.has_used = false;
         self.ring = ring.buffer_ring(self.id, count, self.use_of_buffers == Use::Parts)?;
         Ok(())
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.take_back();
     }
 }
 

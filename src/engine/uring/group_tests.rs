@@ -22,7 +22,7 @@ fn starving() -> Option<(Group, Vec<usize>)> {
 }
 
 fn fed(group: &mut Group, all: bool) -> Vec<Key> {
-    group.prepare_to_feed();
+    group.prepare_to_feed(usize::MAX);
     std::iter::from_fn(|| group.next_to_feed(all)).collect()
 }
 

@@ -9,10 +9,12 @@
 
 mod gong;
 mod group;
+mod intake;
 mod news;
 mod receive;
 mod send;
 mod supply;
+mod turn;
 mod watch;
 
 use std::os::fd::RawFd;
@@ -24,6 +26,7 @@ use smallvec::SmallVec;
 
 use self::gong::Gong;
 use self::group::Group;
+use self::intake::Intake;
 pub use self::news::News;
 use self::send::{Registered, SendOperation};
 use self::watch::Watched;
@@ -40,7 +43,7 @@ use crate::log::{self, Level};
 use crate::sys::counters::Counters;
 use crate::sys::message::Incoming;
 use crate::sys::poll;
-use crate::sys::ring::{DEFERRED_MAX, Features, Ring};
+use crate::sys::ring::{Features, Ring};
 use crate::sys::stat::{Tally, layout::engine as count};
 use crate::sys::trace::{self, Fallback};
 use crate::sys::wait::Sleep;
@@ -50,10 +53,6 @@ const SUBMISSIONS: u32 = 256;
 const POLL: u64 = u64::MAX;
 /// The completion of a cancellation: the cancelled operation has one of its own.
 const CANCEL: u64 = u64::MAX - 1;
-/// A turn goes round while completions lead to submissions, but not for ever.
-const ROUNDS_MAX: usize = 8;
-/// What is received at a time, so that the caches still have it when the program comes to it.
-const INTAKE_BYTES: usize = 512 * 1024;
 /// How long a cancelled operation may take, in steps of ten milliseconds.
 const CANCEL_STEPS_MAX: usize = 500;
 /// How long a completion may take that is on its way, in steps of five milliseconds.
@@ -68,6 +67,7 @@ pub struct Uring {
     calls_beside: u64,
     /// Bytes that streams have received in this turn.
     taken_in_bytes: usize,
+    messages: Intake,
     features: Features,
     /// Of a ring that one thread uses: the kernel brings forth completions when it enters.
     gong: Option<Gong>,
@@ -130,6 +130,7 @@ impl Uring {
             completed: 0,
             calls_beside: 0,
             taken_in_bytes: 0,
+            messages: Intake::default(),
             features,
             operations: Slab::new(),
             connections: Connections::default(),
@@ -159,61 +160,6 @@ impl Uring {
 
     fn connection_mut(&mut self, key: Key) -> Option<&mut Connection> {
         self.connections.get_mut(key).map(|found| &mut **found)
-    }
-
-    /// As many receives at a time as are likely to bring no more than there is to be.
-    fn limit_intake(&mut self) {
-        let usual = self.groups.iter().filter_map(Group::usual_bytes).max();
-        let count = usual.map_or(usize::MAX, |bytes| INTAKE_BYTES / bytes.max(1));
-        self.ring.bring_at_most(u32::try_from(count).unwrap_or(u32::MAX).min(DEFERRED_MAX));
-    }
-
-    /// Submits and reaps once; `true` when something has come back.
-    fn round(
-        &mut self,
-        poll: &mut PollSet,
-        notices: &mut Vec<Notice>,
-        taker: Option<&mut dyn Taker>,
-    ) -> Result<bool> {
-        self.come_in();
-        if self.has_work() {
-            self.start_watches()?;
-            self.start_receives()?;
-            self.start_sends(Some(notices))?;
-        }
-        if poll.is_worth_watching() {
-            self.watch_poll_set(poll)?;
-        }
-        self.ring.submit_and_settle()?;
-        let count = self.reap(poll, notices, taker);
-        self.count();
-        self.feed();
-        Ok(count > 0)
-    }
-
-    fn go_round(
-        &mut self,
-        poll: &mut PollSet,
-        notices: &mut Vec<Notice>,
-        mut taker: Option<&mut dyn Taker>,
-    ) -> Result<()> {
-        self.come_in();
-        if self.has_nothing_to_do() && !poll.is_worth_watching() {
-            return Ok(());
-        }
-        self.limit_intake();
-        self.taken_in_bytes = 0;
-        for _ in 0..ROUNDS_MAX {
-            let lent: Option<&mut dyn Taker> = match &mut taker {
-                Some(taker) => Some(&mut **taker),
-                None => None,
-            };
-            let reaped = self.round(poll, notices, lent)?;
-            if !self.has_work() || !reaped || self.taken_in_bytes >= INTAKE_BYTES {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// Nothing is to be handed in, nothing has come back, and no socket waits for buffers.
@@ -379,6 +325,9 @@ impl Engine for Uring {
         match receiving {
             Receiving::Ring(inbox, _) => {
                 let answer = inbox.receive(ask, socket);
+                if !socket.is_stream() && answer.is_ok() {
+                    self.messages.fetched(key, inbox.message_count());
+                }
                 let has_failed = !matches!(answer, Ok(_) | Err(Errno::EAGAIN | Errno::ENOBUFS));
                 if has_failed && !socket.is_stream() {
                     // The error has been told: a datagram socket goes on receiving.
@@ -396,10 +345,24 @@ impl Engine for Uring {
         }
     }
 
+    fn receive_of_many(&mut self, key: Key, ask: &Ask) -> Option<Received> {
+        let Connection { socket, receiving, .. } = &mut **self.connections.get_mut(key)?;
+        match receiving {
+            Receiving::Ring(inbox, _) if inbox.has_more_than(ask) => {
+                let received = inbox.receive(ask, socket).ok()?;
+                if !socket.is_stream() {
+                    self.messages.fetched(key, inbox.message_count());
+                }
+                Some(received)
+            }
+            _ => None,
+        }
+    }
+
     fn waiting(&self, key: Key) -> Readiness {
         let Some(connection) = self.connection(key) else { return Readiness::default() };
         match &connection.receiving {
-            Receiving::Ring(inbox, _) => inbox.readiness(&connection.socket),
+            Receiving::Ring(inbox, _) => inbox.readiness(),
             Receiving::Ready(ready) => ready.waiting(),
         }
     }
@@ -490,8 +453,11 @@ impl Engine for Uring {
 
     fn look(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
         self.come_in();
+        // Somebody has found nothing.
+        let was_limited = self.messages.is_limited();
+        self.messages.end_limit();
         self.ring.run_deferred()?;
-        if self.reap(poll, notices, None) > 0 {
+        if self.reap(poll, notices, None) > 0 || was_limited {
             self.count();
             self.feed();
         }
@@ -499,6 +465,7 @@ impl Engine for Uring {
     }
 
     fn replenish(&mut self, poll: &mut PollSet) {
+        self.messages.end_limit();
         for key in self.starved.clone() {
             if let Some(connection) = self.connection_mut(key)
                 && let Receiving::Ready(ready) = &mut connection.receiving
@@ -560,6 +527,7 @@ impl Engine for Uring {
     }
 
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
+        self.messages.end_limit();
         self.feed_all();
         self.start_watches()?;
         self.start_receives()?;

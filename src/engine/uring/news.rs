@@ -16,8 +16,8 @@ pub struct News<'a> {
     counters: &'a mut Option<Counters>,
     /// The user data of the watch that is being given up; 0: there is none.
     leaving: u64,
-    /// What nobody has taken.
-    other: Option<(u64, i32, u32)>,
+    /// Where that goes which is no news of a watch, or which nobody has taken.
+    others: &'a mut Vec<(u64, i32, u32)>,
 }
 
 /// What a watch tells.
@@ -36,19 +36,21 @@ impl Value<'_> {
 }
 
 impl News<'_> {
-    /// Passes them on one by one, until there is something else, or `take` does not want what it is
-    /// given: a name, which is the key if it is that of a watch, and no key otherwise.
+    /// Passes them on one by one, until `take` does not want what it is given: a name, which is the
+    /// key if it is that of a watch, and no key otherwise.
     #[inline(always)]
     pub fn each(&mut self, mut take: impl FnMut(u64, Value<'_>) -> bool) {
         // For as long as this takes, it is a matter of registers.
         let Some(mut completions) = self.completions.take() else { return };
-        self.other = None;
         for (data, result, flags) in completions.by_ref() {
             let goes_on = cqueue::more(flags) && result >= 0 && data != self.leaving;
             let value = Value { counters: self.counters, result, flags };
             if !goes_on || !take(watch::name(data), value) {
-                self.other = Some((data, result, flags));
-                break;
+                self.others.push((data, result, flags));
+                // A message is one of many, and the next one is one as well.
+                if goes_on && watch::is_user_data(data) {
+                    break;
+                }
             }
         }
         self.completions = Some(completions);
@@ -71,7 +73,7 @@ impl Uring {
         let leaving = leaving.map_or(0, watch::user_data);
         let count = ring.reap_by(|completions| {
             let completions = Some(completions);
-            let mut news = News { completions, counters, leaving, other: None };
+            let mut news = News { completions, counters, leaving, others };
             while !news.is_empty() {
                 match &mut taker {
                     Some(with_room) => {
@@ -84,9 +86,6 @@ impl Uring {
                         told.extend(key.map(|key| (key, value.take())));
                         key.is_some()
                     }),
-                }
-                if let Some(other) = news.other.take() {
-                    others.push(other);
                 }
             }
         });

@@ -7,6 +7,8 @@
 use io_uring::{cqueue, opcode, squeue, types};
 
 use super::group::{Group, Use};
+use super::intake::INTAKE_MESSAGES;
+use super::turn::INTAKE_BYTES;
 use super::{CONNECT_EVENTS, Connection, Receiving, Uring};
 use crate::engine::{Key, Notice, PollSet, Socket};
 use crate::error::{Errno, Result};
@@ -169,6 +171,9 @@ impl Uring {
         notices: &mut Vec<Notice>,
     ) {
         let (key, id) = (data as Key, (data >> Key::BITS) as u16);
+        if self.received_message(data, result, flags, notices) {
+            return;
+        }
         let loan = cqueue::buffer_select(flags).and_then(|buffer| {
             let bytes = usize::try_from(result).unwrap_or(0);
             let group = self.group(id)?;
@@ -224,6 +229,50 @@ impl Uring {
         }
     }
 
+    /// A message, as most completions of its kind are; `false`: it is none, and nothing was done.
+    #[inline]
+    fn received_message(
+        &mut self,
+        data: u64,
+        result: i32,
+        flags: u32,
+        notices: &mut Vec<Notice>,
+    ) -> bool {
+        let (key, id) = (data as Key, (data >> Key::BITS) as u16);
+        let (Some(buffer), bytes @ 1..) = (cqueue::buffer_select(flags), result) else {
+            return false;
+        };
+        let Self { groups, connections, .. } = self;
+        let Some(group) = groups.iter_mut().find(|group| group.id == id) else { return false };
+        if group.use_of_buffers != Use::Message {
+            return false;
+        }
+        let Some(claim) = group.take_whole(buffer, bytes as usize) else { return false };
+        let Some(connection) = connections.get_mut(key) else {
+            group.region().give_back(claim);
+            return true;
+        };
+        let Connection { socket, receiving: Receiving::Ring(inbox, _), is_leaving, .. } =
+            &mut **connection
+        else {
+            group.region().give_back(claim);
+            return true;
+        };
+        self.taken_in_bytes += claim.len().max(INTAKE_BYTES / INTAKE_MESSAGES);
+        inbox.push_message(claim, socket);
+        if !cqueue::more(flags) {
+            inbox.armed = false;
+            if !*is_leaving {
+                self.to_arm.push(key);
+            }
+        }
+        // The last one of many tells of all.
+        if !matches!(notices.last(), Some(Notice::Receivable(last)) if *last == key) {
+            notices.push(Notice::Receivable(key));
+        }
+        true
+    }
+
     /// Supplies the groups with buffers, and arms those who had none: as many as there are buffers,
     /// in the order in which they came. More would only fail once more, each time.
     #[inline]
@@ -241,9 +290,23 @@ impl Uring {
         }
     }
 
+    /// Where buffers for messages are kept back there is still one, and whoever wants it waits for
+    /// data: that some have come is not left to the next turn.
+    #[cold]
+    pub(super) fn feed_one_message(&mut self) {
+        for group in &mut self.groups {
+            if group.use_of_buffers == Use::Message && group.has_starved() && !group.has_buffers() {
+                group.prepare_to_feed(1);
+                while let Some(key) = group.next_to_feed(true) {
+                    self.to_arm.push(key);
+                }
+            }
+        }
+    }
+
     fn feed_some(&mut self, all: bool) {
         for group in &mut self.groups {
-            group.prepare_to_feed();
+            self.messages.supplied(group.prepare_to_feed(self.messages.max()));
             while let Some(key) = group.next_to_feed(all) {
                 self.to_arm.push(key);
             }
