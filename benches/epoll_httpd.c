@@ -1,5 +1,5 @@
 /* epoll_httpd: what examples-c/httpd.c does, written with epoll, read and writev, to be compared
- * with it: the same requests, the same cache (in memory from malloc), the same output.
+ * with it: the same requests and the same output. All files are sent from memory.
  *
  * Every socket is registered once, edge-triggered, for both directions; a short read and a short
  * write say that the next event is to be waited for, which spares the call that would fail with
@@ -29,7 +29,7 @@ enum {
     FILES = 1024,
     PIECE_BYTES = 256 << 10,
     CACHE_MIB = 64,
-    SPARE_BYTES = 16 << 20 /* httpd keeps so much of its area for other things: equal caches */
+    SPARE_BYTES = 16 << 20 /* of the memory that HTTPD_AREA_MIB allows, what is not for files */
 };
 
 struct file {

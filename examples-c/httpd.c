@@ -1,6 +1,6 @@
-/* httpd: a server of static files that sends every file from where it was read to, once, however
- * many clients there are: httpd_files.h. Shows many connections on one channel, each of which
- * goes on where it stopped: httpd_connection.h. No time-outs: not for clients who stop reading.
+/* httpd: a server of static files. Shows many connections on one channel, each of which goes on
+ * where it stopped: httpd_connection.h; and files that are sent from the page cache as they are,
+ * without being copied: httpd_files.h. No time-outs: not for clients who stop reading.
  *
  *     cc httpd.c $(pkg-config --cflags --libs sio) -o httpd && ./httpd /usr/share/doc 8080
  */
@@ -13,8 +13,8 @@
 
 #include "httpd_connection.h"
 
-/* SPARE: of the area what is not for files, but for requests, heads of responses and pieces. */
-enum { DESCRIPTORS = 65536, BATCH = 64, AREA_MIB = 64, SPARE = 16 << 20 };
+/* The area is for requests, and for heads of responses with small files behind them. */
+enum { DESCRIPTORS = 65536, BATCH = 64, AREA_MIB = 64 };
 
 static struct connection *connections[DESCRIPTORS]; /* by descriptor */
 static int refused_count;
@@ -57,7 +57,7 @@ static void accept_one(ec_t ec, int sock, int error)
         free(c);
         return;
     }
-    *c = (struct connection){.body.fd = -1};
+    *c = (struct connection){0};
     connections[sock] = c;
     accepted++;
 }
@@ -73,7 +73,8 @@ static void handle(ec_t ec, const event_data_t *e)
     if (e->ev_type == EC_EV_RECV) /* the end comes after all that there is: it is received, too */
         c->readable = (size_t)e->ev_result + ((e->ev_flags & EC_F_EOF) != 0);
     c->sending -= e->ev_type == EC_EV_SENT;
-    if (e->ev_errno)
+    /* When a file has become shorter, the head has promised what is not there any more. */
+    if (e->ev_errno || (e->ev_type == EC_EV_SENT && e->ev_result < (int64_t)e->ev_len))
         drop(e->ev_fd);
     else
         step(e->ev_fd);
@@ -110,10 +111,9 @@ int main(int argc, char **argv)
     check(ec_add_fd(ec, stopped, POLLIN, 0, 0), "ec_add_fd");
     check(dma_alloc(&area, area_bytes, 0), "dma_alloc");
     check(dma_assoc(listener, area, 2 * HTTP_REQUEST_MAX, 0), "dma_assoc"); /* is inherited */
-    check(ec_add_accept(ec, listener, 0, 0), "ec_add_accept");
+    /* EC_NONBLOCK: only to non-blocking sockets are files sent without a copy. */
+    check(ec_add_accept(ec, listener, EC_NONBLOCK, 0), "ec_add_accept");
     check(sio_info(listener, &total, sizeof total), "sio_info");
-    piece_bytes = area_bytes < 64 * piece_bytes ? area_bytes / 64 : piece_bytes;
-    files_bytes_max = (long long)area_bytes - (area_bytes / 2 < SPARE ? area_bytes / 2 : SPARE);
     printf("listening on port %d\n", ntohs(address.sin_port));
     fflush(stdout);
 
@@ -134,9 +134,8 @@ int main(int argc, char **argv)
     for (int sock = 0; sock < DESCRIPTORS; sock++)
         if (connections[sock])
             drop(sock);
-    for (struct file *f = files; f < files + FILES; f++)
-        if (f->path)
-            files_drop(f);
+    for (struct file **f = files; f < files + FILES; f++)
+        files_let_go(*f);
     sio_detach(listener);
     close(listener);
     close(stopped);

@@ -6,9 +6,8 @@
 #include "http_response.h"
 #include "httpd_files.h"
 
-/* A slow client leaves memory to the others: it has at most so many sends under way. */
-enum { PIECES = 4, HEAD_MAX = HTTP_RESPONSE_MAX + COPIED_BYTES_MAX };
-static size_t piece_bytes = 256 << 10;
+/* A slow client leaves memory to the others: it has at most so many responses under way. */
+enum { RESPONSES = 4, HEAD_MAX = HTTP_RESPONSE_MAX + SMALL_BYTES, PART_MAX = 1 << 30 };
 
 struct connection {
     struct body body; /* what is left of the response under way */
@@ -21,27 +20,19 @@ struct connection {
     char request[HTTP_REQUEST_MAX]; /* heads come in pieces, and are small enough to be copied */
 };
 
+static dma_mem_t area;
 static unsigned long requests;
 static struct sio_info total; /* of the connections that are closed */
 
-/* Hands over the next piece. What is not in memory is read into a block that sending releases. */
-static int send_piece(int sock, struct body *body)
+/* Hands over the rest of a body, or what of it fits into a number: it goes out behind the head. */
+static int send_part(int sock, struct body *body)
 {
-    size_t left = (size_t)(body->end - body->at), size = left < piece_bytes ? left : piece_bytes;
-    void *piece = body->file ? body->file->block + body->at : NULL;
+    long long left = body->end - body->at, size = left < PART_MAX ? left : PART_MAX;
 
-    if (!piece && sio_reserve(area, &piece, size) < 0)
+    if (sio_sendfile(sock, body->file->fd, (off_t)body->at, (size_t)size, 0) < 0)
         return -1;
-    bool ready = body->file || files_read(body->fd, piece, size, body->at);
-    if (ready && sio_send(sock, piece, size, body->file ? 0 : SIO_RELEASE) >= 0) {
-        body->at += (long long)size;
-        return 0;
-    }
-    int error = ready ? errno : EIO; /* the head has promised what is not there any more */
-    if (!body->file)
-        sio_release(area, piece, size);
-    errno = error;
-    return -1;
+    body->at += size;
+    return 0;
 }
 
 /* Answers the next request. Returns 1, or 0 when it has not come yet, or -1 and errno. */
@@ -95,9 +86,9 @@ static int receive(int sock, struct connection *c)
 /* Hands over responses. Returns 1 when requests are needed, 0 when sends have to complete first. */
 static int respond(int sock, struct connection *c)
 {
-    while (c->sending < PIECES) {
+    while (c->sending < RESPONSES) {
         if (c->body.at < c->body.end) {
-            if (send_piece(sock, &c->body) < 0)
+            if (send_part(sock, &c->body) < 0)
                 return -1;
             c->sending++;
             continue;

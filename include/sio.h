@@ -530,6 +530,11 @@ int sio_sendto(int sock,
                socklen_t tolen);
 
 /**
+ * Sends part of a file. See sio_sendfile(3).
+ */
+int sio_sendfile(int sock, int file, off_t offset, size_t size, int flags);
+
+/**
  * Sends a message. See sio_sendmsg(3).
  *
  * `buf` is null or points to a `struct msghdr` whose pointers are valid.

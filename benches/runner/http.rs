@@ -46,9 +46,10 @@ impl Case for Http {
             about: format!(
                 "One file of that size is fetched again and again by wrk over {CONNECTIONS} \
                  connections. nginx has one process, sendfile, tcp_nopush, its cache of open files, \
-                 and no log; examples-c/httpd.c keeps files in its area, and looks once in a second \
-                 whether they have changed, as nginx is told to; benches/epoll_httpd.c is the same \
-                 with epoll and writev. Both have about 300 lines: what nginx does besides has its \
+                 and no log; examples-c/httpd.c copies files of up to 16 KiB behind the head of \
+                 the response, sends others with sio_sendfile, and looks once in a second whether they \
+                 have changed, as nginx is told to; benches/epoll_httpd.c keeps all files in memory, \
+                 and has epoll and writev. Both have about 400 lines: what nginx does besides has its \
                  price."
             ),
             plotted: "CPU ÷ nginx".to_string(),

@@ -6,8 +6,8 @@
 
 use std::os::fd::RawFd;
 
-use super::blocking::Part;
 use super::context::{Attached, context};
+use super::send::Part;
 use crate::channel::State;
 use crate::engine::{Ask, Form, Pieces, Received, Request, Socket};
 use crate::error::{Errno, Result};
@@ -74,6 +74,7 @@ pub fn send(
             };
             Some(Request {
                 pieces: Pieces::from_buf([piece]),
+                file: None,
                 length: bytes,
                 address,
                 name: None,

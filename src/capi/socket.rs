@@ -86,6 +86,20 @@ pub unsafe extern "C-unwind" fn sio_sendto(
     guard::blocking(make, count)
 }
 
+/// Sends part of a file. See sio_sendfile(3).
+#[unsafe(no_mangle)]
+pub extern "C-unwind" fn sio_sendfile(
+    sock: c_int,
+    file: c_int,
+    offset: libc::off_t,
+    size: usize,
+    flags: c_int,
+) -> c_int {
+    let quiet = flags & SIO_QUIET != 0;
+    let make = || Send::of_file(sock, (file, offset, size), flags & !SIO_QUIET, quiet);
+    guard::blocking(make, count)
+}
+
 /// Sends a message. See sio_sendmsg(3).
 ///
 /// `buf` is null or points to a `struct msghdr` whose pointers are valid.

@@ -137,6 +137,9 @@ pub fn send_gathered(socket: &Socket, outbox: &Outbox) -> Result<usize> {
         flags = entry.request.flags;
         spans.extend(entry.request.spans(entry.sent));
     }
+    if outbox.goes_on_after_gatherable() {
+        flags |= system::MORE;
+    }
     let message = Outgoing::new(spans.into_iter().take(IOVECS_MAX), None, Vec::new());
     system::send_message(socket.fd, &message, flags)
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::connections::Connections;
 use super::ready::Ready;
 use super::{
-    Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, direct,
+    Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, direct, file,
 };
 use crate::error::{Errno, Result};
 use crate::sys::poll;
@@ -68,27 +68,42 @@ impl Connection {
         Some(sent.map(|count| self.outbox.advance_messages(count)))
     }
 
-    /// Hands the kernel as much as it takes.
-    fn flush(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
-        self.is_full = false;
-        while let Some(sent) = self.try_to_send_together().or_else(|| {
+    fn try_to_send_some(&mut self) -> Option<Result<()>> {
+        self.try_to_send_together().or_else(|| {
             let sent = self.try_to_send()?;
             self.counts.add(count::SYSTEM_CALLS, 1);
             Some(sent.map(|bytes| {
                 self.outbox.advance(bytes, true);
             }))
-        }) {
+        })
+    }
+
+    /// Hands the kernel what there is up to the last file, as far as it takes it.
+    fn pass_files(&mut self) -> file::Stop {
+        let mut calls = 0;
+        let stop = file::pass(&self.socket, &mut self.outbox, usize::MAX, &mut calls);
+        self.counts.add(count::SYSTEM_CALLS, calls);
+        stop
+    }
+
+    /// Hands the kernel as much as it takes.
+    fn flush(&mut self, key: Key, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        let stop = self.pass_files();
+        self.is_full = stop != file::Stop::NoFile;
+        while !self.is_full
+            && let Some(sent) = self.try_to_send_some()
+        {
             match sent {
                 Ok(()) => {}
                 Err(Errno::EINTR) => {}
-                Err(Errno::EAGAIN) => {
-                    self.is_full = true;
-                    break;
-                }
+                Err(Errno::EAGAIN) => self.is_full = true,
                 Err(errno) => self.outbox.fail(errno),
             }
         }
         self.outbox.tell(key, &self.socket, notices);
+        if stop == file::Stop::TurnOver {
+            return self.ready.want_output_anew(poll);
+        }
         self.ready.want_output(self.is_full, poll)
     }
 }
@@ -131,7 +146,13 @@ impl Engine for Epoll {
 
     fn send(&mut self, key: Key, request: Request) -> Result<()> {
         let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
-        connection.outbox.push(request);
+        let is_file = request.file.is_some();
+        connection.outbox.push_kept(request, connection.is_full)?;
+        if is_file && !connection.is_full {
+            // While the program has the file open. What comes of it is told with the next turn.
+            connection.pass_files();
+            connection.outbox.keep_last_file();
+        }
         if !connection.is_dirty && !connection.is_full {
             connection.is_dirty = true;
             self.dirty.push(key);

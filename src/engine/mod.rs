@@ -8,6 +8,7 @@ mod checked;
 mod connections;
 mod direct;
 mod epoll;
+mod file;
 pub mod frame;
 mod inbox;
 mod messages;
@@ -24,6 +25,7 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 pub use direct::{receive as receive_directly, send as send_directly};
+pub use file::{File, Passed};
 pub use outbox::{Outbox, Piece, Pieces, Request};
 pub use path::{Path, ZERO_COPY_BYTES_MIN};
 pub use poll_set::{Found, PollSet, REQUESTS, TOKEN, engine_place, is_source};

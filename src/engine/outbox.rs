@@ -7,7 +7,7 @@
 use smallvec::SmallVec;
 
 use super::short::Short;
-use super::{Key, Notice, Sent, Socket};
+use super::{File, Key, Notice, Sent, Socket};
 use crate::error::{Errno, Result};
 use crate::region::Loan;
 use crate::sys::message::{Address, Outgoing};
@@ -20,10 +20,12 @@ pub type Piece = Loan;
 /// The pieces of a request: one as a rule, which needs no memory of its own.
 pub type Pieces = SmallVec<[Piece; 1]>;
 
-/// One accepted call of `sio_send`, `sio_sendto` or `sio_sendmsg`.
+/// One accepted call of `sio_send`, `sio_sendto`, `sio_sendmsg` or `sio_sendfile`.
 pub struct Request {
     pub pieces: Pieces,
-    /// Bytes in all pieces.
+    /// In place of the pieces.
+    pub file: Option<Box<File>>,
+    /// Bytes in all pieces, or to be sent of the file.
     pub length: usize,
     /// What the event's `ev_ptr` will be.
     pub address: usize,
@@ -49,9 +51,9 @@ impl Request {
         })
     }
 
-    /// Whether it can be sent by send(2): one piece, no address, no control data.
+    /// Whether it can be sent by send(2): memory, no address, no control data.
     pub fn is_plain(&self) -> bool {
-        self.name.is_none() && self.control.is_empty()
+        self.name.is_none() && self.control.is_empty() && self.file.is_none()
     }
 }
 
@@ -75,12 +77,15 @@ pub struct Outbox {
     first: u64,
     /// How many entries have an outcome: they stand before the others.
     ended: usize,
+    /// How many of the others are files.
+    files: usize,
     /// Entries that a system call or an operation is busy with.
     pub started: usize,
 }
 
 impl Outbox {
     pub fn push(&mut self, request: Request) {
+        self.files += usize::from(request.file.is_some());
         self.entries.push_back(Entry {
             request,
             sent: 0,
@@ -109,6 +114,55 @@ impl Outbox {
         })
     }
 
+    /// Bytes before the first file that is to be sent; more than anything if they cannot all be sent
+    /// by send(2). `None`: there is no file.
+    pub fn bytes_before_file(&self) -> Option<usize> {
+        if self.files == 0 {
+            return None;
+        }
+        let before = self.unsent().take_while(|entry| entry.request.file.is_none());
+        Some(before.fold(0, |sum, entry| match entry.request.is_plain() {
+            true => sum + (entry.request.length - entry.sent),
+            false => usize::MAX / 2,
+        }))
+    }
+
+    /// Whether what [`Outbox::gatherable`] gives is followed by something.
+    pub fn goes_on_after_gatherable(&self) -> bool {
+        self.files > 0 && self.unsent().nth(self.gatherable().count()).is_some()
+    }
+
+    /// Takes a request in; a file that will be sent `later` is kept open first.
+    pub fn push_kept(&mut self, mut request: Request, later: bool) -> Result<()> {
+        if let Some(file) = request.file.as_mut().filter(|_| later) {
+            file.keep()?;
+        }
+        self.push(request);
+        Ok(())
+    }
+
+    /// If the last one is a file that has not been sent as a whole, keeps it open. Where that is
+    /// impossible it fails when its turn comes.
+    pub fn keep_last_file(&mut self) {
+        let last = self.entries.len().checked_sub(1).filter(|&last| last >= self.ended);
+        if let Some(file) = last
+            .and_then(|last| self.entries.get_mut(last))
+            .and_then(|entry| entry.request.file.as_mut())
+        {
+            let _ = file.keep();
+        }
+    }
+
+    /// Whether a file is to be sent.
+    pub fn has_files(&self) -> bool {
+        self.files > 0
+    }
+
+    /// Whether something can be told.
+    pub fn has_news(&self) -> bool {
+        self.ended > 0 && self.entries.front().is_some_and(|entry| entry.references == 0)
+    }
+
     pub fn has_unsent(&self) -> bool {
         self.ended < self.entries.len()
     }
@@ -135,6 +189,7 @@ impl Outbox {
             }
             entry.outcome = Some(Ok(()));
             self.ended += 1;
+            self.files -= usize::from(entry.request.file.is_some());
             if left == 0 {
                 break;
             }
@@ -167,9 +222,19 @@ impl Outbox {
 
     /// The first unsent entry has failed.
     pub fn fail(&mut self, errno: Errno) {
+        self.end_first(Err(errno));
+    }
+
+    /// The first unsent entry has no more to be sent.
+    pub fn end_early(&mut self) {
+        self.end_first(Ok(()));
+    }
+
+    fn end_first(&mut self, outcome: Result<()>) {
         if let Some(entry) = self.entries.get_mut(self.ended) {
-            entry.outcome = Some(Err(errno));
+            entry.outcome = Some(outcome);
             self.ended += 1;
+            self.files -= usize::from(entry.request.file.is_some());
         }
     }
 

@@ -98,6 +98,16 @@ impl Ready {
         self.update(poll)
     }
 
+    /// The same, also if it has been reported before.
+    pub fn want_output_anew(&mut self, poll: &mut PollSet) -> Result<()> {
+        self.output = true;
+        if let (Some(_), Some(events)) = (self.registered, self.interest()) {
+            poll.modify(self.socket.fd, events, self.key as u64)?;
+            self.registered = Some(events);
+        }
+        self.update(poll)
+    }
+
     /// Room may have come back.
     pub fn replenish(&mut self, poll: &mut PollSet) {
         if std::mem::take(&mut self.starved) {

@@ -18,6 +18,7 @@ pub mod counters;
 pub mod descriptor;
 pub mod driver;
 pub mod exchange;
+pub mod file;
 pub mod foreign;
 pub mod fork;
 pub mod futex;

@@ -242,7 +242,6 @@ fn pending() -> u64 {
 /// Writes, with `SIGPIPE` blocked for this thread, and takes the one away that the write raised: an
 /// asynchronous request tells of a broken pipe in its result alone.
 pub fn without_broken_pipe_signal(write: impl FnOnce() -> Result<usize>) -> Result<usize> {
-    let was_pending = pending() & PIPE != 0;
     let mut old = 0u64;
     // SAFETY: both sets are of the size that is told.
     unsafe {
@@ -254,6 +253,8 @@ pub fn without_broken_pipe_signal(write: impl FnOnce() -> Result<usize>) -> Resu
             SET_BYTES,
         )
     };
+    // One that was not blocked would have been delivered.
+    let was_pending = old & PIPE != 0 && pending() & PIPE != 0;
     let answer = write();
     if answer == Err(Errno::EPIPE) && !was_pending {
         let none = libc::timespec { tv_sec: 0, tv_nsec: 0 };

@@ -262,6 +262,7 @@ impl Side {
         };
         Request {
             pieces: parts.iter().filter(|part| part.1 > 0).map(lend).collect(),
+            file: None,
             length: parts.iter().map(|part| part.1).sum(),
             address: parts.first().map_or(0, |part| part.0),
             name: to.map(name),

@@ -65,6 +65,7 @@ impl Station {
         let lent = blocks.iter().map(|&(block, length)| self.region.lend(block, length));
         let request = Request {
             pieces: lent.map(|loan| loan.expect("a block")).collect(),
+            file: None,
             length: parts.iter().map(|part| part.len()).sum(),
             address: blocks[0].0,
             name: None,

@@ -311,8 +311,12 @@ impl Engine for Uring {
     }
 
     fn send(&mut self, key: Key, request: Request) -> Result<()> {
+        if request.file.is_some() {
+            self.send_file(key, request)?;
+        } else {
+            self.connection_mut(key).ok_or(Errno::EINVAL)?.outbox.push(request);
+        }
         let connection = self.connection_mut(key).ok_or(Errno::EINVAL)?;
-        connection.outbox.push(request);
         if !std::mem::replace(&mut connection.is_to_send, true) {
             self.to_send.push(key);
         }

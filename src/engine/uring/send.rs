@@ -16,19 +16,19 @@ use io_uring::{cqueue, opcode, squeue, types};
 use smallvec::SmallVec;
 
 use super::{Connection, Receiving, Uring, receive};
-use crate::engine::outbox::Entry;
+use crate::engine::outbox::{Entry, Request};
 use crate::engine::path::Path;
 use crate::engine::table::Kind;
-use crate::engine::{Key, Notice, Piece, direct};
+use crate::engine::{Key, Notice, Piece, direct, file};
 use crate::error::{Errno, Result};
 use crate::limits::REGISTERED_BUFFER_BYTES_MAX;
 use crate::region::Region;
 use crate::sys::message::Outgoing;
 use crate::sys::ring::{Features, NOTIFICATION_COPIED, Ring, SEND_ZC_REPORT_USAGE};
-use crate::sys::socket;
 use crate::sys::span::Span;
 use crate::sys::stat::layout::engine as count;
 use crate::sys::trace::{self, Fallback};
+use crate::sys::{poll, socket};
 
 /// What the kernel books for a message besides its bytes is less.
 const PAGE_BYTES: usize = 4096;
@@ -46,6 +46,8 @@ const SLOTS: usize = 64;
 pub(super) struct SendOperation {
     key: Key,
     zero_copy: bool,
+    /// It sends nothing, and ends when the socket takes more.
+    is_wait: bool,
     /// The first completion has come; the notification has not.
     is_notified_later: bool,
     /// The numbers of the requests whose memory it may read until the notification.
@@ -158,7 +160,7 @@ impl Uring {
             return Ok(());
         }
         if connection.socket.is_stream() {
-            return self.start_stream(key);
+            return self.start_stream(key, notices);
         }
         if let Some(notices) = notices {
             self.send_together(key, notices);
@@ -166,13 +168,66 @@ impl Uring {
         self.start_messages(key)
     }
 
-    fn start_stream(&mut self, key: Key) -> Result<()> {
+    fn start_stream(&mut self, key: Key, notices: Option<&mut Vec<Notice>>) -> Result<()> {
         let features = self.features;
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+        if connection.outbox.has_files() || connection.outbox.has_news() {
+            // Where nothing can be told, the end of the wait brings somebody here who can.
+            let Some(notices) = notices else { return self.wait_for_room(key) };
+            let is_full = connection.pass_files(&mut self.calls_beside);
+            connection.tell(notices);
+            if is_full {
+                let is_leaving = connection.is_leaving;
+                return if is_leaving { Ok(()) } else { self.wait_for_room(key) };
+            }
+        }
         let Some(plan) = plan_stream(connection, &features) else { return Ok(()) };
         connection.outbox.started = 1;
         let fd = types::Fd(connection.socket.fd);
         self.push_send(key, fd, plan, squeue::Flags::empty())
+    }
+
+    /// Comes back to a stream when its socket is writable.
+    fn wait_for_room(&mut self, key: Key) -> Result<()> {
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+        let fd = types::Fd(connection.socket.fd);
+        let index = self.operations.insert(SendOperation {
+            key,
+            zero_copy: false,
+            is_wait: true,
+            is_notified_later: false,
+            numbers: 0..0,
+            _message: None,
+            kept: None,
+        });
+        connection.outbox.started = 1;
+        connection.sending.push(index);
+        let entry = opcode::PollAdd::new(fd, poll::OUT).build();
+        self.ring.push(&entry.user_data(index as u64))
+    }
+
+    /// What [`Uring::wait_for_room`] has waited for.
+    fn has_room(&mut self, index: usize, key: Key) {
+        self.operations.remove(index);
+        let Some(connection) = self.connections.get_mut(key) else { return };
+        connection.sending.retain(|busy| *busy != index);
+        connection.outbox.started = 0;
+        if !std::mem::replace(&mut connection.is_to_send, true) {
+            self.to_send.push(key);
+        }
+    }
+
+    /// A file goes out with the call that asks for it, while the program has it open, if nothing
+    /// else of its stream is under way.
+    pub(super) fn send_file(&mut self, key: Key, request: Request) -> Result<()> {
+        let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
+        let later = connection.outbox.started > 0;
+        connection.outbox.push_kept(request, later)?;
+        if !later {
+            connection.pass_files(&mut self.calls_beside);
+            connection.outbox.keep_last_file();
+        }
+        Ok(())
     }
 
     /// One request of a stream that is copied anyway: the call tells at once what came of it, where
@@ -187,6 +242,7 @@ impl Uring {
         };
         let left_bytes = request.length - sent;
         if !socket.is_stream()
+            || request.file.is_some()
             || outbox.started > 0
             || left_bytes > ALONE_BYTES_MAX
             || !path.takes_copy(left_bytes)
@@ -277,6 +333,7 @@ impl Uring {
         let index = self.operations.insert(SendOperation {
             key,
             zero_copy: plan.zero_copy,
+            is_wait: false,
             is_notified_later: false,
             numbers: 0..0,
             _message: plan.message,
@@ -298,6 +355,9 @@ impl Uring {
     ) {
         let Some(operation) = self.operations.get_mut(index) else { return };
         let key = operation.key;
+        if operation.is_wait {
+            return self.has_room(index, key);
+        }
         if cqueue::notif(flags) {
             let copied = result as u32 & NOTIFICATION_COPIED != 0;
             self.counts.add(count::ZERO_COPY_COPIED, copied.into());
@@ -414,6 +474,18 @@ fn plan_stream(connection: &mut Connection, features: &Features) -> Option<Plan>
 }
 
 impl Connection {
+    /// Sends what leads to files, and files, by system calls: `true` if the rest has to wait. Files
+    /// are not sent by operations, because the kernel gives those to threads of its own.
+    fn pass_files(&mut self, calls: &mut u64) -> bool {
+        let Self { outbox, path, socket, .. } = self;
+        match outbox.bytes_before_file() {
+            Some(bytes) if bytes <= ALONE_BYTES_MAX && (bytes == 0 || path.takes_copy(bytes)) => {
+                file::pass(socket, outbox, ALONE_BYTES_MAX, calls) != file::Stop::NoFile
+            }
+            _ => false,
+        }
+    }
+
     /// Books the result of an operation; the numbers of the requests that it belongs to.
     fn result(&mut self, result: i32, zero_copy: bool) -> Range<u64> {
         self.outbox.started = self.outbox.started.saturating_sub(1);

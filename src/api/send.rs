@@ -1,0 +1,299 @@
+//! Sends: accepted by a channel at once, or done step by step for a socket in no channel.
+#![forbid(unsafe_code)]
+
+use std::os::fd::RawFd;
+use std::sync::Arc;
+
+use super::blocking::{Blocking, Progress, check_current, deadline};
+use super::context::{Association, context};
+use crate::engine::frame::{DirectlySent, Flow};
+use crate::engine::{File, Passed, Pieces, Request, Socket, send_directly};
+use crate::error::{Errno, Result};
+use crate::limits::IOVECS_MAX;
+use crate::sys::message::Address;
+use crate::sys::wait::{Sleep, Terms};
+use crate::sys::{descriptor, socket as system};
+
+/// One part of what is to be sent: address and length, as the program gave them.
+pub type Part = (usize, usize);
+
+/// What `sio_send`, `sio_sendto` or `sio_sendmsg` were asked for.
+pub struct Outgoing<'a> {
+    pub parts: &'a [Part],
+    pub name: Option<Box<Address>>,
+    pub control: Vec<u8>,
+    /// The flags for the kernel.
+    pub flags: i32,
+    /// `SIO_RELEASE` and `SIO_QUIET`.
+    pub release: bool,
+    pub quiet: bool,
+}
+
+/// A send: accepted by a channel at once, or done by a socket in no channel.
+pub struct Send {
+    association: Arc<Association>,
+    request: Option<Request>,
+    /// Blocks to release when it has been accepted, by offset.
+    release: Vec<usize>,
+    sent: usize,
+    /// Some of it by way of memory.
+    copied: bool,
+    length: usize,
+    dontwait: bool,
+    terms: Terms,
+    has_terms: bool,
+}
+
+impl Send {
+    pub fn new(fd: RawFd, asked: Outgoing<'_>) -> Result<Self> {
+        const KNOWN: i32 = system::DONTWAIT
+            | system::NOSIGNAL
+            | system::MORE
+            | libc::MSG_EOR
+            | libc::MSG_CONFIRM
+            | libc::MSG_DONTROUTE;
+        const REFUSED: i32 = libc::MSG_OOB | libc::MSG_FASTOPEN | MSG_ZEROCOPY;
+        const MSG_ZEROCOPY: i32 = 0x400_0000;
+        let association = context().socket(fd)?;
+        let socket = &association.socket;
+        if asked.flags & !(KNOWN | REFUSED) != 0 || socket.listening {
+            return Err(Errno::EINVAL);
+        }
+        if asked.flags & REFUSED != 0 {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        if asked.parts.len() > IOVECS_MAX {
+            return Err(Errno::EMSGSIZE);
+        }
+        let length = asked.parts.iter().try_fold(0usize, |sum, part| sum.checked_add(part.1));
+        let length = length.filter(|&sum| i32::try_from(sum).is_ok()).ok_or(Errno::EINVAL)?;
+        let mut pieces = Pieces::with_capacity(asked.parts.len());
+        for &(address, bytes) in asked.parts {
+            // An empty message may have no memory at all.
+            if bytes > 0 {
+                pieces.push(socket.region.lend(address, bytes)?);
+            }
+        }
+        if length == 0 && socket.is_stream() {
+            return Err(Errno::EINVAL);
+        }
+        let release = if asked.release {
+            pieces.iter().map(crate::region::Loan::offset).collect()
+        } else {
+            Vec::new()
+        };
+        let request = Request {
+            pieces,
+            file: None,
+            length,
+            address: asked.parts.first().map_or(0, |part| part.0),
+            name: asked.name,
+            control: asked.control,
+            flags: asked.flags & !(system::DONTWAIT | system::NOSIGNAL),
+            quiet: asked.quiet,
+        };
+        Ok(Self {
+            association,
+            request: Some(request),
+            release,
+            sent: 0,
+            copied: false,
+            length,
+            dontwait: asked.flags & system::DONTWAIT != 0,
+            terms: Terms::default(),
+            has_terms: false,
+        })
+    }
+
+    /// `sio_sendfile`; `flags` for the kernel.
+    pub fn of_file(
+        fd: RawFd,
+        (file, offset, length): (RawFd, i64, usize),
+        flags: i32,
+        quiet: bool,
+    ) -> Result<Self> {
+        let association = context().socket(fd)?;
+        let socket = &association.socket;
+        let is_known = flags & !(system::DONTWAIT | system::NOSIGNAL) == 0;
+        if !is_known || socket.listening || i32::try_from(length).is_err() || length == 0 {
+            return Err(Errno::EINVAL);
+        }
+        if !socket.is_stream() {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        if offset < 0 {
+            return Err(Errno::EINVAL);
+        }
+        offset.checked_add(length as i64).ok_or(Errno::EOVERFLOW)?;
+        let request = Request {
+            pieces: Pieces::new(),
+            file: Some(Box::new(File::new(file, offset)?)),
+            length,
+            address: 0,
+            name: None,
+            control: Vec::new(),
+            flags: 0,
+            quiet,
+        };
+        Ok(Self {
+            association,
+            request: Some(request),
+            release: Vec::new(),
+            sent: 0,
+            copied: false,
+            length,
+            dontwait: flags & system::DONTWAIT != 0,
+            terms: Terms::default(),
+            has_terms: false,
+        })
+    }
+
+    fn accepted(&self) -> Progress<usize> {
+        for &offset in &self.release {
+            self.association.socket.region.release_around(offset);
+        }
+        Progress::Done(self.length)
+    }
+
+    fn may_block(&self) -> Result<bool> {
+        Ok(!self.dontwait && !descriptor::is_nonblocking(self.association.socket.fd)?)
+    }
+
+    /// Nothing has been sent and nothing can be: whether to wait, and how long.
+    fn begin_to_wait(&mut self, slept: Option<Result<()>>) -> Result<()> {
+        if !self.may_block()? {
+            self.association.socket.counters.count_refused();
+            return Err(Errno::EAGAIN);
+        }
+        if let Some(Err(errno)) = slept {
+            return Err(errno);
+        }
+        if !self.has_terms {
+            self.has_terms = true;
+            self.terms.deadline = deadline(system::send_timeout(self.association.socket.fd)?);
+        }
+        if self.terms.expired() { Err(Errno::EAGAIN) } else { Ok(()) }
+    }
+
+    /// A socket in no channel that a port serves.
+    fn send_by_flow(
+        &mut self,
+        flow: &Flow,
+        socket: &Socket,
+        slept: Option<Result<()>>,
+    ) -> Result<Progress<usize>> {
+        let request = self.request.as_ref().ok_or(Errno::EIO)?;
+        match flow.send(socket, request) {
+            Ok(DirectlySent { copied }) => {
+                socket.counters.count_sent_directly(self.length, copied);
+                Ok(self.accepted())
+            }
+            Err(Errno::EAGAIN) => {
+                self.begin_to_wait(slept)?;
+                Ok(Progress::Block(Sleep::Poll { fd: socket.fd, events: libc::POLLOUT }))
+            }
+            // The port is full.
+            Err(Errno::ENOBUFS) => {
+                self.begin_to_wait(slept)?;
+                flow.slept();
+                flow.prepare_to_sleep();
+                Ok(Progress::Block(Sleep::Poll { fd: flow.output_fd()?, events: libc::POLLIN }))
+            }
+            Err(errno) => Err(errno),
+        }
+    }
+
+    /// A socket in no channel.
+    fn send_alone(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
+        let socket = self.association.socket.clone();
+        if self.sent == 0 {
+            check_current(&socket)?;
+        }
+        if let Some(flow) = socket.flow().cloned() {
+            return self.send_by_flow(&flow, &socket, slept);
+        }
+        if self.association.tail.is_busy() {
+            self.begin_to_wait(slept)?;
+            return Ok(Progress::Block(self.association.tail.sleep()));
+        }
+        let request = self.request.as_ref().ok_or(Errno::EIO)?;
+        loop {
+            match pass_on(&socket, request, self.sent) {
+                Ok(Passed::Bytes { count, copied }) => {
+                    self.sent += count;
+                    self.copied |= copied;
+                    if self.sent == self.length {
+                        socket.counters.count_sent_directly(self.length, self.copied);
+                        return Ok(self.accepted());
+                    }
+                }
+                Ok(Passed::End) => {
+                    socket.counters.count_sent_directly(self.sent, self.copied);
+                    return Ok(Progress::Done(self.sent));
+                }
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => break,
+                Err(errno) => return Err(errno),
+            }
+        }
+        // All or nothing: what has begun is finished.
+        if self.sent > 0 {
+            self.terms.deadline = None;
+            if !self.may_block()? {
+                let tail = &self.association.tail;
+                if tail.take_over(socket.fd, request, self.sent).is_ok() {
+                    socket.counters.count_sent_directly(self.length, self.copied);
+                    return Ok(self.accepted());
+                }
+                // No thread or descriptor to be had: then this call waits after all.
+            }
+            return self.wait_for_room(socket.fd);
+        }
+        self.begin_to_wait(slept)?;
+        self.wait_for_room(socket.fd)
+    }
+
+    fn wait_for_room(&mut self, fd: RawFd) -> Result<Progress<usize>> {
+        if let Some(file) = self.request.as_mut().and_then(|request| request.file.as_mut()) {
+            // Another thread may close it meanwhile.
+            file.keep()?;
+        }
+        Ok(Progress::Block(Sleep::Poll { fd, events: libc::POLLOUT }))
+    }
+}
+
+/// Hands the kernel what it takes now of what is left of a request.
+fn pass_on(socket: &Socket, request: &Request, sent: usize) -> Result<Passed> {
+    match &request.file {
+        Some(file) => file.send(socket.fd, sent, request.length - sent),
+        None => {
+            send_directly(socket, request, sent).map(|count| Passed::Bytes { count, copied: true })
+        }
+    }
+}
+
+impl Blocking for Send {
+    type Output = usize;
+
+    fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
+        if self.sent == 0
+            && let Some(attached) = self.association.attached()
+        {
+            if self.association.tail.is_busy() {
+                return Err(Errno::EAGAIN);
+            }
+            let mut state = attached.channel.enter()?;
+            let request = self.request.take().ok_or(Errno::EIO)?;
+            let sent = state.send(attached.key, request);
+            attached.channel.settle(&mut state)?;
+            drop(state);
+            sent?;
+            return Ok(self.accepted());
+        }
+        self.send_alone(slept)
+    }
+
+    fn terms(&self) -> Terms {
+        self.terms
+    }
+}
