@@ -28,7 +28,9 @@ const PROGRAMS: &[&str] = &[
 const LONG_PROGRAMS: &[&str] = &[
     "aio-many_threads",
     "aio_suspend-threads",
+    "ec_add_fd-many_threads",
     "sio_complete-threads",
+    "sio_recv-among_descriptors",
     "sio_recv-threads",
     "sio_reserve-threads",
     "sio_send-threads",

@@ -289,8 +289,18 @@ fn nothing_after_removal() {
 /// kernel knows of reach those who wait, whoever stops waiting meanwhile. The channel reads them
 /// (EC_COUNTER), or whoever has fetched the event.
 fn add_up(ways: &[Way], is_read: bool) {
+    add_up_beside(0, ways, is_read);
+}
+
+/// The same in a channel with so many descriptors more.
+fn add_up_beside(idle: usize, ways: &[Way], is_read: bool) {
     const TIMES: usize = 3;
     let ec = create();
+    let idle: Vec<_> = (0..idle).map(|_| Counter::new().expect("an eventfd")).collect();
+    for counter in &idle {
+        let events = libc::POLLIN as u32;
+        source::add_fd(ec, counter.fd(), events, Modify::default(), 9).expect("ec_add_fd");
+    }
     let counters: Vec<_> = (0..2).map(|_| Counter::new().expect("an eventfd")).collect();
     let flags = Modify { counter: is_read, ..Modify::default() };
     for (cookie, counter) in counters.iter().enumerate() {
@@ -371,6 +381,20 @@ fn descriptors_are_told_though_others_pass_by() {
 fn descriptors_are_told_though_some_are_cancelled() {
     explore("descriptors_are_told_though_some_are_cancelled", 300, || {
         add_up(&[Way::Cancelled, Way::Wait, Way::Masked, Way::Cancelled], false);
+    });
+}
+
+#[test]
+fn one_of_many_descriptors_is_told() {
+    explore("one_of_many_descriptors_is_told", 150, || {
+        add_up_beside(20, &[Way::Cancelled, Way::Wait, Way::Delay, Way::Passing], false);
+    });
+}
+
+#[test]
+fn one_of_many_counters_adds_up() {
+    explore("one_of_many_counters_adds_up", 150, || {
+        add_up_beside(20, &[Way::Masked, Way::Wait, Way::Wait], true);
     });
 }
 

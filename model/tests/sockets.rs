@@ -17,6 +17,7 @@ use sio_model::channel::{Event, event};
 use sio_model::engine::{Form, Received};
 use sio_model::error::{Errno, Result};
 use sio_model::region::map::Pages;
+use sio_model::sys::descriptor::Counter;
 
 const AREA_BYTES: usize = 64 * 1024;
 const SMALL_AREA_BYTES: usize = 4096;
@@ -130,6 +131,65 @@ fn receivers_and_waiters() {
 #[test]
 fn waiters_behind_receivers() {
     explore("waiters_behind_receivers", 150, || receivers_beside_waiters(true));
+}
+
+/// One thread blocks in `sio_recv`, others wait for events. Of those some are told by descriptors, of
+/// which there are `beside` more, and one is posted: they get all of them before the first byte comes.
+fn descriptors_beside_a_receiver(beside: usize) {
+    let rig = Rig::new(AREA_BYTES);
+    let (sock, area) = (rig.near.as_raw_fd(), rig.area);
+    let ec = create();
+    let edge = Modify { edge: true, ..Modify::default() };
+    let counters: Vec<_> = (0..beside + 2).map(|_| Counter::new().expect("an eventfd")).collect();
+    for (cookie, counter) in counters.iter().enumerate() {
+        let events = libc::POLLIN as u32;
+        source::add_fd(ec, counter.fd(), events, edge, cookie as u64).expect("ec_add_fd");
+    }
+    source::add_socket(ec, sock, edge, 0).expect("ec_add_socket");
+    let told = Arc::new(AtomicUsize::new(0));
+    let receiver = thread::spawn(move || drain(sock, area));
+    let waiters: Vec<_> = [Way::Wait, Way::Limited]
+        .into_iter()
+        .map(|way| {
+            let told = told.clone();
+            thread::spawn(move || count_told(ec, way, &told))
+        })
+        .collect();
+    post(ec, 0);
+    counters[beside].raise();
+    counters[beside + 1].raise();
+    while told.load(Ordering::SeqCst) < 3 {
+        thread::yield_now();
+    }
+    (&rig.far).write_all(b"x").expect("sent");
+    rig.far.shutdown(std::net::Shutdown::Write).expect("shut down");
+    assert_eq!(receiver.join().expect("a receiver"), 1);
+    assert_eq!(channel::destroy(ec), Ok(()));
+    waiters.into_iter().for_each(|waiter| waiter.join().expect("a waiter"));
+    assert_eq!(told.load(Ordering::SeqCst), 3);
+    rig.end(AREA_BYTES);
+}
+
+/// Fetches until the channel is destroyed, and counts what is not of the socket.
+fn count_told(ec: RawFd, way: Way, told: &AtomicUsize) {
+    loop {
+        let mut room = [Event::EMPTY];
+        match fetch(ec, way, &mut room) {
+            Ok(_) if room[0].kind != event::RECV => drop(told.fetch_add(1, Ordering::SeqCst)),
+            Ok(_) | Err(Errno::ETIMEDOUT) => thread::yield_now(),
+            Err(errno) => return assert_eq!(errno, Errno::EBADF),
+        }
+    }
+}
+
+#[test]
+fn descriptors_and_a_receiver() {
+    explore("descriptors_and_a_receiver", 150, || descriptors_beside_a_receiver(0));
+}
+
+#[test]
+fn many_descriptors_and_a_receiver() {
+    explore("many_descriptors_and_a_receiver", 60, || descriptors_beside_a_receiver(20));
 }
 
 /// The area is full; somebody gives a block back, and whoever waits to receive goes on.

@@ -188,7 +188,7 @@ impl State {
     /// room for. `may_sleep`: the ring may as well be asked to tell of what the poll set has later.
     pub fn turn_and_fetch(&mut self, events: &mut [Event], may_sleep: bool) -> Result<usize> {
         let mut room = Room::new(events);
-        self.poll.is_awaited = may_sleep && !self.is_on_poll_set();
+        self.poll.is_awaited = may_sleep && !self.is_on_poll_set() && !self.is_on_descriptor();
         let turned = self.turn_to_tell(&mut room);
         self.poll.is_awaited = false;
         if turned.is_err() && room.count == 0 {

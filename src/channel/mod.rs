@@ -29,7 +29,7 @@ pub use state::State;
 pub use wait::{Interest, Step, Waiting};
 
 use crate::engine::table::{self, Choice, Kind};
-use crate::engine::{Key, PollSet, Socket};
+use crate::engine::{Key, PollSet, RING, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::{CAPACITY_LOG2_DEFAULT, CAPACITY_LOG2_MAX};
 use crate::region::Patron;
@@ -95,10 +95,15 @@ impl Channel {
         let counts = Arc::new(Tally::new(Counted::Engine));
         let built = table::build(choice, capacity, single, counts.clone())?;
         if let Some(outer) = &outer {
-            built.fds.iter().try_for_each(|&fd| poll::add(outer.as_raw_fd(), fd, poll::IN, 0))?;
+            built
+                .fds
+                .iter()
+                .try_for_each(|&fd| poll::add(outer.as_raw_fd(), fd, poll::IN, RING))?;
         }
         let outer_fd = outer.as_ref().map(AsRawFd::as_raw_fd);
-        let poll = PollSet::new(outer_fd)?;
+        let mut poll = PollSet::new(outer_fd)?;
+        // A ring of one thread watches most descriptors itself.
+        poll.let_spread(!single);
         let fd = outer_fd.unwrap_or(poll.fd());
         let bell = Arc::new(Bell::new(poll.token()));
         counts.set_channel(fd);

@@ -58,7 +58,7 @@ impl State {
     /// Takes back what the ring watches for this thread; `false`: others wait, whom the completion
     /// wakes, and who ask again. What this thread asked for now would end with it.
     fn part(&mut self) -> crate::error::Result<bool> {
-        self.engines[0].give_up_poll_set()?;
+        self.engines[0].give_up_poll_set(&self.poll)?;
         let is_alone = !self.sleepers.is_anyone_coming();
         if is_alone {
             self.engines[0].rest(false, &mut self.poll, &mut self.notices)?;

@@ -31,6 +31,7 @@ impl State {
         };
         socket.counters.tally.set_engine(kind.code());
         socket.counters.tally.set_channel(self.queue.tally.channel());
+        self.poll.let_spread(false);
         if let Err(errno) = self.engines[engine].attach(id, socket, edge, &mut self.poll) {
             self.sources.remove(id);
             return Err(errno);

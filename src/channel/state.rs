@@ -139,8 +139,14 @@ impl State {
     pub fn add_polled(&mut self, source: Source) -> Result<Key> {
         let fd = source.polled_fd().ok_or(Errno::EINVAL)?;
         let events = source.polled_events();
+        let is_plain = matches!(source.kind, SourceKind::Descriptor(_) | SourceKind::Counter(_));
         let id = self.sources.add(source)?;
-        if let Err(errno) = self.poll.add(fd, events, id as u64) {
+        let added = if is_plain {
+            self.poll.add_plain(fd, events, id as u64)
+        } else {
+            self.poll.add(fd, events, id as u64)
+        };
+        if let Err(errno) = added {
             self.sources.remove(id);
             return Err(errno);
         }
@@ -358,19 +364,18 @@ impl State {
             if !self.sleepers.wake_one_for_events() && self.sleepers.is_kernel_waiting() && !held {
                 return self.kick();
             }
-            if !held {
-                self.poll.set_token(true);
+            // Who waits for a socket alone is woken by the token, but not by what is held.
+            if !held || !self.sleepers.is_kicked {
+                self.poll.set_token(!held);
             }
-        } else if !self.sleepers.is_kicked && !self.sleepers.is_pinned {
-            if !stays {
+        } else if !self.sleepers.is_kicked {
+            if !stays && !self.sleepers.is_pinned {
                 self.engines[0].hold(false);
             }
             self.poll.set_token(false);
         }
         if self.sleepers.is_anyone_waiting() {
-            // Whoever sleeps, or is about to, counts on a completion that may just have been
-            // taken, even if nothing was behind it: the ring asks for another one.
-            self.sleep()?;
+            self.keep_watch()?;
         }
         Ok(())
     }
@@ -401,12 +406,34 @@ impl State {
         self.sleepers.woken += 1;
         self.queue.tally.set(count::WAKE_UPS, self.sleepers.woken);
         self.poll.set_token(true);
-        // The ring may not be watching the poll set at this moment.
-        self.sleep().map(drop)
+        self.keep_watch()
     }
 
-    /// What a thread is to wait for in the kernel.
-    pub(super) fn sleep(&mut self) -> Result<Sleep> {
+    /// Somebody sleeps, or is about to.
+    pub(super) fn keep_watch(&mut self) -> Result<()> {
+        if self.sleepers.on_ring == 0 {
+            return self.engines.iter_mut().try_for_each(|engine| engine.hand_in(&mut self.poll));
+        }
+        // Who sleeps in the ring counts on a completion that may just have been taken, even if
+        // nothing was behind it: the ring asks for another one.
+        self.poll.is_wanted = self.sleepers.is_anyone_for_events();
+        self.engines.iter_mut().try_for_each(|engine| engine.sleep(&mut self.poll).map(drop))?;
+        if self.live() == 0 && !self.sleepers.is_kicked && self.is_to_sleep_elsewhere() {
+            return self.kick();
+        }
+        Ok(())
+    }
+
+    /// Whether one that sleeps in the ring does not hear there of all that is waited for, or keeps the
+    /// descriptor readable with nothing to fetch.
+    fn is_to_sleep_elsewhere(&mut self) -> bool {
+        let is_deaf = self.poll.is_spread() && self.sleepers.is_anyone_for_events();
+        is_deaf || self.sleepers.is_holding
+    }
+
+    /// What a thread is to wait for in the kernel; `for_events`: not for a socket alone.
+    pub(super) fn sleep(&mut self, for_events: bool) -> Result<Sleep> {
+        self.poll.is_wanted = for_events || self.sleepers.is_anyone_for_events();
         for engine in self.engines.iter_mut().skip(1) {
             // What the others have makes the poll set readable, which the first one waits for.
             engine.sleep(&mut self.poll)?;
@@ -414,7 +441,29 @@ impl State {
         if self.is_on_poll_set() {
             return Ok(Sleep::Poll { fd: self.poll.fd(), events: libc::POLLIN });
         }
+        if self.live() == 0
+            && self.poll.is_wanted
+            && self.is_on_descriptor()
+            && let Some(fd) = self.poll.outer()
+        {
+            self.engines[0].hand_in(&mut self.poll)?;
+            return Ok(Sleep::Poll { fd, events: libc::POLLIN });
+        }
         self.engines[0].sleep(&mut self.poll)
+    }
+
+    /// Whether a thread sleeps on the channel's descriptor and not on the ring: because the ring does
+    /// not hear of all that may come, or has nothing to tell itself. Not while events are queued,
+    /// which make it readable.
+    pub(super) fn is_on_descriptor(&mut self) -> bool {
+        self.owner.is_none()
+            && self.poll.outer().is_some()
+            && (self.poll.is_spread() || self.engines[0].is_quiet())
+    }
+
+    /// Whether members of the poll set may have something that nobody has looked at.
+    pub fn may_have_polled(&self) -> bool {
+        self.poll.is_spread() || self.poll.is_hot()
     }
 
     /// Whether all that may come makes the poll set readable, and it pays to sleep on that and not on
@@ -436,7 +485,7 @@ impl State {
     /// What a thread is to wait for that fetches up to `most` events then.
     pub(super) fn sleep_to_fetch(&mut self, most: usize) -> Result<Sleep> {
         let can_catch = self.can_catch();
-        let sleep = self.sleep()?;
+        let sleep = self.sleep(true)?;
         Ok(if can_catch { Sleep::Set(self.poll.cast(most)) } else { sleep })
     }
 

@@ -39,8 +39,12 @@ pub(super) struct Sleepers {
     masked_woken: usize,
     /// A wake-up is on its way to those in the kernel: it stays visible until they have come.
     pub is_kicked: bool,
-    /// The leader sleeps although events are queued: what it counts in the ring stays as it is.
+    /// Those of them that sleep in the ring.
+    pub on_ring: usize,
+    /// The leader sleeps although events may be queued: what it counts in the ring stays as it is.
     pub is_pinned: bool,
+    /// It has counted what is held there for them, and is not woken by that.
+    pub is_holding: bool,
     /// How often one that slept was made to look, so far.
     pub woken: u64,
 }
@@ -81,6 +85,11 @@ impl Sleepers {
     /// Whether somebody sleeps in the kernel until there are events.
     pub fn is_kernel_waiting(&self) -> bool {
         self.leader == Some(None) || self.masked > 0
+    }
+
+    /// Whether somebody sleeps until there are events, in the kernel or not.
+    pub fn is_anyone_for_events(&self) -> bool {
+        self.is_kernel_waiting() || self.followers.iter().any(Follower::is_for_events)
     }
 
     /// Wakes one follower that takes any event.
@@ -180,8 +189,9 @@ pub enum Step {
 
 enum Role {
     None,
-    Leader,
-    Masked,
+    /// `true`: in the ring.
+    Leader(bool),
+    Masked(bool),
     Follower(Arc<AtomicU32>),
 }
 
@@ -212,6 +222,8 @@ impl<'a> Waiting<'a> {
     pub fn step(&mut self, slept: Option<Result<()>>) -> Result<Step> {
         let Self { channel, waiter } = self;
         let mut state = channel.enter()?;
+        let was_called = state.sleepers.is_kicked;
+        let has_led = matches!(waiter.role, Role::Leader(_)) && !was_called;
         waiter.leave(&mut state);
         let may_sleep = waiter.terms.deadline.is_none() || slept.is_some();
         // Who goes to sleep without having been asked to look is told by that.
@@ -228,6 +240,9 @@ impl<'a> Waiting<'a> {
                 Ok(None) => waiter.give_up(&mut state, slept),
                 other => other,
             };
+            if has_led && matches!(end, Ok(None)) {
+                waiter.pass_on(&mut state);
+            }
             if !matches!(end, Ok(None)) {
                 waiter.form_habit(&mut state, &end, may_sleep);
                 // An error here is the next caller's to see, as below.
@@ -272,6 +287,14 @@ impl Waiter<'_> {
         }
     }
 
+    /// Who waits for a socket alone was woken, but not by that: what it is may be somebody else's.
+    fn pass_on(&self, state: &mut State) {
+        let is_alone = matches!(self.interest, Interest::Receive { .. });
+        if is_alone && state.live() == 0 && state.may_have_polled() {
+            state.sleepers.wake_one_for_events();
+        }
+    }
+
     /// Nothing was found: why not to wait on, or what is found at the last moment.
     fn give_up(&mut self, state: &mut State, slept: Option<Result<()>>) -> Result<Option<Step>> {
         if self.was_woken {
@@ -313,7 +336,7 @@ impl Waiter<'_> {
                 })
             }
             Interest::Look => {
-                state.poll.is_awaited = may_sleep;
+                state.poll.is_awaited = may_sleep && !state.is_on_descriptor();
                 let turned = state.turn();
                 state.poll.is_awaited = false;
                 turned?;
@@ -339,7 +362,8 @@ impl Waiter<'_> {
     fn sleep(&self, state: &mut State) -> Result<Sleep> {
         match &self.interest {
             Interest::Fetch(room) => state.sleep_to_fetch(room.len()),
-            _ => state.sleep(),
+            Interest::Look => state.sleep(true),
+            Interest::Receive { .. } => state.sleep(false),
         }
     }
 
@@ -357,19 +381,29 @@ impl Waiter<'_> {
         }
         if self.terms.mask.is_some() {
             let sleep = self.sleep(state)?;
+            let is_on_ring = matches!(sleep, Sleep::Ring { .. });
             state.sleepers.masked += 1;
-            self.role = Role::Masked;
+            state.sleepers.on_ring += usize::from(is_on_ring);
+            self.role = Role::Masked(is_on_ring);
             return Ok(Step::Block(sleep));
         }
         if state.sleepers.leader.is_none() {
             let sleep = self.sleep(state)?;
+            let is_on_ring = matches!(sleep, Sleep::Ring { .. });
             state.sleepers.leader = Some(key);
+            state.sleepers.on_ring += usize::from(is_on_ring);
             state.sleepers.is_pinned = key.is_some();
-            self.role = Role::Leader;
+            state.sleepers.is_holding =
+                key.is_some() && matches!(sleep, Sleep::Ring { complete: 2.., .. });
+            self.role = Role::Leader(is_on_ring);
             return Ok(Step::Block(sleep));
         }
         let word = state.follow(key);
         self.role = Role::Follower(word.clone());
+        if key.is_none() && !state.sleepers.is_kernel_waiting() {
+            // The leader waits for a socket alone, and nobody has watched for us so far.
+            state.keep_watch()?;
+        }
         Ok(Step::Block(Sleep::Word { word, expected: WAITING }))
     }
 
@@ -386,13 +420,16 @@ impl Waiter<'_> {
         let sleepers = &mut state.sleepers;
         match std::mem::replace(&mut self.role, Role::None) {
             Role::None => {}
-            Role::Leader => {
+            Role::Leader(is_on_ring) => {
                 sleepers.leader = None;
+                sleepers.on_ring -= usize::from(is_on_ring);
                 sleepers.is_pinned = false;
+                sleepers.is_holding = false;
                 self.was_woken |= std::mem::take(&mut sleepers.leader_woken);
             }
-            Role::Masked => {
+            Role::Masked(is_on_ring) => {
                 sleepers.masked -= 1;
+                sleepers.on_ring -= usize::from(is_on_ring);
                 if sleepers.masked_woken > 0 {
                     sleepers.masked_woken -= 1;
                     self.was_woken = true;

@@ -90,7 +90,7 @@ impl State {
         let source = self.sources.get(id).ok_or(Errno::ENOENT)?;
         let fd = source.polled_fd().ok_or(Errno::EINVAL)?;
         let events = source.polled_events();
-        self.poll.add(fd, events, id as u64)
+        self.poll.add_plain(fd, events, id as u64)
     }
 
     /// `ec_modify` of a descriptor: other events, on other terms.

@@ -221,8 +221,8 @@ impl Engine for Checked {
         self.inner.stay()
     }
 
-    fn give_up_poll_set(&mut self) -> Result<()> {
-        self.inner.give_up_poll_set()
+    fn give_up_poll_set(&mut self, poll: &PollSet) -> Result<()> {
+        self.inner.give_up_poll_set(poll)
     }
 
     fn rest(&mut self, give_up: bool, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
@@ -230,6 +230,18 @@ impl Engine for Checked {
         let answer = self.inner.rest(give_up, poll, notices);
         self.check(&notices[before..]);
         answer
+    }
+
+    fn is_in_poll_set(&mut self) -> bool {
+        self.inner.is_in_poll_set()
+    }
+
+    fn is_quiet(&mut self) -> bool {
+        self.inner.is_quiet()
+    }
+
+    fn hand_in(&mut self, poll: &mut PollSet) -> Result<()> {
+        self.inner.hand_in(poll)
     }
 
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {

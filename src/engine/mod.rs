@@ -28,7 +28,7 @@ pub use direct::{receive as receive_directly, send as send_directly};
 pub use file::{File, Passed};
 pub use outbox::{Outbox, Piece, Pieces, Request};
 pub use path::{Path, ZERO_COPY_BYTES_MIN};
-pub use poll_set::{Found, PollSet, REQUESTS, TOKEN, engine_place, is_source};
+pub use poll_set::{Found, PollSet, REQUESTS, RING, TOKEN, engine_place, is_source};
 pub use socket::{Counters, Socket};
 pub use uring::News;
 
@@ -275,7 +275,7 @@ pub trait Engine: Send {
     }
 
     /// The poll set need not be watched any more. What tells that it is not comes to whoever looks.
-    fn give_up_poll_set(&mut self) -> Result<()> {
+    fn give_up_poll_set(&mut self, _poll: &PollSet) -> Result<()> {
         Ok(())
     }
 
@@ -293,6 +293,17 @@ pub trait Engine: Send {
     /// Whether all that may come of it makes the poll set readable: a thread may sleep on that alone.
     fn is_in_poll_set(&mut self) -> bool {
         true
+    }
+
+    /// Whether nothing is under way that others can do without the poll set: a thread may sleep on the
+    /// channel's descriptor then, which tells of all that comes.
+    fn is_quiet(&mut self) -> bool {
+        false
+    }
+
+    /// Somebody sleeps on the poll set, or on the channel's descriptor: what was accepted goes out.
+    fn hand_in(&mut self, poll: &mut PollSet) -> Result<()> {
+        self.sleep(poll).map(drop)
     }
 
     /// What a thread is to wait for. Everything submitted goes out first.

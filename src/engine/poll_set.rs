@@ -2,6 +2,11 @@
 //!
 //! epoll(7) takes a descriptor once per set; a channel takes it as often as the program likes, so
 //! a second source of the same descriptor gets a small set of its own, nested in this one.
+//!
+//! Where the set is nested in another one, the channel's descriptor, so that a ring can watch it,
+//! every write to a member pays for waking up both. So plain descriptors become members of the outer
+//! set where there are many of them, and no socket that the ring serves: nobody waits in the ring
+//! then.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
@@ -20,8 +25,18 @@ pub const TOKEN: u64 = u64::MAX;
 /// The key of whatever does the channel's asynchronous requests.
 pub const REQUESTS: u64 = TOKEN - 1;
 
-/// Keys from here on, below the two above, are an engine's own descriptors: see [`engine_place`].
+/// The key, in the outer set, of what tells of a ring's completions.
+pub const RING: u64 = TOKEN - 2;
+
+/// The key of this set in the outer one.
+const INNER: u64 = TOKEN - 3;
+
+/// Keys from here on, below those above, are an engine's own descriptors: see [`engine_place`].
 const ENGINE: u64 = 1 << 63;
+
+/// As many sources are members of this set before others become members of the outer one: a
+/// program with sockets has a few descriptors besides.
+const INSIDE_MAX: usize = 16;
 
 const _: () = assert!((super::Key::MAX as u64) < ENGINE);
 
@@ -32,16 +47,22 @@ pub fn is_source(key: u64) -> bool {
 
 /// What a key of an engine's descriptor stands for: the place it was added with.
 pub fn engine_place(key: u64) -> Option<usize> {
-    (ENGINE..REQUESTS).contains(&key).then(|| (key - ENGINE) as usize)
+    (ENGINE..INNER).contains(&key).then(|| (key - ENGINE) as usize)
 }
+
+/// Members of the outer set that are no sources: this set, and what tells of completions.
+const NO_SOURCES_OUTSIDE: usize = 2;
 
 /// As many are asked for in one system call.
 const READY_MAX: usize = CAUGHT_MAX;
 
 pub struct PollSet {
     set: OwnedFd,
-    /// Nested in another set: somebody else says when it is worth asking.
-    is_nested: bool,
+    /// The set that this one is nested in: somebody else says when it is worth asking.
+    outer: Option<RawFd>,
+    /// Whether sources may become members of that, and which have.
+    may_spread: bool,
+    outside: HashMap<RawFd, u64>,
     nested: HashMap<u64, OwnedFd>,
     /// Whose each descriptor is: one that was closed leaves by itself, and its number may come
     /// back as somebody else's before its source goes.
@@ -62,6 +83,11 @@ pub struct PollSet {
     watcher: Option<u64>,
     is_ring_due: bool,
     has_begun_watch: bool,
+    /// The same for the token alone.
+    token_watcher: Option<u64>,
+    is_token_due: bool,
+    /// Somebody waits for what members of the set have, and not for the token alone.
+    pub is_wanted: bool,
     /// Somebody is about to wait: it pays to have the ring watch.
     pub is_awaited: bool,
     /// What a thread that waits for the set fetches by that: see [`PollSet::cast`].
@@ -96,11 +122,13 @@ impl PollSet {
         let token = Arc::new(Counter::new()?);
         poll::add(set.as_raw_fd(), token.fd(), poll::IN, TOKEN)?;
         if let Some(outer) = outer {
-            poll::add(outer, set.as_raw_fd(), poll::IN, TOKEN)?;
+            poll::add(outer, set.as_raw_fd(), poll::IN, INNER)?;
         }
         Ok(Self {
             set,
-            is_nested: outer.is_some(),
+            outer,
+            may_spread: false,
+            outside: HashMap::new(),
             nested: HashMap::new(),
             owners: HashMap::new(),
             token,
@@ -112,6 +140,9 @@ impl PollSet {
             watcher: None,
             is_ring_due: false,
             has_begun_watch: false,
+            token_watcher: None,
+            is_token_due: false,
+            is_wanted: false,
             is_awaited: false,
             net: None,
             is_left_to_wait: false,
@@ -146,12 +177,42 @@ impl PollSet {
         }
     }
 
+    /// Adds a descriptor of which nothing but its readiness is asked.
+    pub fn add_plain(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
+        if let Some(outer) = self.outer
+            && self.may_spread
+            && self.owners.len() >= INSIDE_MAX
+            // What is refused there may be none the less a member here.
+            && poll::add(outer, fd, events, key).is_ok()
+        {
+            self.outside.insert(fd, key);
+            return Ok(());
+        }
+        self.add(fd, events, key)
+    }
+
+    /// Whether plain descriptors may be members of the outer set from now on.
+    pub fn let_spread(&mut self, wanted: bool) {
+        self.may_spread = wanted;
+    }
+
+    /// Whether some are.
+    #[inline]
+    pub fn is_spread(&self) -> bool {
+        !self.outside.is_empty()
+    }
+
+    pub fn outer(&self) -> Option<RawFd> {
+        self.outer
+    }
+
     pub fn modify(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
         self.is_hot = true;
         self.forget(key);
         let set = match self.nested.get(&key) {
             Some(inner) => inner.as_raw_fd(),
             None if self.owners.get(&fd) == Some(&key) => self.fd(),
+            None if self.outside.get(&fd) == Some(&key) => self.outer.ok_or(Errno::EBADF)?,
             None => return Err(Errno::EBADF),
         };
         poll::modify(set, fd, events, key)
@@ -167,6 +228,10 @@ impl PollSet {
                 self.owners.remove(&fd);
                 poll::remove(set, fd)
             }
+            None if self.outside.get(&fd) == Some(&key) => {
+                self.outside.remove(&fd);
+                self.outer.map_or(Ok(()), |outer| poll::remove(outer, fd))
+            }
             None => return,
         };
         if gone.is_err() {
@@ -177,7 +242,7 @@ impl PollSet {
     /// Whether it is worth asking: always, where nobody else would say so.
     #[inline]
     pub fn is_hot(&self) -> bool {
-        self.is_hot || !self.is_watched() || !self.is_nested
+        self.is_hot || !self.is_watched() || self.outer.is_none() || self.is_spread()
     }
 
     /// It is to be asked, whatever the ring says.
@@ -208,6 +273,21 @@ impl PollSet {
         self.is_ring_due = false;
     }
 
+    /// The same for the token.
+    pub fn begin_token_watch(&mut self) {
+        self.token_watcher = Some(thread_mark());
+        self.has_begun_watch = true;
+        self.is_token_due = self.token_is_set || self.token_may_be_up;
+    }
+
+    pub fn end_token_watch(&mut self) {
+        self.token_watcher = None;
+    }
+
+    pub fn is_token_watched(&self) -> bool {
+        self.token_watcher.is_some()
+    }
+
     /// Whether a watch has begun since this was asked last.
     #[inline]
     pub fn has_begun_watch(&mut self) -> bool {
@@ -230,15 +310,18 @@ impl PollSet {
         self.watcher.is_some()
     }
 
-    /// The same, if this thread has asked for it: then the ring can be told at once to stop.
+    /// Whether a ring says something of the set or of its token because this thread has asked for
+    /// it: then the ring can be told at once to stop.
     pub fn is_watched_here(&self) -> bool {
-        self.watcher == Some(thread_mark())
+        let mark = Some(thread_mark());
+        self.watcher == mark || self.token_watcher == mark
     }
 
     /// Whether the ring is about to say so: the completion is on its way, by the thread that asked
     /// for it.
+    #[inline]
     pub fn is_ring_due(&self) -> bool {
-        self.is_watched() && self.is_ring_due
+        (self.is_watched() && self.is_ring_due) || (self.is_token_watched() && self.is_token_due)
     }
 
     /// Adds a descriptor of an engine's own.
@@ -300,8 +383,10 @@ impl PollSet {
         if room.len() < most {
             room = poll::room(READY_MAX);
         }
-        self.asked += 1;
-        let answer = poll::fill(self.set.as_raw_fd(), &mut room[..most]);
+        let answer = match self.outer.filter(|_| self.is_spread()) {
+            None => self.fill(self.fd(), &mut room[..most]),
+            Some(outer) => self.fill_from_both(outer, &mut room[..most]),
+        };
         let mut found = Found { count: *answer.as_ref().unwrap_or(&0), room };
         self.is_hot = found.count > 0;
         self.is_ring_due |= self.is_hot;
@@ -311,6 +396,43 @@ impl PollSet {
             return Err(errno);
         }
         Ok(found)
+    }
+
+    fn fill(&mut self, set: RawFd, room: &mut [libc::epoll_event]) -> Result<usize> {
+        self.asked += 1;
+        poll::fill(set, room)
+    }
+
+    /// What members of the outer set are ready, and in the place of this set its own.
+    fn fill_from_both(&mut self, outer: RawFd, room: &mut [libc::epoll_event]) -> Result<usize> {
+        // Those that are no sources are told before any is told again.
+        for _ in 0..=NO_SOURCES_OUTSIDE {
+            let told = self.fill(outer, room)?;
+            let mut count = 0;
+            let mut is_ready = false;
+            for place in 0..told {
+                let key = room[place].u64;
+                match key {
+                    INNER => is_ready = true,
+                    RING => {}
+                    _ => {
+                        if count < place {
+                            room[count] = room[place];
+                        }
+                        count += 1;
+                    }
+                }
+            }
+            if is_ready {
+                // An error that comes again can wait: what was told must not be lost.
+                let inside = self.fill(self.fd(), &mut room[count..]);
+                count += if count > 0 { inside.unwrap_or(0) } else { inside? };
+            }
+            if count > 0 || told < room.len() {
+                return Ok(count);
+            }
+        }
+        Ok(0)
     }
 
     /// What sets within the set have is theirs to tell, and may be nothing.
@@ -345,6 +467,7 @@ impl PollSet {
         if wanted && !self.token_is_set {
             self.token.raise();
             self.is_ring_due = true;
+            self.is_token_due = true;
         } else if !wanted && (self.token_is_set || self.token_may_be_up) {
             self.token.lower();
             self.token_may_be_up = false;
@@ -366,10 +489,12 @@ impl PollSet {
     /// A call from outside was heard without the token: it is to be lowered with the next chance.
     pub fn token_was_raised(&mut self) {
         self.token_may_be_up = true;
+        self.is_token_due = true;
     }
 
     /// The token's key was ready: unless we hold it up ourselves, that was a call from outside.
     pub fn lower_token(&mut self) {
+        self.is_token_due = true;
         if !self.token_is_set {
             self.token.lower();
         }

@@ -15,12 +15,13 @@ mod receive;
 mod send;
 mod supply;
 mod turn;
+mod vigil;
 mod watch;
 
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-use io_uring::{opcode, types};
+use io_uring::opcode;
 use slab::Slab;
 use smallvec::SmallVec;
 
@@ -42,7 +43,6 @@ use crate::error::{Errno, Result};
 use crate::log::{self, Level};
 use crate::sys::counters::Counters;
 use crate::sys::message::Incoming;
-use crate::sys::poll;
 use crate::sys::ring::{Features, Ring};
 use crate::sys::stat::{Tally, layout::engine as count};
 use crate::sys::trace::{self, Fallback};
@@ -53,10 +53,10 @@ const SUBMISSIONS: u32 = 256;
 const POLL: u64 = u64::MAX;
 /// The completion of a cancellation: the cancelled operation has one of its own.
 const CANCEL: u64 = u64::MAX - 1;
+/// The completion that says that the token of the poll set has been raised.
+const TOKEN_WATCH: u64 = u64::MAX - 2;
 /// How long a cancelled operation may take, in steps of ten milliseconds.
 const CANCEL_STEPS_MAX: usize = 500;
-/// How long a completion may take that is on its way, in steps of five milliseconds.
-const REST_STEPS_MAX: usize = 5;
 
 pub struct Uring {
     ring: Ring,
@@ -197,6 +197,7 @@ impl Uring {
     ) {
         match data {
             POLL => poll.end_watch(),
+            TOKEN_WATCH => poll.end_token_watch(),
             CANCEL => {}
             data if watch::is_user_data(data) => {
                 self.watch_completed(watch::key(data), result, flags, notices);
@@ -209,17 +210,6 @@ impl Uring {
             }
             _ => log::write(Level::Error, format_args!("a completion of nothing: {data}")),
         }
-    }
-
-    /// One completion when the poll set has something.
-    fn watch_poll_set(&mut self, poll: &mut PollSet) -> Result<()> {
-        if !poll.is_watched() {
-            let entry =
-                opcode::PollAdd::new(types::Fd(poll.fd()), poll::IN).build().user_data(POLL);
-            self.ring.push(&entry)?;
-            poll.begin_watch();
-        }
-        Ok(())
     }
 
     fn cancel(&mut self, user_data: u64) -> Result<()> {
@@ -505,23 +495,12 @@ impl Engine for Uring {
         self.gong.is_some() && self.ring.is_held()
     }
 
-    fn give_up_poll_set(&mut self) -> Result<()> {
-        self.cancel(POLL)?;
-        self.ring.submit().map(drop)
+    fn give_up_poll_set(&mut self, poll: &PollSet) -> Result<()> {
+        self.unwatch_poll_set(poll)
     }
 
     fn rest(&mut self, give_up: bool, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
-        if give_up && poll.is_watched() {
-            self.give_up_poll_set()?;
-        }
-        for _ in 0..REST_STEPS_MAX {
-            self.look(poll, notices)?;
-            if !poll.is_watched() || !(give_up || poll.is_ring_due()) {
-                break;
-            }
-            self.ring.wait_briefly(5)?;
-        }
-        Ok(())
+        self.come_to_rest(give_up, poll, notices)
     }
 
     /// Nothing is under way on the ring, and a ring of one thread has nobody to begin something.
@@ -530,14 +509,22 @@ impl Engine for Uring {
         self.gong.is_some() && has_none && self.is_idle()
     }
 
+    fn is_quiet(&mut self) -> bool {
+        self.gong.is_none() && self.operations.is_empty() && self.is_idle()
+    }
+
+    fn hand_in(&mut self, _poll: &mut PollSet) -> Result<()> {
+        self.begin_all()?;
+        self.ring.submit().map(drop)
+    }
+
     fn sleep(&mut self, poll: &mut PollSet) -> Result<Sleep> {
-        self.messages.end_limit();
-        self.feed_all();
-        self.start_watches()?;
-        self.start_receives()?;
-        self.start_sends(None)?;
-        self.come_in();
-        self.watch_poll_set(poll)?;
+        self.begin_all()?;
+        if poll.is_wanted {
+            self.watch_poll_set(poll)?;
+        } else {
+            self.watch_token(poll)?;
+        }
         self.ring.submit()?;
         let complete = 1 + u32::from(self.ring.is_held());
         Ok(Sleep::Ring { fd: self.ring.fd(), complete })
