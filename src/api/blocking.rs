@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::context::{Association, context};
 pub use super::send::{Outgoing, Part, Send};
 use crate::channel::{Channel, Event, Interest, Step, Waiting};
-use crate::engine::frame::{Brief, NAP, Sleeper};
+use crate::engine::frame::{NAP, Sleeper};
 use crate::engine::{Ask, Form, Received, Socket, receive_directly};
 use crate::error::{Errno, Result};
 use crate::region::area::SpaceTicket;
@@ -107,22 +107,6 @@ pub struct Receive {
     nap: Nap,
     /// What the short way has found.
     looked: Option<Result<Received>>,
-}
-
-/// `sio_recv` and `sio_recvfrom` where an interface serves the socket and several datagrams wait:
-/// nobody but the caller need know. `None`: it has to go the whole way.
-#[inline]
-pub fn receive_in_passing(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Brief> {
-    const KNOWN: i32 = system::DONTWAIT | system::TRUNC | system::CMSG_CLOEXEC | system::NOSIGNAL;
-    if flags & !KNOWN != 0 || size == 0 || form == Form::Message {
-        return None;
-    }
-    let ask = Ask { size, flags, form };
-    let look = |association: &Association| {
-        let socket = &association.socket;
-        socket.flow()?.receive_in_passing(&ask, socket)
-    };
-    context().glance_at_socket(fd, look).flatten()
 }
 
 /// Whether the socket's terms are left unasked for at the beginning of a wait: that saves two calls

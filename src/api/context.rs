@@ -20,6 +20,7 @@ use crate::limits::{DESCRIPTOR_MAX, REGION_MAX};
 use crate::region::Region;
 use crate::sys::cell::{Current, Leaked};
 use crate::sys::fork;
+use crate::sys::own::{Own, own};
 use crate::sys::sync::{Mutex, MutexGuard};
 
 /// A socket that works in an area.
@@ -54,7 +55,7 @@ pub struct Context {
     channels: Table<Channel>,
     sockets: Table<Association>,
     regions: Table<Region>,
-    /// Channels, sockets that interfaces serve, and areas that are made of frames, once more.
+    /// Channels, sockets that interfaces serve, and areas, once more.
     quick_channels: Glances<Channel>,
     quick_sockets: Glances<Association>,
     quick_regions: Glances<Region>,
@@ -155,7 +156,7 @@ impl Context {
         if cfg!(feature = "model") {
             return self.channels.with(index, |channel| channel.map(|channel| body(channel)));
         }
-        self.quick_channels.look(index, body)
+        own(|own| self.quick_channels.look(own, index, body))
     }
 
     /// The association of a descriptor: `EINVAL` if it has none, `EPERM` if the parent has.
@@ -172,18 +173,24 @@ impl Context {
     #[inline]
     pub fn glance_at_socket<R>(
         &self,
+        own: &Own,
         fd: RawFd,
         body: impl FnOnce(&Association) -> R,
     ) -> Option<R> {
-        self.quick_sockets.look(usize::try_from(fd).ok()?, body)
+        self.quick_sockets.look(own, usize::try_from(fd).ok()?, body)
     }
 
-    /// Looks at the area behind a handle, if it is made of frames. `None`: not now, or not like this.
+    /// Looks at the area behind a handle. `None`: not now, or not like this.
     #[inline]
-    pub fn glance_at_region<R>(&self, handle: u64, body: impl FnOnce(&Region) -> R) -> Option<R> {
+    pub fn glance_at_region<R>(
+        &self,
+        own: &Own,
+        handle: u64,
+        body: impl FnOnce(&Region) -> R,
+    ) -> Option<R> {
         let slot = (handle & ((1 << SLOT_BITS) - 1)) as usize;
         let body = |region: &Region| (region.handle() == handle).then(|| body(region));
-        self.quick_regions.look(slot, body)?
+        self.quick_regions.look(own, slot, body)?
     }
 
     /// Lends the association of a descriptor for a moment, if it has one.
@@ -288,9 +295,7 @@ impl Context {
         match &made {
             Ok(region) => {
                 self.regions.set(slot, Some(region.clone()));
-                if region.frame_bytes().is_some() {
-                    self.quick_regions.set(slot, region.clone());
-                }
+                self.quick_regions.set(slot, region.clone());
             }
             Err(_) => self.lock().free_slots.push(slot),
         }

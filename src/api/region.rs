@@ -7,6 +7,7 @@ use crate::error::{Errno, Result};
 use crate::limits::FRAME_BYTES;
 use crate::region::Region;
 use crate::region::map::Pages;
+use crate::sys::own::{Own, own};
 
 /// `dma_alloc`: the handle of a new area. `insist` has the bits of the engines that it is for.
 pub fn alloc(size: usize, pages: Pages, insist: u32) -> Result<u64> {
@@ -49,12 +50,33 @@ pub fn base(handle: u64) -> Result<(*mut u8, usize)> {
 
 /// `sio_reserve`: the address of a fresh block.
 pub fn reserve(handle: u64, size: usize) -> Result<usize> {
-    let quickly = context().glance_at_region(handle, |region| region.reserve_quickly(size));
-    quickly.flatten().map_or_else(|| context().region(handle)?.reserve(size), Ok)
+    context().region(handle)?.reserve(size)
+}
+
+/// The same where an area of frames has a free one. `None`: it has to go the whole way.
+#[inline]
+pub fn reserve_in_passing(own: &Own, handle: u64, size: usize) -> Option<usize> {
+    context().glance_at_region(own, handle, |region| region.reserve_quickly(size))?
 }
 
 /// `sio_release`: a block comes back.
 pub fn release(handle: u64, address: usize, size: usize) -> Result<()> {
-    let quickly = context().glance_at_region(handle, |region| region.release(address, size));
+    let release = |region: &Region| region.release(address, size);
+    let quickly = own(|own| context().glance_at_region(own, handle, release));
     quickly.unwrap_or_else(|| context().region(handle)?.release(address, size))
+}
+
+/// The same for a frame that nobody else refers to. `None`: it has to go the whole way. `true`: it is
+/// done, and [`announce_space`] is to follow.
+#[inline]
+pub fn release_in_passing(own: &Own, handle: u64, address: usize, size: usize) -> Option<bool> {
+    context().glance_at_region(own, handle, |region| region.release_plainly(address, size))?
+}
+
+/// Tells those who wait for room in an area.
+pub fn announce_space(handle: u64) {
+    // If it is gone by now, nobody waits.
+    if let Ok(region) = context().region(handle) {
+        region.announce_space();
+    }
 }

@@ -6,12 +6,14 @@
 
 use std::os::fd::RawFd;
 
-use super::context::{Attached, context};
+use super::context::{Association, Attached, context};
 use super::send::Part;
 use crate::channel::State;
+use crate::engine::frame::Brief;
 use crate::engine::{Ask, Form, Pieces, Received, Request, Socket};
 use crate::error::{Errno, Result};
 use crate::sys::cell::Entered;
+use crate::sys::own::Own;
 use crate::sys::socket as system;
 use crate::sys::wait::Uncancellable;
 
@@ -89,6 +91,28 @@ pub fn send(
         }
         Some((End::SettleForOthers, sent.map(|()| bytes)))
     })
+}
+
+/// `sio_recv` and `sio_recvfrom` where an interface serves the socket and several datagrams wait:
+/// nobody but the caller need know. `None`: it has to go the whole way.
+#[inline(always)]
+pub fn receive_in_passing(
+    own: &Own,
+    fd: RawFd,
+    size: usize,
+    flags: i32,
+    form: Form,
+) -> Option<Brief> {
+    const KNOWN: i32 = system::DONTWAIT | system::TRUNC | system::CMSG_CLOEXEC | system::NOSIGNAL;
+    if flags & !KNOWN != 0 || size == 0 || form == Form::Message {
+        return None;
+    }
+    let ask = Ask { size, flags, form };
+    let look = |association: &Association| {
+        let socket = &association.socket;
+        socket.flow()?.receive_in_passing(own, &ask, socket)
+    };
+    context().glance_at_socket(own, fd, look)?
 }
 
 /// `sio_recv`. `EAGAIN` and `ENOBUFS` may be reasons to wait.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use crate::sys::cell::Current;
 use crate::sys::glance::Glance;
+use crate::sys::own::Own;
 use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
 
 const PAGE: usize = 1024;
@@ -67,9 +68,9 @@ impl<T: Send + Sync> Glances<T> {
     }
 
     /// See [`Glance::look`].
-    #[inline]
-    pub fn look<R>(&self, number: usize, body: impl FnOnce(&T) -> R) -> Option<R> {
-        self.0.get(number)?.look(body)
+    #[inline(always)]
+    pub fn look<R>(&self, own: &Own, number: usize, body: impl FnOnce(&T) -> R) -> Option<R> {
+        self.0.get(number)?.look_of(own, body)
     }
 
     pub fn set(&self, number: usize, value: Arc<T>) {

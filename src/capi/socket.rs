@@ -8,7 +8,7 @@ use super::types::{
     SIO_RELEASE, dma_mem_t, sio_info as InfoRecord,
 };
 use super::{convert, guard};
-use crate::api::blocking::{self, Outgoing, Receive, Send};
+use crate::api::blocking::{Outgoing, Receive, Send};
 use crate::api::{short, socket};
 use crate::engine::frame::Brief;
 use crate::engine::{Form, Received};
@@ -122,6 +122,7 @@ pub unsafe extern "C-unwind" fn sio_sendmsg(
 ///
 /// # Safety
 /// `buf` is null or points to room for a pointer.
+#[inline(always)]
 unsafe fn receive(
     sock: c_int,
     buf: *mut *mut c_void,
@@ -130,11 +131,10 @@ unsafe fn receive(
     form: Form,
     name: impl FnOnce(&Address),
 ) -> c_int {
-    let in_passing = || {
-        convert::not_null(buf)?;
-        Ok(blocking::receive_in_passing(sock, size, flags, form))
-    };
-    match guard::in_passing(in_passing) {
+    if buf.is_null() {
+        return guard::fail(Errno::EFAULT);
+    }
+    match guard::in_passing(|own| short::receive_in_passing(own, sock, size, flags, form)) {
         Ok(Some(Brief { address, count, source })) => {
             if let Some(source) = source {
                 name(&source.name());
@@ -142,15 +142,31 @@ unsafe fn receive(
             // SAFETY: not null, by the check above.
             unsafe { buf.write(address as *mut c_void) };
             // At most what one datagram has.
-            return count as c_int;
+            count as c_int
         }
-        Ok(None) => {}
-        Err(reason) => return guard::fail(reason),
+        // SAFETY: by the contract of this function, and not null.
+        Ok(None) => unsafe { receive_at_length(sock, buf, size, flags, form, name) },
+        Err(reason) => guard::fail(reason),
     }
+}
+
+/// The same where it takes longer.
+///
+/// # Safety
+/// `buf` points to room for a pointer.
+#[inline(never)]
+unsafe fn receive_at_length(
+    sock: c_int,
+    buf: *mut *mut c_void,
+    size: usize,
+    flags: c_int,
+    form: Form,
+    name: impl FnOnce(&Address),
+) -> c_int {
     let mut looked = None;
     let short = || match short::receive(sock, size, flags, form) {
         Some(found) if !short::may_wait(&found, flags) => {
-            // SAFETY: not null, by the check above.
+            // SAFETY: by the contract of this function.
             unsafe { hand_out(found?, buf, |_| ()) }.map(Some)
         }
         found => {
@@ -163,7 +179,7 @@ unsafe fn receive(
     }
     let make = || Receive::new(sock, size, flags, form).map(|call| call.after(looked));
     guard::blocking(make, |received| {
-        // SAFETY: not null, by the check above.
+        // SAFETY: by the contract of this function.
         unsafe { hand_out(received, buf, name) }
     })
 }

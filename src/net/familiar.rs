@@ -7,7 +7,7 @@
 
 use super::checksum::Sum;
 use super::parse::{Head, array, parse_head, word};
-use super::{ETHERNET_BYTES, IPV4_BYTES, TYPE_IPV4, UDP_BYTES};
+use super::{ETHERNET_BYTES, IPV4_BYTES, PROTOCOL_UDP, TYPE_IPV4, UDP_BYTES};
 
 const WORD_BYTES: usize = size_of::<u64>();
 const WORDS: usize = PAYLOAD_FROM.div_ceil(WORD_BYTES);
@@ -20,6 +20,9 @@ const IDENTIFICATION: usize = ETHERNET_BYTES + 4;
 const NETWORK_SUM: usize = ETHERNET_BYTES + 10;
 const UDP_LENGTH: usize = UDP_AT + 4;
 const UDP_SUM: usize = UDP_AT + 6;
+/// The addresses of IPv4 stand in front of UDP, whose header begins with the ports.
+const ADDRESSES_BYTES: usize = 8;
+const PORTS_BYTES: usize = 4;
 const DIFFERENT: [usize; 5] = [TOTAL, IDENTIFICATION, NETWORK_SUM, UDP_LENGTH, UDP_SUM];
 
 /// Which bits of the headers stay the same.
@@ -54,8 +57,11 @@ fn words(head: &Head) -> [u64; WORDS] {
 #[derive(Clone, Copy, Debug)]
 pub struct Familiar {
     words: [u64; WORDS],
-    /// Over what stays the same of the IPv4 header.
+    /// Over what stays the same of the IPv4 header, of what UDP counts of that, and of this and its
+    /// own header.
     sum: Sum,
+    pseudo: Sum,
+    headers: Sum,
 }
 
 /// What is different in each.
@@ -64,6 +70,12 @@ pub struct Next {
     pub payload_bytes: usize,
     /// As it stands there; 0 is none.
     pub checksum: u16,
+}
+
+impl Next {
+    fn udp_bytes(&self) -> u16 {
+        (UDP_BYTES + self.payload_bytes) as u16
+    }
 }
 
 impl Familiar {
@@ -77,7 +89,29 @@ impl Familiar {
         for at in [TOTAL, IDENTIFICATION, NETWORK_SUM] {
             header[at - ETHERNET_BYTES..][..2].fill(0);
         }
-        Some(Self { words: words(head), sum: Sum::of_words(&header) })
+        let mut pseudo = Sum::of_words(&array::<ADDRESSES_BYTES>(head, UDP_AT - ADDRESSES_BYTES));
+        pseudo.add_number(u16::from(PROTOCOL_UDP));
+        let mut headers = pseudo;
+        headers.add_block(&array::<PORTS_BYTES>(head, UDP_AT));
+        Some(Self { words: words(head), sum: Sum::of_words(&header), pseudo, headers })
+    }
+
+    /// What a sender leaves as the checksum of a datagram of the flow who has the card finish it.
+    #[inline(always)]
+    pub fn unfinished(&self, next: &Next) -> u16 {
+        let mut sum = self.pseudo;
+        sum.add_number(next.udp_bytes());
+        sum.unfinished()
+    }
+
+    /// The sum over everything but the payload.
+    #[inline(always)]
+    pub fn headers(&self, next: &Next) -> Sum {
+        let mut sum = self.headers;
+        for number in [next.udp_bytes(), next.udp_bytes(), next.checksum] {
+            sum.add_number(number);
+        }
+        sum
     }
 
     /// The datagram that begins like `head`, if it is undamaged and of the same flow. `None`: who

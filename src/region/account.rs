@@ -27,6 +27,7 @@ impl Account {
     }
 
     /// Whether the socket has no limit of its own.
+    #[inline]
     pub fn is_whole_area(&self) -> bool {
         self.shared
     }
@@ -39,6 +40,7 @@ impl Account {
         self.limit_bytes.saturating_sub(self.used_bytes.load(Ordering::Relaxed))
     }
 
+    #[inline]
     pub fn add(&self, bytes: usize) {
         if self.shared {
             return;

@@ -165,7 +165,7 @@ impl Region {
     /// `sio_release`: exactly what was handed out comes back.
     pub fn release(&self, address: usize, bytes: usize) -> Result<()> {
         let offset = self.mapping.offset_of(address, bytes).ok_or(Errno::EINVAL)?;
-        if self.release_frame_plainly(offset, bytes) || self.release_frame(offset, bytes)? {
+        if self.release_frame(offset, bytes)? {
             return Ok(());
         }
         self.blocks().release(offset, bytes)?;
@@ -248,7 +248,14 @@ impl Region {
         self.patrons.lock()
     }
 
-    pub(super) fn announce_space(&self) {
+    /// Whether somebody has to be told that room has become free.
+    #[inline(always)]
+    pub(super) fn is_space_wanted(&self) -> bool {
+        self.hungry.load(Ordering::SeqCst) || self.sleepers.load(Ordering::SeqCst) > 0
+    }
+
+    /// Room has become free.
+    pub fn announce_space(&self) {
         // Looked at first: most of the time nobody wants to know, and a locked operation is not
         // cheap.
         if self.hungry.load(Ordering::SeqCst) && self.hungry.swap(false, Ordering::SeqCst) {

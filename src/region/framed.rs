@@ -83,6 +83,7 @@ impl Framed {
 }
 
 impl Region {
+    #[inline]
     fn framed(&self) -> &Framed {
         // Who asks knows: it has a frame in its hand, or has looked.
         self.framed.as_ref().unwrap_or_else(|| unreachable!("the area has no frames"))
@@ -94,11 +95,13 @@ impl Region {
     }
 
     /// Where a frame begins in the area.
+    #[inline]
     pub fn frame_offset(&self, frame: Frame) -> usize {
         self.framed().frames.offset(frame)
     }
 
     /// The frame that an offset lies in.
+    #[inline]
     pub fn frame_at(&self, offset: usize) -> Frame {
         self.framed().frames.at(offset)
     }
@@ -247,6 +250,18 @@ impl Region {
         address
     }
 
+    /// The same for bytes that nobody has booked.
+    #[inline(always)]
+    pub fn give_frame_plainly(&self, given: Given) -> usize {
+        match &self.framed {
+            Some(framed) if given.bytes > 0 => {
+                framed.frames.hand_out_plainly(given.frame, given.from, given.bytes);
+                self.given_span(given).address() as usize
+            }
+            _ => self.give_frame(given, None),
+        }
+    }
+
     /// The same as a message: its header, the sender's name and the control data are put into the
     /// frame, in front of `given.from` less `kept_bytes`. What does not fit is cut.
     pub fn give_frame_message(
@@ -285,15 +300,13 @@ impl Region {
         self.mapping().span(base, MSGHDR_BYTES).address() as usize
     }
 
-    /// Most blocks come back like this: see [`Frames::release_plainly`].
-    #[inline]
-    pub(super) fn release_frame_plainly(&self, offset: usize, bytes: usize) -> bool {
-        let Some(framed) = &self.framed else { return false };
-        let is_back = framed.frames.release_plainly(offset, bytes);
-        if is_back {
-            self.announce_space();
-        }
-        is_back
+    /// Most blocks come back like this: see [`Frames::release_plainly`]. `None`: this one does not.
+    /// `true`: somebody waits for room, and [`Region::announce_space`] is to follow.
+    #[inline(always)]
+    pub fn release_plainly(&self, address: usize, bytes: usize) -> Option<bool> {
+        let offset = self.mapping().offset_of(address, bytes)?;
+        let is_back = self.framed.as_ref()?.frames.release_plainly(offset, bytes);
+        is_back.then(|| self.is_space_wanted())
     }
 
     /// `false`: what lies there is no frame.

@@ -140,6 +140,7 @@ impl Frames {
         Some(slot.chunk.load(Ordering::Relaxed))
     }
 
+    #[inline]
     fn push(&self, frame: Frame) {
         let mut top = self.top.load(Ordering::Relaxed);
         loop {
@@ -247,9 +248,18 @@ impl Frames {
         word.store(FREE | fields, Ordering::Release);
     }
 
+    /// The same for what is no message and in nobody's account.
+    #[inline(always)]
+    pub fn hand_out_plainly(&self, frame: Frame, from: usize, bytes: usize) {
+        debug_assert!(from + bytes <= self.chunk_bytes());
+        let word = &self.slot(frame).word;
+        debug_assert_eq!(word.load(Ordering::Relaxed), FREE, "somebody else has it too");
+        word.store(FREE | held_part(from, bytes), Ordering::Release);
+    }
+
     /// Takes back what the program holds, if it is exactly that, no message, in nobody's account, and
     /// nobody else refers to it: the frame is free now. `false`: it has to be looked at closely.
-    #[inline]
+    #[inline(always)]
     pub fn release_plainly(&self, offset: usize, bytes: usize) -> bool {
         let (frame, within) = self.split(offset);
         let Some(slot) = self.slots.get(frame as usize) else { return false };

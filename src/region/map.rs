@@ -91,6 +91,7 @@ impl Mapping {
     }
 
     /// A stretch of it; panics if it does not lie inside, which would be our own mistake.
+    #[inline]
     pub fn span(&self, offset: usize, length: usize) -> Span {
         assert!(offset.checked_add(length).is_some_and(|end| end <= self.length));
         // SAFETY: checked to lie inside the mapping; holders keep the region, and so it, alive.
@@ -98,6 +99,7 @@ impl Mapping {
     }
 
     /// The offset of `length` bytes at `address`, if they all lie inside.
+    #[inline]
     pub fn offset_of(&self, address: usize, length: usize) -> Option<usize> {
         let offset = address.checked_sub(self.base.as_ptr() as usize)?;
         (offset.checked_add(length)? <= self.length).then_some(offset)

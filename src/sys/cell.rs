@@ -5,11 +5,12 @@ use std::cell::{Cell, UnsafeCell};
 use std::ops::{Deref, DerefMut};
 use std::ptr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 use arc_swap::ArcSwapOption;
 
 use super::annotate;
+use super::own::{Own, own};
 use super::sync::{Mutex, MutexGuard};
 use crate::error::{Errno, Result};
 
@@ -114,14 +115,7 @@ impl<T> Current<T> {
 
 /// A number that no other thread of the process has or will have.
 pub fn thread_mark() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    thread_local!(static MARK: Cell<u64> = const { Cell::new(0) });
-    MARK.with(|mark| {
-        if mark.get() == 0 {
-            mark.set(NEXT.fetch_add(1, Ordering::Relaxed));
-        }
-        mark.get()
-    })
+    own(Own::mark)
 }
 
 /// State that any thread may enter, one at a time, or that one thread owns (`EC_SINGLE`).

@@ -8,11 +8,12 @@
 //! Read first: Maged Michael, "Hazard Pointers" (2004), and membarrier(2). Where the kernel does not
 //! have that, places stay empty, and so they do in the model, whose threads are none of the kernel's.
 
-use std::cell::Cell;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, compiler_fence};
+use std::time::Duration;
 
+use super::own::{Own, own};
 use super::sync::OnceLock;
 use super::{annotate, check};
 use crate::error::{Errno, Result};
@@ -27,7 +28,7 @@ unsafe impl<T: Send + Sync> Sync for Glance<T> {}
 unsafe impl<T: Send + Sync> Send for Glance<T> {}
 
 /// What a thread looks at. Never freed: it goes to another thread when this one has ended.
-struct Word {
+pub(super) struct Word {
     looks_at: AtomicPtr<()>,
     is_taken: AtomicBool,
     next: AtomicPtr<Word>,
@@ -36,7 +37,6 @@ struct Word {
 static WORDS: AtomicPtr<Word> = AtomicPtr::new(ptr::null_mut());
 
 thread_local! {
-    static OWN: Cell<Option<&'static Word>> = const { Cell::new(None) };
     /// Gives it back when the thread ends.
     static RETURN: Return = const { Return };
 }
@@ -45,7 +45,7 @@ struct Return;
 
 impl Drop for Return {
     fn drop(&mut self) {
-        if let Some(word) = OWN.take() {
+        if let Some(word) = own(|own| own.word.take()) {
             word.is_taken.store(false, Ordering::Release);
         }
     }
@@ -61,7 +61,7 @@ fn words() -> impl Iterator<Item = &'static Word> {
 
 /// `None`: the thread is about to end.
 #[cold]
-fn claim_word() -> Option<&'static Word> {
+fn claim_word(own: &Own) -> Option<&'static Word> {
     RETURN.try_with(|_| ()).ok()?;
     let free = words().find(|word| !word.is_taken.swap(true, Ordering::AcqRel));
     let word = free.unwrap_or_else(|| {
@@ -71,27 +71,35 @@ fn claim_word() -> Option<&'static Word> {
             next: AtomicPtr::new(ptr::null_mut()),
         }));
         annotate::disregard(word);
-        let own = ptr::from_ref(word).cast_mut();
+        let place = ptr::from_ref(word).cast_mut();
         let mut first = WORDS.load(Ordering::Acquire);
         loop {
             word.next.store(first, Ordering::Relaxed);
-            match WORDS.compare_exchange(first, own, Ordering::AcqRel, Ordering::Acquire) {
+            match WORDS.compare_exchange(first, place, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => break word,
                 Err(other) => first = other,
             }
         }
     });
-    OWN.set(Some(word));
+    own.word.set(Some(word));
     Some(word)
 }
 
 /// In a child after fork: nobody is there who could be looking.
 pub fn forget_others() {
-    let own = OWN.get();
+    let own = own(|own| own.word.get());
     for word in words() {
         word.looks_at.store(ptr::null_mut(), Ordering::Relaxed);
         let is_own = own.is_some_and(|own| ptr::eq(own, word));
         word.is_taken.store(is_own, Ordering::Relaxed);
+    }
+}
+
+impl Own {
+    /// Whether the thread is in a look.
+    #[inline(always)]
+    pub(super) fn is_looking(&self) -> bool {
+        self.word.get().is_some_and(|word| !word.looks_at.load(Ordering::Relaxed).is_null())
     }
 }
 
@@ -119,19 +127,26 @@ impl<T: Send + Sync> Glance<T> {
     /// must change no such place, does not sleep, and makes no call that is a cancellation point.
     #[inline]
     pub fn look<R>(&self, body: impl FnOnce(&T) -> R) -> Option<R> {
+        own(|own| self.look_of(own, body))
+    }
+
+    /// The same of this thread.
+    #[inline(always)]
+    pub fn look_of<R>(&self, own: &Own, body: impl FnOnce(&T) -> R) -> Option<R> {
         let found = self.0.load(Ordering::Relaxed);
         if found.is_null() {
             return None;
         }
-        let word = match OWN.get() {
+        let word = match own.word.get() {
             Some(word) => word,
-            None => claim_word()?,
+            None => claim_word(own)?,
         };
         if !word.looks_at.load(Ordering::Relaxed).is_null() {
             // One look within another.
             return None;
         }
-        word.looks_at.store(found.cast(), Ordering::Relaxed);
+        // What was done before is done, for who waits for that: see await_all().
+        word.looks_at.store(found.cast(), Ordering::Release);
         // The processor may still turn the two around: see synchronize().
         compiler_fence(Ordering::SeqCst);
         let _look = Look(word);
@@ -171,7 +186,7 @@ impl<T> Drop for Glance<T> {
 fn await_others(what: *mut ()) -> Result<()> {
     synchronize()?;
     for word in words() {
-        if OWN.get().is_some_and(|own| ptr::eq(own, word)) {
+        if is_own(word) {
             // Waiting for oneself has no end.
             if word.looks_at.load(Ordering::Relaxed) == what {
                 return Err(Errno::EDEADLK);
@@ -186,6 +201,26 @@ fn await_others(what: *mut ()) -> Result<()> {
     Ok(())
 }
 
+fn is_own(word: &Word) -> bool {
+    own(|own| own.word.get()).is_some_and(|own| ptr::eq(own, word))
+}
+
+/// Waits until no other thread is in a look that it has begun without seeing what this one has
+/// written before.
+pub(super) fn await_all() {
+    if synchronize().is_err() {
+        // The kernel has been forbidden to help. No processor keeps a write to itself for so long.
+        std::thread::sleep(BARRIER_REPLACEMENT);
+    }
+    for word in words().filter(|word| !is_own(word)) {
+        let seen = word.looks_at.load(Ordering::Acquire);
+        while !seen.is_null() && word.looks_at.load(Ordering::Acquire) == seen {
+            std::thread::yield_now();
+        }
+    }
+}
+
+const BARRIER_REPLACEMENT: Duration = Duration::from_millis(10);
 const MEMBARRIER_PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
 const MEMBARRIER_REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;
 
@@ -207,7 +242,8 @@ fn synchronize() -> Result<()> {
     }
 }
 
-fn is_usable() -> bool {
+/// Whether places hold what is put there.
+pub(super) fn is_usable() -> bool {
     static USABLE: OnceLock<bool> = OnceLock::new();
     let try_it = || {
         let registered = membarrier(MEMBARRIER_REGISTER_PRIVATE_EXPEDITED);

@@ -10,6 +10,7 @@
 #[macro_use]
 mod by_name;
 pub mod annotate;
+pub mod biased;
 pub mod bpf;
 pub mod cell;
 pub mod completions;
@@ -37,6 +38,7 @@ pub mod mqueue;
 pub mod netlink;
 pub mod next;
 pub mod notify;
+pub mod own;
 pub mod packet;
 pub mod packet_ring;
 pub mod poll;

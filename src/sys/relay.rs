@@ -33,6 +33,7 @@ unsafe impl<T: Send> Sync for Shared<T> {}
 unsafe impl<T: Send> Send for Shared<T> {}
 
 impl<T> Shared<T> {
+    #[inline(always)]
     fn slot(&self, number: u32) -> *mut MaybeUninit<T> {
         self.slots[number as usize & (self.slots.len() - 1)].get()
     }
@@ -77,6 +78,7 @@ pub fn relay<T: Copy + Send>(capacity: u32) -> (Putter<T>, Taker<T>) {
 }
 
 impl<T: Copy + Send> Putter<T> {
+    #[inline(always)]
     fn has_room(&mut self) -> bool {
         let capacity = self.shared.slots.len() as u32;
         if self.put.wrapping_sub(self.taken_seen) < capacity {
@@ -97,6 +99,7 @@ impl<T: Copy + Send> Putter<T> {
     }
 
     /// Puts a value, which the taker sees after [`Putter::publish`]. `false`: there is no room.
+    #[inline(always)]
     pub fn put(&mut self, value: T) -> bool {
         if !self.has_room() {
             return false;

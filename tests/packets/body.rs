@@ -6,6 +6,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use sio::net::UDP_BYTES;
+use sio::net::checksum::Sum;
 use sio::net::familiar::{Familiar, Next, PAYLOAD_FROM};
 use sio::net::flow::{Endpoint, FlowKey};
 use sio::net::parse::{Datagram, HEAD_BYTES, Head, Refused, heading, heading_bytes, parse};
@@ -145,8 +147,20 @@ fn check_familiar(claims: &Claims, packet: &[u8]) {
     }
     if let Some(own) = Familiar::new(&head, bytes) {
         let found = parse(packet).expect("a datagram");
-        assert_eq!(own.read(&head, bytes), Some(numbers(found)));
+        let next = numbers(found);
+        assert_eq!(own.read(&head, bytes), Some(next));
+        check_sums(&own, &next, &found);
     }
+}
+
+/// The same of the sums that the checksum is compared with.
+fn check_sums(own: &Familiar, next: &Next, found: &Datagram) {
+    let (source, destination) = (found.ends.remote().address, found.ends.local().address);
+    let udp_bytes = UDP_BYTES + found.payload_bytes;
+    let pseudo = Sum::of_pseudo_header(source, destination, udp_bytes);
+    assert_eq!(own.unfinished(next), pseudo.unfinished());
+    let headers = Sum::of_headers(&found.ends, found.payload_bytes, found.checksum);
+    assert_eq!(own.headers(next).checksum(), headers.checksum());
 }
 
 /// Asserts everything that holds for any packet.

@@ -40,7 +40,6 @@ struct Found {
 #[derive(Clone, Copy)]
 pub(super) struct Known {
     familiar: Familiar,
-    ends: Ends,
     slot: usize,
 }
 
@@ -80,21 +79,31 @@ impl State {
         has_received
     }
 
-    /// Takes in what a batch begins with, as long as it is of the flow that came last: how many
-    /// segments.
+    /// Takes in what a batch begins with, as long as it is of the flow that came last, undamaged, and
+    /// there is room for it: how many segments. The rest is looked at closely.
     fn receive_known(&mut self, hub: &Hub, segments: &[Segment]) -> usize {
-        let Some(Known { familiar, ends, slot }) = self.known else { return 0 };
-        for (number, segment) in segments.iter().enumerate() {
-            let next = head(hub, segment)
-                .filter(|_| !segment.more)
-                .and_then(|head| familiar.read(&head, segment.length as usize));
-            let Some(Next { payload_bytes, checksum }) = next else { return number };
-            let part = Part { from: PAYLOAD_FROM, bytes: payload_bytes };
-            let found = Found { ends, part, checksum };
-            self.filling.filled(hub.region().frame_at(segment.offset as usize));
-            self.receive_datagram(hub, std::slice::from_ref(segment), &found, slot);
+        let Self { known, outlets, filling, .. } = self;
+        let Some(Known { familiar, slot }) = known else { return 0 };
+        let Some(outlet) = outlets.get_mut(*slot) else { return 0 };
+        let region = hub.region();
+        let taken = segments.iter().take_while(|segment| {
+            let Some(next) = read_known(hub, familiar, segment) else { return false };
+            let frame = region.frame_at(segment.offset as usize);
+            let from = segment.offset as usize - region.frame_offset(frame) + PAYLOAD_FROM;
+            let place = Place::Frame(Given { frame, from, bytes: next.payload_bytes });
+            let is_put = outlet.put(Arrival::new(place, false));
+            if is_put {
+                filling.filled(frame);
+            }
+            is_put
+        });
+        let count = taken.count();
+        if count > 0 {
+            outlet.count_received(count as u64);
+            let slot = *slot;
+            self.touch(slot);
         }
-        segments.len()
+        count
     }
 
     /// Takes the frames over, and reads the headers. Where a datagram's flow may be is in no cache
@@ -134,7 +143,7 @@ impl State {
             && let Some(slot) = self.find(&found.ends)
         {
             if last.is_some_and(|(ends, _)| ends == found.ends) {
-                self.remember(hub, segments, found.ends, slot);
+                self.remember(hub, segments, slot);
             }
             return self.receive_datagram(hub, segments, found, slot);
         }
@@ -143,18 +152,17 @@ impl State {
     }
 
     /// Two of one flow have come: there may be more.
-    fn remember(&mut self, hub: &Hub, segments: &[Segment], ends: Ends, slot: usize) {
+    fn remember(&mut self, hub: &Hub, segments: &[Segment], slot: usize) {
         if let [only] = segments
             && !self.has_whole()
         {
             let head = head(hub, only);
             let familiar = head.and_then(|head| Familiar::new(&head, only.length as usize));
-            self.known = familiar.map(|familiar| Known { familiar, ends, slot });
+            self.known = familiar.map(|familiar| Known { familiar, slot });
         }
     }
 
     /// A datagram for a socket.
-    #[inline(always)]
     fn receive_datagram(&mut self, hub: &Hub, segments: &[Segment], found: &Found, slot: usize) {
         let mut arrival = None;
         if is_intact(hub, segments, found) {
@@ -177,6 +185,22 @@ impl State {
         let slot = self.find_whole(FrameHeading::new(&heading).kind)?;
         Some((slot, Part { from: 0, bytes }))
     }
+}
+
+/// Reads an undamaged datagram of a known flow.
+#[inline(always)]
+fn read_known(hub: &Hub, familiar: &Familiar, segment: &Segment) -> Option<Next> {
+    let head = head(hub, segment).filter(|_| !segment.more)?;
+    let next = familiar.read(&head, segment.length as usize)?;
+    let is_finished_later =
+        hub.facts().trusts_checksums && familiar.unfinished(&next) == next.checksum;
+    if next.checksum != 0 && !is_finished_later {
+        let mut sum = familiar.headers(&next);
+        let payload = span(hub, segment).skip(PAYLOAD_FROM).first(next.payload_bytes);
+        add_span(&mut sum, payload);
+        return sum.is_right().then_some(next);
+    }
+    Some(next)
 }
 
 /// Reads the headers of a packet.

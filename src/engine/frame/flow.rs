@@ -20,7 +20,8 @@ use crate::error::{Errno, Result};
 use crate::net::flow::{Endpoint, FlowKey};
 use crate::port::FrameType;
 use crate::region::Account;
-use crate::sys::cell::thread_mark;
+use crate::sys::biased::{Biased, Inside};
+use crate::sys::own::Own;
 use crate::sys::sync::atomic::{AtomicU64, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
 use crate::sys::wait::Several;
@@ -30,7 +31,8 @@ pub struct Flow {
     fd: RawFd,
     door: Arc<Door>,
     legs: Vec<(Arc<Hub>, OutletKey)>,
-    inlets: Mutex<Inlets>,
+    /// The thread of a channel that only one uses is the favourite here.
+    inlets: Biased<Inlets>,
     sender: Mutex<Alone>,
     /// Readable when the socket has something to be looked at: made when it is first asked for.
     set: OnceLock<Option<OwnedFd>>,
@@ -138,7 +140,7 @@ impl Flow {
             fd,
             door,
             legs,
-            inlets: Mutex::new(Inlets::new(inlets, internet::control_wishes(fd))),
+            inlets: Biased::new(Inlets::new(inlets, internet::control_wishes(fd))),
             sender: Mutex::new(Alone { sender, next_number: ALONE, is_slow: false }),
             set: OnceLock::new(),
             waited: AtomicU64::new(0),
@@ -178,7 +180,7 @@ impl Flow {
         ports.join(", ")
     }
 
-    pub(super) fn lock_inlets(&self) -> MutexGuard<'_, Inlets> {
+    pub(super) fn lock_inlets(&self) -> Inside<'_, Inlets> {
         self.inlets.lock()
     }
 
@@ -190,6 +192,7 @@ impl Flow {
             return Err(Errno::EBUSY);
         }
         inlets.reader = owner.map_or(Reader::Channel, Reader::Thread);
+        inlets.favour(owner);
         drop(inlets);
         // Whoever waits goes on with the channel.
         self.door.knock(false);
@@ -197,7 +200,10 @@ impl Flow {
     }
 
     pub(super) fn leave_channel(&self) {
-        self.inlets.lock().reader = Reader::Anybody;
+        let mut inlets = self.inlets.lock();
+        inlets.reader = Reader::Anybody;
+        inlets.favour(None);
+        drop(inlets);
         // Whoever waits may go on without the channel.
         self.door.knock(false);
     }
@@ -212,13 +218,13 @@ impl Flow {
 
     /// A receive that nobody else need know of: see [`Inlets::receive_in_passing`]. `None`: it has
     /// to go the whole way.
-    #[inline]
-    pub fn receive_in_passing(&self, ask: &Ask, socket: &Socket) -> Option<Brief> {
-        let mut inlets = self.inlets.lock();
-        match inlets.reader {
-            Reader::Thread(owner) if owner != thread_mark() => None,
+    #[inline(always)]
+    pub fn receive_in_passing(&self, own: &Own, ask: &Ask, socket: &Socket) -> Option<Brief> {
+        let take = |inlets: &mut Inlets| match inlets.reader {
+            Reader::Thread(owner) if owner != own.mark() => None,
             _ => inlets.receive_in_passing(ask, socket),
-        }
+        };
+        self.inlets.in_passing(own, take)?
     }
 
     /// A descriptor that is readable when it is worth looking again. It is good for a thread that

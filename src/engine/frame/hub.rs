@@ -416,6 +416,29 @@ impl Hub {
     }
 }
 
+impl Outlet {
+    /// Puts something into the ring, if there is room there and in the socket's share of the area.
+    #[inline(always)]
+    pub fn put(&mut self, arrival: Arrival) -> bool {
+        let bytes = arrival.bytes();
+        let account = &self.account;
+        let has_share = account.is_whole_area() || account.left_bytes() >= bytes;
+        let is_put = has_share && self.putter.put(arrival);
+        if is_put {
+            account.add(bytes);
+        }
+        is_put
+    }
+
+    /// So many packets have come for it.
+    #[inline(always)]
+    pub fn count_received(&mut self, count: u64) {
+        if self.gate.is_some() {
+            self.received_unseen += count;
+        }
+    }
+}
+
 impl State {
     fn is_open(&self, key: OutletKey) -> bool {
         self.outlets.get(key.slot).is_some_and(|outlet| outlet.serial == key.serial)
@@ -427,17 +450,8 @@ impl State {
     pub fn deliver(&mut self, hub: &Hub, slot: usize, arrival: Option<Arrival>) {
         let outlet = &mut self.outlets[slot];
         let is_gated = outlet.gate.is_some();
-        outlet.received_unseen += u64::from(is_gated);
-        let is_there = arrival.is_some_and(|arrival| {
-            let bytes = arrival.bytes();
-            let account = &outlet.account;
-            let has_share = account.is_whole_area() || account.left_bytes() >= bytes;
-            let is_put = has_share && outlet.putter.put(arrival);
-            if is_put {
-                account.add(bytes);
-            }
-            is_put
-        });
+        outlet.count_received(1);
+        let is_there = arrival.is_some_and(|arrival| outlet.put(arrival));
         if is_there || is_gated {
             self.touch(slot);
         }

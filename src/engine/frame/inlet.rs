@@ -274,7 +274,7 @@ impl Inlets {
 
     /// The same, if another one waits behind it where it lies in a frame: then nothing changes for
     /// whoever waits, and a channel need not be told.
-    #[inline]
+    #[inline(always)]
     pub fn receive_in_passing(&mut self, ask: &Ask, socket: &Socket) -> Option<Brief> {
         let inlet = self.inlets.get_mut(self.next)?;
         if ask.form == Form::Name && !socket.is_internet() {
@@ -283,7 +283,6 @@ impl Inlets {
         let arrival = inlet.taker.take_unless_last(|arrival| !arrival.is_gathered())?;
         let given = arrival.given();
         let stored = ask.size.min(given.bytes);
-        socket.account.subtract(given.bytes - stored);
         let hub = &inlet.hub;
         socket.counters.count_received_alone(stored, hub.facts().copies);
         let source = (ask.form == Form::Name).then(|| Source {
@@ -292,7 +291,12 @@ impl Inlets {
             interface: hub.interface(),
         });
         let part = Given { bytes: stored, ..given };
-        let address = hub.region().give_frame(part, socket.account.booked());
+        let address = if socket.account.is_whole_area() {
+            hub.region().give_frame_plainly(part)
+        } else {
+            socket.account.subtract(given.bytes - stored);
+            hub.region().give_frame(part, socket.account.booked())
+        };
         let count = if ask.flags & TRUNC != 0 { given.bytes } else { stored };
         Some(Brief { address, count, source })
     }

@@ -328,6 +328,8 @@ impl Engine for Frames {
         let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
         let Connection { socket, flow, ready, .. } = &mut **connection;
         let mut inlets = flow.lock_inlets();
+        // Somebody else may have been here meanwhile.
+        inlets.favour(self.owner);
         let found = inlets.receive(ask, socket).or_else(|| {
             inlets.poll(Looker::of_channel(self.mailbox.as_ref()));
             inlets.receive(ask, socket)
