@@ -27,8 +27,10 @@ enum End {
 }
 
 /// Enters the channel that a socket is attached to, and ends the change. `None`: the long way.
+/// `asks_network`: it may have to be asked what has become of the network.
 fn inside<R>(
     fd: RawFd,
+    asks_network: bool,
     change: impl FnOnce(&Socket, &Attached, &mut Entered<'_, State>) -> Option<(End, Result<R>)>,
 ) -> Option<Result<R>> {
     context().with_socket(fd, |association| {
@@ -38,15 +40,17 @@ fn inside<R>(
             return None;
         }
         // What an interface needs to be told of the network is asked with such calls.
-        let _uncancellable = socket.flow().is_some().then(Uncancellable::begin);
+        let is_of_interface = socket.flow().is_some();
+        let _uncancellable = (is_of_interface && asks_network).then(Uncancellable::begin);
         association.attachment.with(|attached| {
             let attached = attached?;
             let (mut state, has_answered) = attached.channel.enter_and_answer().ok()?;
             let (end, answer) = change(socket, attached, &mut state)?;
-            let is_alone = !has_answered && socket.flow().is_none() && !state.is_anyone_waiting();
+            let is_alone = !has_answered && !state.is_anyone_waiting();
             if end == End::SettleForOthers && is_alone {
                 return Some(answer);
             }
+            let _uncancellable = (is_of_interface && !asks_network).then(Uncancellable::begin);
             let settled = attached.channel.settle(&mut state);
             Some(settled.and(answer))
         })
@@ -65,7 +69,7 @@ pub fn send(
     if flags & !KNOWN != 0 || bytes == 0 || i32::try_from(bytes).is_err() {
         return None;
     }
-    inside(fd, |socket, attached, state| {
+    inside(fd, false, |socket, attached, state| {
         let is_framed = socket.region.frame_bytes().is_some();
         let offset = socket.region.mapping().offset_of(address, bytes)?;
         let lend = || {
@@ -122,7 +126,7 @@ pub fn receive(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<
         return None;
     }
     let ask = Ask { size, flags, form };
-    inside(fd, |_, attached, state| {
+    inside(fd, true, |_, attached, state| {
         Some(match state.receive_of_many(attached.key, &ask) {
             Some(received) => (End::SettleForOthers, Ok(received)),
             None => (End::Settle, state.receive(attached.key, &ask)),

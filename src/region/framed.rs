@@ -337,14 +337,16 @@ impl Region {
     }
 
     /// Whether there is room for headers directly in front of a block of the program's, and nobody
-    /// uses it: then it is the caller's until [`Region::retract`]. `offset` is where the block begins.
+    /// uses it: then it is the caller's, with a reference, until [`Region::retract`]. `offset` is where
+    /// the block begins.
     pub fn lead(&self, offset: usize, header_bytes: usize) -> bool {
         let Some(framed) = &self.framed else { return false };
         framed.frames.find(offset).is_some() && framed.frames.lead(offset, header_bytes)
     }
 
     pub fn retract(&self, frame: Frame) {
-        self.framed().frames.retract(frame);
+        let freed = self.framed().frames.retract(frame);
+        self.freed(freed);
     }
 }
 

@@ -54,8 +54,9 @@ fn what_arrives_is_handed_out_and_can_be_sent_back() {
     assert!(!region.lead(loan.offset(), 42), "in use");
     region.release_around(loan.offset());
     assert_eq!(account.left_bytes(), 900, "still being sent");
-    region.retract(frame);
     drop(loan);
+    assert_eq!(account.left_bytes(), 900, "its headers are");
+    region.retract(frame);
     assert_eq!(account.left_bytes(), 1000);
     assert!(region.is_idle());
 }

@@ -317,18 +317,21 @@ impl Frames {
 
     /// Room for headers in front of what begins at `offset`: where the program's part begins there,
     /// at least `header_bytes` are in front of it, and no other headers stand there on their way
-    /// out. From `true` on the caller's headers do, until [`Frames::retract`].
+    /// out. From `true` on the caller's headers do, and it has a reference, until [`Frames::retract`].
     pub fn lead(&self, offset: usize, header_bytes: usize) -> bool {
         let (frame, within) = self.split(offset);
         let lead = |word: u64| {
             let is_free = word & IS_LED == 0 && from(word) == within && within >= header_bytes;
-            is_free.then_some(word | IS_LED)
+            let has_room = word & REFERENCES < REFERENCES;
+            (is_free && has_room).then_some((word | IS_LED) + REFERENCE)
         };
         self.update(frame, lead).is_some()
     }
 
-    pub fn retract(&self, frame: Frame) {
-        self.slot(frame).word.fetch_and(!IS_LED, Ordering::AcqRel);
+    /// If it was the last reference, the frame is free now, and so is the room.
+    pub fn retract(&self, frame: Frame) -> Option<Freed> {
+        let word = self.update(frame, |word| Some(without_reference(word & !IS_LED)))?;
+        self.free_if_last(frame, word)
     }
 
     pub fn is_any_held(&self) -> bool {
@@ -436,8 +439,13 @@ mod tests {
         assert!(!frames.lead(128, 129));
         assert!(frames.lead(128, 42));
         assert!(!frames.lead(128, 42), "others are there");
-        frames.retract(frame);
+        assert_eq!(frames.retract(frame), None, "the program has it");
         assert!(frames.lead(128, 42));
+        assert_eq!(frames.release(128, 100, 56), Ok(None));
+        assert!(frames.retract(frame).is_some(), "nobody has it any more");
+        assert_eq!(frames.take(), Some(frame));
+        frames.hand_out(frame, &PLAIN);
+        assert!(frames.lead(128, 42), "nothing is left of the headers");
     }
 
     #[test]

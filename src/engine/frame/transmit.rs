@@ -115,10 +115,10 @@ impl Flights {
 
     fn end(&self, first: Frame, flight: Flight) {
         if flight.is_led {
-            // The room is free before the frame can be anybody else's.
             self.region.retract(first);
+        } else {
+            self.region.drop_frame(first);
         }
-        self.region.drop_frame(first);
     }
 
     fn begin(&mut self, first: Frame, flight: Flight) {
@@ -224,12 +224,10 @@ impl State {
             region.mapping().span(offset, bytes).fill_from(header.bytes());
         }
         let frame = region.frame_at(offset);
-        region.add_frame_reference(frame);
         let length = (bytes + parcel.length) as u32;
         let segment = Segment { offset: offset as u64, length, more: false };
         if self.port.send(&[segment]) == 0 {
             region.retract(frame);
-            region.drop_frame(frame);
             return Sending::Full;
         }
         self.flights.begin(frame, parcel.flight(offset as u64, 1, true));
