@@ -125,16 +125,7 @@ impl Send {
             return Err(Errno::EINVAL);
         }
         offset.checked_add(length as i64).ok_or(Errno::EOVERFLOW)?;
-        let request = Request {
-            pieces: Pieces::new(),
-            file: Some(Box::new(File::new(file, offset)?)),
-            length,
-            address: 0,
-            name: None,
-            control: Vec::new(),
-            flags: 0,
-            quiet,
-        };
+        let request = Request::of_file(File::new(file, offset)?, length, quiet);
         Ok(Self {
             association,
             request: Some(request),

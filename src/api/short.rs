@@ -10,7 +10,7 @@ use super::context::{Association, Attached, context};
 use super::send::Part;
 use crate::channel::State;
 use crate::engine::frame::Brief;
-use crate::engine::{Ask, Form, Pieces, Received, Request, Socket};
+use crate::engine::{Ask, File, Form, Pieces, Received, Request, Socket};
 use crate::error::{Errno, Result};
 use crate::sys::cell::Entered;
 use crate::sys::own::Own;
@@ -117,6 +117,28 @@ pub fn receive_in_passing(
         socket.flow()?.receive_in_passing(own, &ask, socket)
     };
     context().glance_at_socket(own, fd, look)?
+}
+
+/// `sio_sendfile`.
+pub fn send_file(
+    fd: RawFd,
+    (file, offset, bytes): (RawFd, i64, usize),
+    flags: i32,
+    quiet: bool,
+) -> Option<Result<usize>> {
+    let is_known = flags & !(system::DONTWAIT | system::NOSIGNAL) == 0;
+    if !is_known || bytes == 0 || i32::try_from(bytes).is_err() || offset < 0 {
+        return None;
+    }
+    offset.checked_add(bytes as i64)?;
+    inside(fd, false, |socket, attached, state| {
+        if !socket.is_stream() {
+            return None;
+        }
+        let make = || Some(Request::of_file(File::new(file, offset).ok()?, bytes, quiet));
+        let sent = state.send_lent(attached.key, make)?;
+        Some((End::SettleForOthers, sent.map(|()| bytes)))
+    })
 }
 
 /// `sio_recv`. `EAGAIN` and `ENOBUFS` may be reasons to wait.

@@ -95,9 +95,10 @@ pub extern "C-unwind" fn sio_sendfile(
     size: usize,
     flags: c_int,
 ) -> c_int {
-    let quiet = flags & SIO_QUIET != 0;
-    let make = || Send::of_file(sock, (file, offset, size), flags & !SIO_QUIET, quiet);
-    guard::blocking(make, count)
+    let part = (file, offset, size);
+    let (asked, quiet) = (flags & !SIO_QUIET, flags & SIO_QUIET != 0);
+    guard::short(|| short::send_file(sock, part, asked, quiet).transpose()?.map(count).transpose())
+        .unwrap_or_else(|| guard::blocking(|| Send::of_file(sock, part, asked, quiet), count))
 }
 
 /// Sends a message. See sio_sendmsg(3).

@@ -129,6 +129,15 @@ pub fn send(socket: &Socket, request: &Request, skip: usize) -> Result<usize> {
     }
 }
 
+/// The same where more follows at once.
+pub fn send_ahead(socket: &Socket, request: &Request, skip: usize) -> Result<usize> {
+    let flags = request.flags | system::MORE;
+    match request.pieces.as_slice() {
+        [piece] => system::send(socket.fd, piece.span().skip(skip), flags),
+        _ => system::send_message(socket.fd, &request.message(skip), flags),
+    }
+}
+
 /// Sends the first unsent requests of a stream that can go together in one call.
 pub fn send_gathered(socket: &Socket, outbox: &Outbox) -> Result<usize> {
     let mut flags = 0;

@@ -116,10 +116,12 @@ fn pass_next(socket: &Socket, outbox: &mut Outbox, left: &mut usize) -> Result<(
     let Some(entry) = outbox.first_unsent() else { return Ok(()) };
     let request = &entry.request;
     let Some(file) = &request.file else {
-        let sent = if request.is_plain() {
-            direct::send_gathered(socket, outbox)
-        } else {
+        let sent = if !request.is_plain() {
             direct::send(socket, request, entry.sent)
+        } else if outbox.is_second_a_file() {
+            direct::send_ahead(socket, request, entry.sent)
+        } else {
+            direct::send_gathered(socket, outbox)
         };
         outbox.advance(sent?, true);
         return Ok(());

@@ -36,6 +36,20 @@ pub struct Request {
 }
 
 impl Request {
+    /// Of so many bytes of a file.
+    pub fn of_file(file: File, length: usize, quiet: bool) -> Self {
+        Self {
+            pieces: Pieces::new(),
+            file: Some(Box::new(file)),
+            length,
+            address: 0,
+            name: None,
+            control: Vec::new(),
+            flags: 0,
+            quiet,
+        }
+    }
+
     /// A message of the whole request, or of what is left of it after `skip` bytes.
     pub fn message(&self, skip: usize) -> Box<Outgoing> {
         Outgoing::new(self.spans(skip), self.name.as_deref(), self.control.clone())
@@ -125,6 +139,11 @@ impl Outbox {
             true => sum + (entry.request.length - entry.sent),
             false => usize::MAX / 2,
         }))
+    }
+
+    /// Whether a file follows the first unsent entry.
+    pub fn is_second_a_file(&self) -> bool {
+        self.entries.get(self.ended + 1).is_some_and(|entry| entry.request.file.is_some())
     }
 
     /// Whether what [`Outbox::gatherable`] gives is followed by something.
