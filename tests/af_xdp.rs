@@ -6,6 +6,8 @@ mod common;
 mod node;
 #[path = "af_xdp/others.rs"]
 mod others;
+#[path = "af_xdp/readable.rs"]
+mod readable;
 
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, UdpSocket};

@@ -16,10 +16,13 @@ use sio::port::af_xdp::{AfXdp, Classifier, chunk_bytes};
 use sio::port::{Port, Segment, link};
 use sio::region::Region;
 use sio::region::map::Pages;
+use sio::sys::poll;
 use sio::sys::xdp::{Sizes, Socket};
 
 const SERVICE: u16 = 5300;
 const FRAMES: usize = 256;
+/// The ring goes round in them.
+const RING_ROUNDS: usize = 2100;
 /// What does not happen within this time does not happen.
 const LONG: Duration = Duration::from_secs(10);
 /// Long enough for a packet that is not to come.
@@ -161,6 +164,31 @@ fn claimed_datagrams_come_and_answers_arrive() {
         opened.port.disclaim(&FlowKey::open(local)).expect("it was claimed");
         client.send_to(b"after", (NEAR, SERVICE)).expect("a datagram");
         assert_eq!(received(&service).as_deref(), Some(&b"after"[..]));
+    });
+}
+
+#[test]
+fn descriptors_stay_readable_where_that_is_asked_for() {
+    let Some(network) = network("an AF_XDP port", 2) else { return };
+    let client = Network::inside(&network.far, || socket(FAR, 0));
+    Network::inside(&network.near, || {
+        let _service = socket(NEAR, SERVICE);
+        let mut opened = Opened::new();
+        opened.claim(NEAR);
+        let is_readable = |opened: &Opened| {
+            let mut fds = opened.port.descriptors().iter();
+            fds.any(|&fd| poll::now(fd, libc::POLLIN).expect("poll") != 0)
+        };
+        for round in 0..RING_ROUNDS {
+            let stays = round % 2 == 0;
+            opened.port.stay_readable(stays);
+            client.send_to(b"a question", (NEAR, SERVICE)).expect("a question");
+            assert_eq!(opened.receive(LONG).len(), 1);
+            assert_eq!(opened.port.receive(&mut Vec::new()), 0, "nothing comes twice");
+            assert_eq!((is_readable(&opened), opened.port.is_kept_readable()), (stays, stays));
+            opened.port.stay_readable(false);
+            assert!(!is_readable(&opened) && !opened.port.is_kept_readable());
+        }
     });
 }
 

@@ -360,7 +360,8 @@ impl State {
             engine.arm()?;
         }
         if self.live() > 0 {
-            let held = self.engines[0].hold(true);
+            let held =
+                self.engines[0].hold(true) || self.is_on_poll_set() && self.hold_frames(true);
             if !self.sleepers.wake_one_for_events() && self.sleepers.is_kernel_waiting() && !held {
                 return self.kick();
             }
@@ -372,12 +373,18 @@ impl State {
             if !stays && !self.sleepers.is_pinned {
                 self.engines[0].hold(false);
             }
+            self.hold_frames(false);
             self.poll.set_token(false);
         }
         if self.sleepers.is_anyone_waiting() {
             self.keep_watch()?;
         }
         Ok(())
+    }
+
+    #[inline]
+    fn hold_frames(&mut self, is_wanted: bool) -> bool {
+        self.frames.is_some_and(|place| self.engines[place].hold(is_wanted))
     }
 
     /// A thread goes its way. If nobody else waits, nobody takes in what the ring may still say: the

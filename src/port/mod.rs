@@ -111,6 +111,15 @@ pub trait Port: Send {
     /// Readable when there is something to receive.
     fn descriptors(&self) -> &[RawFd];
 
+    /// With `true`, descriptors stay readable when what made them so has been received, until it is
+    /// called with `false`. Where that cannot be had it does nothing.
+    fn stay_readable(&mut self, _is_wanted: bool) {}
+
+    /// Whether one is readable because of that.
+    fn is_kept_readable(&self) -> bool {
+        false
+    }
+
     /// Packets of this flow come here from now on, and all others stay where they are. A flow
     /// that was claimed already: `EADDRINUSE`.
     fn claim(&mut self, flow: &FlowKey) -> Result<()>;

@@ -213,6 +213,17 @@ impl Socket {
         self.receive.take(count, |entry| entry.options & Descriptor::MORE == 0, sink)
     }
 
+    /// Whether the descriptor stays readable when everything has been received, until this is
+    /// called with `false`: the kernel is told of the last entry only then.
+    pub fn stay_readable(&mut self, is_wanted: bool) {
+        self.receive.keep(is_wanted);
+    }
+
+    /// Whether it is readable for nothing else.
+    pub fn is_kept_readable(&self) -> bool {
+        self.receive.is_kept()
+    }
+
     /// How many of the entries fit into the ring; those are to be passed to [`Socket::send`].
     pub fn room_to_send(&mut self, wanted: usize) -> usize {
         self.send.room(wanted)
@@ -433,11 +444,26 @@ struct Consumer<T> {
     consumed: u32,
     /// How far the kernel was when we looked last.
     produced: u32,
+    /// Entries that the kernel is not told to be consumed while there are no more behind them.
+    kept: u32,
 }
 
 impl<T: Entry> Consumer<T> {
     fn new(ring: Ring<T>) -> Self {
-        Self { ring, consumed: 0, produced: 0 }
+        Self { ring, consumed: 0, produced: 0, kept: 0 }
+    }
+
+    /// From now on the kernel believes that the last entry is not consumed yet, or is told so.
+    fn keep(&mut self, is_wanted: bool) {
+        self.kept = u32::from(is_wanted);
+        if !is_wanted {
+            self.ring.consumer().store(self.consumed, Ordering::Release);
+        }
+    }
+
+    /// Whether the kernel believes that there is something.
+    fn is_kept(&self) -> bool {
+        self.ring.consumer().load(Ordering::Relaxed) != self.consumed
     }
 
     /// Passes on up to `count` entries, and then as many as it takes to an entry after which
@@ -470,7 +496,7 @@ impl<T: Entry> Consumer<T> {
         }
         if end > 0 {
             self.consumed = self.consumed.wrapping_add(end);
-            self.ring.consumer().store(self.consumed, Ordering::Release);
+            self.ring.consumer().store(self.consumed.wrapping_sub(self.kept), Ordering::Release);
         }
         end as usize
     }

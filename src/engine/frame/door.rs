@@ -23,14 +23,22 @@ pub enum News {
 pub struct Mailbox {
     news: Mutex<Vec<News>>,
     has_news: AtomicBool,
+    /// One thread only uses the channel.
+    is_single: bool,
     /// Raised when there are some, but for a channel that is looking anyway.
     counter: Counter,
 }
 
 impl Mailbox {
-    pub fn new() -> Result<Arc<Self>> {
+    /// `is_single`: one thread only uses the channel.
+    pub fn new(is_single: bool) -> Result<Arc<Self>> {
         let counter = Counter::new()?;
-        Ok(Arc::new(Self { news: Mutex::default(), has_news: AtomicBool::new(false), counter }))
+        let has_news = AtomicBool::new(false);
+        Ok(Arc::new(Self { news: Mutex::default(), has_news, is_single, counter }))
+    }
+
+    pub fn is_single(&self) -> bool {
+        self.is_single
     }
 
     /// Readable when there are news.

@@ -30,7 +30,7 @@ use crate::sys::gate::Gate;
 use crate::sys::memory::prefer_large_pages;
 use crate::sys::relay::{Putter, relay};
 use crate::sys::socket::identity;
-use crate::sys::sync::atomic::{AtomicU64, Ordering};
+use crate::sys::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
 use crate::sys::{fork, poll};
 
@@ -56,9 +56,9 @@ pub(super) struct Outlet {
     received: Arc<AtomicU64>,
     received_unseen: u64,
     door: Option<Arc<Door>>,
-    reader: Option<(Arc<Mailbox>, Key)>,
+    pub reader: Option<(Arc<Mailbox>, Key)>,
     /// It is told of all that arrives, not only when it waits.
-    is_edge: bool,
+    pub is_edge: bool,
     /// Numbers of sends that have ended since the reader was told last.
     pub completed: Vec<u64>,
     is_touched: bool,
@@ -118,6 +118,8 @@ pub struct Hub {
     gathered: Mutex<Slab<Gathered>>,
     /// Moves on when ways may have changed.
     generation: AtomicU64,
+    /// The port's descriptors are readable because of what has been received already.
+    pub(super) is_kept_readable: AtomicBool,
 }
 
 /// Frames of an area that are kept for receiving at most: a half.
@@ -192,6 +194,7 @@ impl Hub {
             state: Mutex::new(state),
             gathered: Mutex::default(),
             generation: AtomicU64::new(0),
+            is_kept_readable: AtomicBool::new(false),
         });
         let patron: Arc<dyn Patron> = hub.clone();
         region.add_patron(&patron);
@@ -314,6 +317,7 @@ impl Hub {
             state.close(slot);
             return Err(errno);
         }
+        state.keep_or_not(self);
         Ok((Inlet { hub: self.clone(), outlet: OutletKey { slot, serial }, taker }, received))
     }
 
@@ -347,22 +351,6 @@ impl Hub {
         }
     }
 
-    /// Who is told from now on.
-    pub fn set_reader(&self, key: OutletKey, reader: Option<(Arc<Mailbox>, Key)>) {
-        let mut state = self.lock();
-        if state.is_open(key) {
-            state.outlets[key.slot].reader = reader;
-        }
-    }
-
-    /// Whether the reader is told each time that something arrives.
-    pub fn set_edge(&self, key: OutletKey, is_edge: bool) {
-        let mut state = self.lock();
-        if state.is_open(key) {
-            state.outlets[key.slot].is_edge = is_edge;
-        }
-    }
-
     /// Takes in what has arrived and what was sent, and tells those it is for, but for who looks.
     pub fn poll(&self, looker: Looker<'_>) {
         self.lock().poll(self, looker);
@@ -379,7 +367,7 @@ impl Hub {
         let mut state = self.lock();
         state.poll(self, looker);
         // Whoever has looked before may have taken what made it readable.
-        let is_explained = std::mem::take(&mut state.has_received);
+        let is_explained = std::mem::take(&mut state.has_received) || self.is_kept_readable();
         // While packets come, the rest is seen to now and then.
         if is_explained && !state.is_due(Instant::now()) {
             return;
@@ -401,6 +389,9 @@ impl Hub {
         let _ = state.port.ring_doorbell();
         state.filling.await_space();
         state.watch_flights(self);
+        if self.is_kept_readable() {
+            state.keep_or_not(self);
+        }
     }
 
     /// The caller has found nothing, and may wait elsewhere for the descriptor.
@@ -440,7 +431,7 @@ impl Outlet {
 }
 
 impl State {
-    fn is_open(&self, key: OutletKey) -> bool {
+    pub(super) fn is_open(&self, key: OutletKey) -> bool {
         self.outlets.get(key.slot).is_some_and(|outlet| outlet.serial == key.serial)
     }
 
@@ -493,7 +484,10 @@ impl State {
 
     fn poll(&mut self, hub: &Hub, looker: Looker<'_>) {
         self.complete(hub);
-        self.has_received |= self.receive(hub);
+        if self.receive(hub) {
+            self.has_received = true;
+            hub.is_kept_readable.store(self.port.is_kept_readable(), Ordering::Relaxed);
+        }
         self.filling.fill(&mut *self.port);
         self.tell(looker);
     }

@@ -16,6 +16,7 @@ mod flow;
 mod gated;
 mod hub;
 mod inlet;
+mod keeping;
 mod open;
 mod outgoing;
 mod patience;
@@ -134,7 +135,7 @@ impl Frames {
         if let Some(mailbox) = &self.mailbox {
             return Ok(mailbox.clone());
         }
-        let mailbox = Mailbox::new()?;
+        let mailbox = Mailbox::new(self.owner.is_some())?;
         poll.add_engine(mailbox.fd(), MAILBOX)?;
         Ok(self.mailbox.insert(mailbox).clone())
     }
@@ -436,7 +437,13 @@ impl Engine for Frames {
         Ok(())
     }
 
-    fn hold(&mut self, _wanted: bool) -> bool {
+    /// What an interface has brought is put down as received only when it has been fetched.
+    fn hold(&mut self, wanted: bool) -> bool {
+        let mut kept = self.hubs.iter().flatten().filter(|(hub, _)| hub.is_kept_readable());
+        if wanted {
+            return kept.next().is_some();
+        }
+        kept.for_each(|(hub, _)| hub.let_go());
         false
     }
 

@@ -254,6 +254,14 @@ impl Port for AfXdp {
         received
     }
 
+    fn stay_readable(&mut self, is_wanted: bool) {
+        self.sockets.iter_mut().for_each(|socket| socket.stay_readable(is_wanted));
+    }
+
+    fn is_kept_readable(&self) -> bool {
+        self.sockets.iter().any(Socket::is_kept_readable)
+    }
+
     /// All through one queue, so that packets keep their order.
     fn send(&mut self, segments: &[Segment]) -> usize {
         let Some(socket) = self.sockets.first_mut() else { return 0 };
