@@ -91,6 +91,10 @@ fn who_has_a_channel_to_himself_goes_the_short_way() {
             counter.lower();
         }
         assert_eq!(fetch(), None, "there is nothing");
+        counter.raise();
+        let looked = channel::next_events(channel, &mut [Event::EMPTY; 2]);
+        assert_eq!(looked, Ok(1), "single {single}");
+        counter.lower();
         channel::post(channel, Event { kind: event::USER, ..Event::EMPTY }).expect("room");
         assert_eq!(fetch(), None, "what stands in the queue is fetched on the whole way");
         wait_for(channel, event::USER);

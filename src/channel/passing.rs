@@ -8,6 +8,7 @@
 use super::fetch::{Room, Teller};
 use super::state::State;
 use super::{Channel, Event};
+use crate::engine::table::Kind;
 use crate::error::Result;
 
 /// So many waits do not look first after one that has looked in vain.
@@ -18,6 +19,22 @@ impl Channel {
     /// a time limit.
     pub fn fetch_in_passing(&self, events: &mut [Event], is_for_long: bool) -> usize {
         let Some(mut state) = self.state.try_enter() else { return 0 };
+        self.pass_by(&mut state, events, is_for_long)
+    }
+
+    /// The same for a thread that does not wait: that is what one does who polls the descriptor. On a
+    /// ring of one thread there is something to be undone then, each time.
+    pub fn look_in_passing(&self, events: &mut [Event]) -> usize {
+        if self.is_single() && self.choice.kind == Kind::Uring {
+            return 0;
+        }
+        let Some(mut state) = self.state.try_enter() else { return 0 };
+        state.may_be_polled();
+        self.pass_by(&mut state, events, false)
+    }
+
+    #[inline]
+    fn pass_by(&self, state: &mut State, events: &mut [Event], is_for_long: bool) -> usize {
         if self.is_dead() || self.bell.is_rung() {
             return 0;
         }
@@ -29,7 +46,7 @@ impl Channel {
             }
             if !state.is_settled() || self.bell.is_rung() {
                 // What was fetched is not lost because something else went wrong.
-                let _ = state.rest(false).and_then(|()| self.settle(&mut state));
+                let _ = state.rest(false).and_then(|()| self.settle(state));
             }
         }
         count
