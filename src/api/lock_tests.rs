@@ -172,8 +172,10 @@ fn a_datagram_takes_the_lock_of_its_area_twice() {
         while left > 0 {
             wait_for(channel, event::RECV);
             loop {
-                let found = short::receive(fd, PIECE_BYTES, DONTWAIT, Form::Data);
-                let Some(Ok(Received::Block { address, count, .. })) = found else { break };
+                let form = if left.is_multiple_of(2) { Form::Data } else { Form::Name };
+                let found = short::receive(fd, PIECE_BYTES, DONTWAIT, form);
+                let Some(Ok(Received::Block { address, count, name })) = found else { break };
+                assert_eq!(name.is_some(), form == Form::Name);
                 region::release(area, address, count).expect("ours");
                 left -= 1;
             }

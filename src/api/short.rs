@@ -141,14 +141,18 @@ pub fn send_file(
     })
 }
 
-/// `sio_recv`. `EAGAIN` and `ENOBUFS` may be reasons to wait.
+/// `sio_recv` and `sio_recvfrom`. `EAGAIN` and `ENOBUFS` may be reasons to wait.
 pub fn receive(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<Received>> {
-    let is_plain = flags & !(system::DONTWAIT | system::NOSIGNAL) == 0 && form == Form::Data;
-    if !is_plain || size == 0 {
+    const KNOWN: i32 = system::DONTWAIT | system::NOSIGNAL | system::TRUNC;
+    if flags & !KNOWN != 0 || form == Form::Message || size == 0 {
         return None;
     }
     let ask = Ask { size, flags, form };
-    inside(fd, true, |_, attached, state| {
+    inside(fd, true, |socket, attached, state| {
+        // Of a stream that is something else.
+        if flags & system::TRUNC != 0 && socket.is_stream() {
+            return None;
+        }
         Some(match state.receive_of_many(attached.key, &ask) {
             Some(received) => (End::SettleForOthers, Ok(received)),
             None => (End::Settle, state.receive(attached.key, &ask)),

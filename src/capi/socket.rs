@@ -130,7 +130,7 @@ unsafe fn receive(
     size: usize,
     flags: c_int,
     form: Form,
-    name: impl FnOnce(&Address),
+    name: impl Fn(&Address),
 ) -> c_int {
     if buf.is_null() {
         return guard::fail(Errno::EFAULT);
@@ -162,13 +162,13 @@ unsafe fn receive_at_length(
     size: usize,
     flags: c_int,
     form: Form,
-    name: impl FnOnce(&Address),
+    name: impl Fn(&Address),
 ) -> c_int {
     let mut looked = None;
     let short = || match short::receive(sock, size, flags, form) {
         Some(found) if !short::may_wait(&found, flags) => {
             // SAFETY: by the contract of this function.
-            unsafe { hand_out(found?, buf, |_| ()) }.map(Some)
+            unsafe { hand_out(found?, buf, &name) }.map(Some)
         }
         found => {
             looked = found;
@@ -181,7 +181,7 @@ unsafe fn receive_at_length(
     let make = || Receive::new(sock, size, flags, form).map(|call| call.after(looked));
     guard::blocking(make, |received| {
         // SAFETY: by the contract of this function.
-        unsafe { hand_out(received, buf, name) }
+        unsafe { hand_out(received, buf, &name) }
     })
 }
 

@@ -108,11 +108,11 @@ impl Inbox {
 
     /// Whether something is left when what is asked for has been received.
     pub fn has_more_than(&self, ask: &Ask) -> bool {
-        ask.form == Form::Data
-            && match &self.messages {
-                Some(messages) => messages.len() > 1,
-                None => self.bytes > ask.size,
-            }
+        match (&self.messages, ask.form) {
+            (_, Form::Message) => false,
+            (Some(messages), _) => messages.len() > 1,
+            (None, _) => self.bytes > ask.size,
+        }
     }
 
     /// Takes the first piece, or as much of it as was asked for.

@@ -33,7 +33,10 @@ impl Address {
 
     /// An address that lies in DMA memory.
     pub fn from_span(span: Span) -> Result<Self> {
-        Self::new(&span.to_vec())
+        let mut address = Self::room();
+        let room = address.bytes.get_mut(..span.len()).ok_or(Errno::EINVAL)?;
+        address.length = span.read(room);
+        Ok(address)
     }
 
     pub fn bytes(&self) -> &[u8] {
