@@ -118,6 +118,11 @@ impl Region {
         self.blocks.lock()
     }
 
+    #[inline]
+    pub(super) fn try_blocks(&self) -> Option<MutexGuard<'_, Blocks>> {
+        self.blocks.try_lock_sound()
+    }
+
     /// One more socket uses the area.
     pub fn associate(&self) {
         self.associations.fetch_add(1, Ordering::AcqRel);

@@ -178,6 +178,20 @@ impl Blocks {
         }
     }
 
+    /// Takes back the block that was handed out last, if this is it and nothing else is to be done.
+    #[inline]
+    pub fn release_fresh(&mut self, offset: usize, length: usize) -> bool {
+        let is_that = |held: &Held| {
+            held.length == length && matches!(held.role, Role::Whole) && held.account.is_none()
+        };
+        let is_simple = self.lingering.is_empty();
+        let fresh =
+            self.fresh.take_if(|(from, held)| is_simple && *from == offset && is_that(held));
+        let Some((_, held)) = fresh else { return false };
+        self.allocator.drop_references(held.chunk, 1);
+        true
+    }
+
     /// Takes a block back; `EINVAL` unless it is exactly one that was handed out.
     pub fn release(&mut self, offset: usize, length: usize) -> Result<()> {
         if length == 0 {

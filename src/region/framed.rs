@@ -305,7 +305,11 @@ impl Region {
     #[inline(always)]
     pub fn release_plainly(&self, address: usize, bytes: usize) -> Option<bool> {
         let offset = self.mapping().offset_of(address, bytes)?;
-        let is_back = self.framed.as_ref()?.frames.release_plainly(offset, bytes);
+        let is_back = match &self.framed {
+            Some(framed) => framed.frames.release_plainly(offset, bytes),
+            // The block that was handed out last, unless another thread has the lock.
+            None => self.try_blocks()?.release_fresh(offset, bytes),
+        };
         is_back.then(|| self.is_space_wanted())
     }
 
