@@ -14,6 +14,7 @@ use super::{Socket, direct};
 use crate::error::{Errno, Result};
 use crate::sys::descriptor::{self, Kept};
 use crate::sys::file as system;
+use crate::sys::socket::let_go;
 
 /// What of files one socket passes on at a time: others have their turn then.
 const TURN_BYTES: usize = 1 << 20;
@@ -106,7 +107,10 @@ pub fn pass(socket: &Socket, outbox: &mut Outbox, before_max: usize, calls: &mut
         match pass_next(socket, outbox, &mut left) {
             Ok(()) | Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => return Stop::Full,
-            Err(errno) => outbox.fail(errno),
+            Err(errno) => {
+                let_go(socket.fd);
+                outbox.fail(errno);
+            }
         }
     }
     Stop::NoFile
@@ -132,7 +136,11 @@ fn pass_next(socket: &Socket, outbox: &mut Outbox, left: &mut usize) -> Result<(
             *left -= count;
             outbox.advance(count, copied);
         }
-        Passed::End => outbox.end_early(),
+        Passed::End => {
+            // The kernel does so itself, but not if it has sent nothing of the file.
+            let_go(socket.fd);
+            outbox.end_early();
+        }
     }
     Ok(())
 }

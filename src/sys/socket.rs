@@ -17,12 +17,14 @@ pub const CMSG_CLOEXEC: i32 = libc::MSG_CMSG_CLOEXEC;
 pub const MORE: i32 = libc::MSG_MORE;
 
 fn option_int(fd: RawFd, name: i32) -> Result<i32> {
+    option_int_of(fd, libc::SOL_SOCKET, name)
+}
+
+fn option_int_of(fd: RawFd, level: i32, name: i32) -> Result<i32> {
     let mut value = 0i32;
     let mut length = 4 as libc::socklen_t;
     // SAFETY: four bytes of room, as the length says.
-    check(unsafe {
-        libc::getsockopt(fd, libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length)
-    })?;
+    check(unsafe { libc::getsockopt(fd, level, name, (&raw mut value).cast(), &raw mut length) })?;
     Ok(value)
 }
 
@@ -43,6 +45,14 @@ pub(super) fn set_option<T>(fd: RawFd, level: i32, name: i32, value: &T) -> Resu
     // SAFETY: a value of the length that is told.
     check(unsafe { libc::setsockopt(fd, level, name, ptr::from_ref(value).cast(), length) })
         .map(drop)
+}
+
+/// Lets go what `MSG_MORE` has kept back, where nothing follows after all. What the program keeps back
+/// itself stays so: tcp(7), `TCP_CORK`.
+pub fn let_go(fd: RawFd) {
+    if option_int_of(fd, libc::IPPROTO_TCP, libc::TCP_CORK) == Ok(0) {
+        let _ = set_option(fd, libc::IPPROTO_TCP, libc::TCP_CORK, &0i32);
+    }
 }
 
 /// Memory that a socket shares with the kernel, such as its rings; a child has no use for it. Whose it
