@@ -316,7 +316,7 @@ pub fn write_stream_now(
 ) -> Result<usize> {
     match stream {
         Stream::Socket => transfer::send_now(fd, memory),
-        Stream::Pipe | Stream::Other => transfer::without_broken_pipe_signal(|| {
+        Stream::Pipe | Stream::Other => transfer::without_broken_pipe_signal(memory.length, || {
             if is_nonblocking {
                 transfer::write(fd, memory)
             } else {

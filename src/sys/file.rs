@@ -20,7 +20,7 @@ pub fn check_readable(file: RawFd, offset: i64) -> Result<()> {
 /// sendfile(2), which never raises `SIGPIPE`; 0 is the end of the file. The socket must not block.
 pub fn send(sock: RawFd, file: RawFd, offset: i64, bytes: usize) -> Result<usize> {
     let mut offset = offset;
-    without_broken_pipe_signal(|| {
+    without_broken_pipe_signal(bytes, || {
         // SAFETY: eight bytes of a local.
         check(unsafe { libc::syscall(libc::SYS_sendfile, sock, file, &raw mut offset, bytes) })
     })

@@ -44,7 +44,7 @@ impl Watch {
             (true, 0) => {
                 let byte = Memory { address: c"".as_ptr() as usize, length: 1 };
                 // There is room for it, but perhaps nobody who could read it any more.
-                match transfer::without_broken_pipe_signal(|| transfer::write(self.fd(), byte)) {
+                match transfer::without_broken_pipe_signal(1, || transfer::write(self.fd(), byte)) {
                     Ok(_) | Err(Errno::EPIPE) => Ok(()),
                     Err(errno) => Err(errno),
                 }

@@ -239,9 +239,12 @@ fn pending() -> u64 {
     set
 }
 
-/// Writes, with `SIGPIPE` blocked for this thread, and takes the one away that the write raised: an
-/// asynchronous request tells of a broken pipe in its result alone.
-pub fn without_broken_pipe_signal(write: impl FnOnce() -> Result<usize>) -> Result<usize> {
+/// Writes up to so many bytes, with `SIGPIPE` blocked for this thread, and takes the one away that the
+/// write raised: an asynchronous request tells of a broken pipe in its result alone.
+pub fn without_broken_pipe_signal(
+    bytes: usize,
+    write: impl FnOnce() -> Result<usize>,
+) -> Result<usize> {
     let mut old = 0u64;
     // SAFETY: both sets are of the size that is told.
     unsafe {
@@ -256,7 +259,9 @@ pub fn without_broken_pipe_signal(write: impl FnOnce() -> Result<usize>) -> Resu
     // One that was not blocked would have been delivered.
     let was_pending = old & PIPE != 0 && pending() & PIPE != 0;
     let answer = write();
-    if answer == Err(Errno::EPIPE) && !was_pending {
+    // Where it breaks in the middle, what was written before is the answer.
+    let may_be_broken = answer.map_or_else(|errno| errno == Errno::EPIPE, |count| count < bytes);
+    if may_be_broken && !was_pending {
         let none = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         // SAFETY: as above; nothing is told about the signal that is taken.
         unsafe {
