@@ -92,14 +92,14 @@ pub struct Outbox {
     /// How many entries have an outcome: they stand before the others.
     ended: usize,
     /// How many of the others are files.
-    files: usize,
+    files: u32,
     /// Entries that a system call or an operation is busy with.
-    pub started: usize,
+    pub started: u32,
 }
 
 impl Outbox {
     pub fn push(&mut self, request: Request) {
-        self.files += usize::from(request.file.is_some());
+        self.files += u32::from(request.file.is_some());
         self.entries.push_back(Entry {
             request,
             sent: 0,
@@ -208,7 +208,7 @@ impl Outbox {
             }
             entry.outcome = Some(Ok(()));
             self.ended += 1;
-            self.files -= usize::from(entry.request.file.is_some());
+            self.files -= u32::from(entry.request.file.is_some());
             if left == 0 {
                 break;
             }
@@ -253,7 +253,7 @@ impl Outbox {
         if let Some(entry) = self.entries.get_mut(self.ended) {
             entry.outcome = Some(outcome);
             self.ended += 1;
-            self.files -= usize::from(entry.request.file.is_some());
+            self.files -= u32::from(entry.request.file.is_some());
         }
     }
 

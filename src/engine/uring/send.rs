@@ -286,7 +286,7 @@ impl Uring {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let fd = types::Fd(connection.socket.fd);
         let plans = connection.plan_messages(&features);
-        connection.outbox.started = plans.len();
+        connection.outbox.started = plans.len() as u32;
         // As many as the socket's buffer is sure to take are sent at once, one after the other.
         // Those after them could have to wait, and be overtaken if they were not linked.
         let free = match plans.len() {
