@@ -129,9 +129,9 @@ impl Events {
                  writer pays. A channel without EC_SINGLE cannot reach the goal: the kernel completes \
                  operations of its ring one by one in the thread that asked for them, at the end of \
                  each of its system calls or by an interrupt, so that such a channel has these \
-                 descriptors in an epoll set, and pays for its nesting. Where another process \
-                 writes, the program sleeps and is woken, and finds more events at a time the \
-                 slower it is."
+                 descriptors in epoll sets, and asks two of them. Where another process writes, \
+                 the program sleeps and is woken, and finds more events at a time the slower it \
+                 is."
             }
             Row::Data => {
                 "Each write is told with the value read. epoll and libevent: edge-triggered, and \
