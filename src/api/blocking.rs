@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::{Association, context};
-pub use super::send::{Outgoing, Part, Send};
 use crate::channel::{Channel, Event, Interest, Step, Waiting};
 use crate::engine::frame::{NAP, Sleeper};
 use crate::engine::{Ask, Form, Received, Socket, receive_directly};

@@ -5,7 +5,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 
-use super::blocking::{Outgoing, Receive, Send, Wait, run, wait_in_passing};
+use super::blocking::{Receive, Wait, run, wait_in_passing};
+use super::send::{Outgoing, Send};
 use super::{channel, region, short, socket, source};
 use crate::channel::state::Modify;
 use crate::channel::{Event, Options, event};

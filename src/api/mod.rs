@@ -18,7 +18,7 @@ pub mod notify;
 mod pause;
 pub mod region;
 mod registrations;
-mod send;
+pub mod send;
 pub mod short;
 pub mod socket;
 pub mod source;

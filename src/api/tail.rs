@@ -2,9 +2,8 @@
 //! whole, the kernel took only a part, and the call must not wait.
 //!
 //! The rest is copied, unless it is one of a file, and handed to a thread of the library's, which ends
-//! with it. Until then
-//! nothing else is sent on that socket, so that order is kept. It happens when a peer stops
-//! reading in the middle of a call, and in no other case.
+//! with it. Until then nothing else is sent on that socket, so that order is kept. It happens when a
+//! peer stops reading in the middle of a call, and in no other case.
 #![forbid(unsafe_code)]
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};

@@ -5,7 +5,8 @@ use std::ffi::{c_int, c_void};
 use std::time::Duration;
 
 use super::types::*;
-use crate::api::blocking::{Part, deadline};
+use crate::api::blocking::deadline;
+use crate::api::send::Part;
 use crate::channel::Event;
 use crate::channel::state::Modify;
 use crate::engine::table::Kind;

@@ -8,7 +8,8 @@ use super::types::{
     SIO_RELEASE, dma_mem_t, sio_info as InfoRecord,
 };
 use super::{convert, guard};
-use crate::api::blocking::{Outgoing, Receive, Send};
+use crate::api::blocking::Receive;
+use crate::api::send::{Outgoing, Send};
 use crate::api::{short, socket};
 use crate::engine::frame::Brief;
 use crate::engine::{Form, Received};

@@ -5,7 +5,8 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sio::api::blocking::{Outgoing, Receive, Send, deadline, run};
+use sio::api::blocking::{Receive, deadline, run};
+use sio::api::send::{Outgoing, Send};
 use sio::api::{Options, channel, region, socket, source};
 use sio::channel::Event;
 use sio::channel::state::Modify;

@@ -4,8 +4,9 @@ use std::os::fd::RawFd;
 use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
-use sio::api::blocking::{Outgoing, Part, Receive, Send, Wait, deadline, run};
+use sio::api::blocking::{Receive, Wait, deadline, run};
 use sio::api::engines::Kind;
+use sio::api::send::{Outgoing, Part, Send};
 use sio::api::{Options, channel, region, socket, source};
 use sio::capi::types::{
     DMA_ENGINE_AF_XDP, DMA_ENGINE_EPOLL, DMA_ENGINE_IO_URING, DMA_HUGE, DMA_HUGE_ONLY, EC_ATTACH,
