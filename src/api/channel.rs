@@ -25,11 +25,8 @@ pub fn destroy(fd: RawFd) -> Result<()> {
     for socket in sockets {
         if let Ok(association) = context().socket(socket.fd)
             && Arc::ptr_eq(&association.socket, &socket)
-            && let Some(attached) = association.attachment.get()
-            && Arc::ptr_eq(&attached.channel, &channel)
+            && association.part_from(&channel)
         {
-            // Not if it has come into another channel meanwhile.
-            association.attachment.clear_if(&attached);
             notify::moved(socket.fd);
         }
     }

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::RawFd;
+use std::ptr;
 use std::sync::Arc;
 
 use super::mqueue::Registration;
@@ -21,6 +22,7 @@ use crate::region::Region;
 use crate::sys::cell::{Current, Leaked};
 use crate::sys::fork;
 use crate::sys::own::{Own, own};
+use crate::sys::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard};
 
 /// A socket that works in an area.
@@ -32,20 +34,80 @@ pub struct Association {
     pub insist: u32,
     /// The `size` of `dma_assoc`.
     pub limit_bytes: usize,
-    pub attachment: Current<Attached>,
+    attachment: Current<Attached>,
     pub tail: Tail,
+    /// Calls since it was last tried to have it found quickly.
+    calls: AtomicU32,
 }
 
 /// The channel that a socket reports to.
+#[derive(Clone)]
 pub struct Attached {
     pub channel: Arc<Channel>,
     pub key: Key,
 }
 
+/// A socket as calls find it that come again and again: see [`Context::glance_at_socket`].
+pub struct Quick {
+    pub socket: Arc<Socket>,
+    /// The channel, of one that no interface serves.
+    pub attached: Option<Attached>,
+}
+
+/// To have a socket found quickly takes as long as some calls that have to look for it, and so does
+/// ending that: most connections of a server that answers one question each are not worth it.
+const CALLS_MIN: u32 = 16;
+
 impl Association {
+    pub fn new(socket: Arc<Socket>, choice: Choice, insist: u32, limit_bytes: usize) -> Arc<Self> {
+        socket.counters.tally.set_engine(choice.kind.code());
+        socket.counters.tally.set_reason(&choice.reason);
+        Arc::new(Self {
+            socket,
+            choice,
+            insist,
+            limit_bytes,
+            attachment: Current::empty(),
+            tail: Tail::default(),
+            calls: AtomicU32::new(0),
+        })
+    }
+
     /// The channel, unless it has been destroyed meanwhile.
     pub fn attached(&self) -> Option<Arc<Attached>> {
         self.attachment.get().filter(|attached| !attached.channel.is_dead())
+    }
+
+    /// Lends the same for a moment, be it destroyed or not.
+    pub fn with_attached<R>(&self, look: impl FnOnce(Option<&Arc<Attached>>) -> R) -> R {
+        self.attachment.with(look)
+    }
+
+    /// It reports to a channel from now on, or to none.
+    pub fn attach(&self, attached: Option<Attached>) {
+        let before = self.attachment.set(attached.map(Arc::new));
+        if before.is_some() {
+            context().end_quick(self);
+        }
+    }
+
+    /// It does not report to that channel any more, if it still does.
+    pub fn part_from(&self, channel: &Arc<Channel>) -> bool {
+        let attached = self.attachment.get();
+        let attached = attached.filter(|attached| Arc::ptr_eq(&attached.channel, channel));
+        if let Some(attached) = &attached {
+            // Not if it has come into another channel meanwhile.
+            self.attachment.clear_if(attached);
+            context().end_quick(self);
+        }
+        attached.is_some()
+    }
+
+    /// One more call had to look for it; `true`: the next ones should not have to.
+    pub fn count_call(&self) -> bool {
+        let calls = self.calls.load(Ordering::Relaxed) + 1;
+        self.calls.store(calls % CALLS_MIN, Ordering::Relaxed);
+        calls == CALLS_MIN
     }
 }
 
@@ -55,9 +117,9 @@ pub struct Context {
     channels: Table<Channel>,
     sockets: Table<Association>,
     regions: Table<Region>,
-    /// Channels, sockets that interfaces serve, and areas, once more.
+    /// Channels, sockets that are used much, and areas, once more.
     quick_channels: Glances<Channel>,
-    quick_sockets: Glances<Association>,
+    quick_sockets: Glances<Quick>,
     quick_regions: Glances<Region>,
     /// What timer_create has made, by id; what mq_notify has registered, by queue.
     pub timers: Register<timer::Handle>,
@@ -168,16 +230,50 @@ impl Context {
         Err(self.why_no_socket(fd, index))
     }
 
-    /// Looks at the association of a descriptor, if an interface serves it. `None`: not now, or not
-    /// like this.
-    #[inline]
+    /// Looks at the socket behind a descriptor, if an interface serves it, or if it is attached to a
+    /// channel and was used again and again. `None`: not now, or not like this.
+    #[inline(always)]
     pub fn glance_at_socket<R>(
         &self,
         own: &Own,
         fd: RawFd,
-        body: impl FnOnce(&Association) -> R,
+        body: impl FnOnce(&Quick) -> R,
     ) -> Option<R> {
         self.quick_sockets.look(own, usize::try_from(fd).ok()?, body)
+    }
+
+    /// From now on the socket of a channel is found by [`Context::glance_at_socket`].
+    #[cold]
+    pub fn begin_quick(&self, fd: RawFd) {
+        let Ok(index) = index(fd) else { return };
+        // Whoever changes something of what is looked at here comes for the lock afterwards.
+        let _guard = self.lock();
+        if self.quick_sockets.has(index) {
+            return;
+        }
+        if let Some(association) = self.sockets.get(index)
+            && let Some(attached) = association.attached()
+            && !association.tail.is_busy()
+        {
+            let attached = Some(Attached::clone(&attached));
+            let quick = Quick { socket: association.socket.clone(), attached };
+            self.quick_sockets.set(index, Arc::new(quick));
+        }
+    }
+
+    /// The socket is not any more what was to be found quickly.
+    pub fn end_quick(&self, association: &Association) {
+        let Ok(index) = index(association.socket.fd) else { return };
+        if association.socket.flow().is_some() {
+            return;
+        }
+        let guard = self.lock();
+        let is_that = |found: &Arc<Association>| ptr::eq(&raw const **found, association);
+        let is_there = self.sockets.with(index, |found| found.is_some_and(is_that));
+        let taken = is_there.then(|| self.quick_sockets.take(index));
+        // Before whoever looks is waited for, and a channel may go.
+        drop(guard);
+        drop(taken);
     }
 
     /// Looks at the area behind a handle. `None`: not now, or not like this.
@@ -240,7 +336,8 @@ impl Context {
         }
         self.sockets.set(index, Some(association.clone()));
         if association.socket.flow().is_some() {
-            self.quick_sockets.set(index, association.clone());
+            let quick = Quick { socket: association.socket.clone(), attached: None };
+            self.quick_sockets.set(index, Arc::new(quick));
         }
         association.socket.region.associate();
         Ok(())
@@ -248,16 +345,16 @@ impl Context {
 
     /// Takes an association out, if it is still the one in the table.
     pub fn remove_socket(&self, association: &Arc<Association>) -> bool {
-        let _guard = self.lock();
+        let guard = self.lock();
         let Ok(index) = index(association.socket.fd) else { return false };
         if !self.sockets.get(index).is_some_and(|found| Arc::ptr_eq(&found, association)) {
             return false;
         }
-        if association.socket.flow().is_some() {
-            self.quick_sockets.clear(index);
-        }
+        let taken = self.quick_sockets.take(index);
         self.sockets.set(index, None);
         association.socket.region.disassociate();
+        drop(guard);
+        drop(taken);
         true
     }
 

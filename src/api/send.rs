@@ -233,6 +233,8 @@ impl Send {
             if !self.may_block()? {
                 let tail = &self.association.tail;
                 if tail.take_over(socket.fd, request, self.sent).is_ok() {
+                    // It may be in a channel meanwhile, where nothing is to overtake that.
+                    context().end_quick(&self.association);
                     socket.counters.count_sent_directly(self.length, self.copied);
                     return Ok(self.accepted());
                 }

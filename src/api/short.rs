@@ -5,15 +5,17 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::RawFd;
+use std::sync::Arc;
 
-use super::context::{Association, Attached, context};
+use super::context::{Attached, Quick, context};
 use super::send::Part;
 use crate::channel::State;
 use crate::engine::frame::Brief;
 use crate::engine::{Ask, File, Form, Pieces, Received, Request, Socket};
 use crate::error::{Errno, Result};
+use crate::region::Region;
 use crate::sys::cell::Entered;
-use crate::sys::own::Own;
+use crate::sys::own::{Own, own};
 use crate::sys::socket as system;
 use crate::sys::wait::Uncancellable;
 
@@ -33,7 +35,8 @@ fn inside<R>(
     asks_network: bool,
     change: impl FnOnce(&Socket, &Attached, &mut Entered<'_, State>) -> Option<(End, Result<R>)>,
 ) -> Option<Result<R>> {
-    context().with_socket(fd, |association| {
+    let mut is_worth_it = false;
+    let answer = context().with_socket(fd, |association| {
         let association = association?;
         let socket = &*association.socket;
         if socket.listening || association.tail.is_busy() {
@@ -42,10 +45,11 @@ fn inside<R>(
         // What an interface needs to be told of the network is asked with such calls.
         let is_of_interface = socket.flow().is_some();
         let _uncancellable = (is_of_interface && asks_network).then(Uncancellable::begin);
-        association.attachment.with(|attached| {
+        association.with_attached(|attached| {
             let attached = attached?;
             let (mut state, has_answered) = attached.channel.enter_and_answer().ok()?;
             let (end, answer) = change(socket, attached, &mut state)?;
+            is_worth_it = !is_of_interface && association.count_call();
             let is_alone = !has_answered && !state.is_anyone_waiting();
             if end == End::SettleForOthers && is_alone {
                 return Some(answer);
@@ -54,51 +58,96 @@ fn inside<R>(
             let settled = attached.channel.settle(&mut state);
             Some(settled.and(answer))
         })
-    })
+    });
+    if is_worth_it {
+        context().begin_quick(fd);
+    }
+    answer
 }
 
-/// `sio_send`; `release` and `quiet` as the flags say.
-pub fn send(
-    fd: RawFd,
-    (address, bytes): Part,
-    flags: i32,
-    release: bool,
-    quiet: bool,
-) -> Option<Result<usize>> {
-    const KNOWN: i32 = system::DONTWAIT | system::NOSIGNAL | system::MORE;
-    if flags & !KNOWN != 0 || bytes == 0 || i32::try_from(bytes).is_err() {
+/// What `sio_send` was asked for besides the memory.
+#[derive(Clone, Copy)]
+pub struct How {
+    /// The flags for the kernel.
+    pub flags: i32,
+    /// `SIO_RELEASE` and `SIO_QUIET`.
+    pub release: bool,
+    pub quiet: bool,
+}
+
+impl How {
+    fn is_simple(self, bytes: usize) -> bool {
+        const KNOWN: i32 = system::DONTWAIT | system::NOSIGNAL | system::MORE;
+        self.flags & !KNOWN == 0 && bytes > 0 && i32::try_from(bytes).is_ok()
+    }
+
+    /// The memory and what becomes of it. `None`: it cannot be had like this.
+    fn lend(self, region: &Arc<Region>, (address, bytes): Part) -> Option<Request> {
+        let ends_hold = self.release && region.frame_bytes().is_none();
+        let piece = if ends_hold {
+            region.lend_last(address, bytes)?
+        } else {
+            region.lend(address, bytes).ok()?
+        };
+        Some(Request {
+            pieces: Pieces::from_buf([piece]),
+            file: None,
+            length: bytes,
+            address,
+            name: None,
+            control: Vec::new(),
+            flags: self.flags & system::MORE,
+            quiet: self.quiet,
+        })
+    }
+}
+
+/// `sio_send` on a socket that is used again and again, while nobody else uses its channel. `None`: it
+/// has to go a longer way.
+#[inline(always)]
+pub fn send_in_passing(own: &Own, fd: RawFd, part: Part, how: How) -> Option<Result<usize>> {
+    if !how.is_simple(part.1) {
+        return None;
+    }
+    let look = |quick: &Quick| {
+        let Attached { channel, key } = quick.attached.as_ref()?;
+        let region = &quick.socket.region;
+        let mut state = channel.try_enter(own)?;
+        if state.is_anyone_waiting() || region.frame_bytes().is_some() {
+            return None;
+        }
+        state.send_lent(*key, || how.lend(region, part))
+    };
+    let sent = context().glance_at_socket(own, fd, look)??;
+    Some(sent.map(|()| part.1))
+}
+
+/// `sio_send`.
+pub fn send(fd: RawFd, part: Part, how: How) -> Option<Result<usize>> {
+    if !how.is_simple(part.1) {
         return None;
     }
     inside(fd, false, |socket, attached, state| {
-        let is_framed = socket.region.frame_bytes().is_some();
-        let offset = socket.region.mapping().offset_of(address, bytes)?;
-        let lend = || {
-            let piece = if release && !is_framed {
-                socket.region.lend_last(address, bytes)?
-            } else {
-                socket.region.lend(address, bytes).ok()?
-            };
-            Some(Request {
-                pieces: Pieces::from_buf([piece]),
-                file: None,
-                length: bytes,
-                address,
-                name: None,
-                control: Vec::new(),
-                flags: flags & system::MORE,
-                quiet,
-            })
-        };
-        let sent = state.send_lent(attached.key, lend)?;
-        if release && is_framed && sent.is_ok() {
+        let offset = socket.region.mapping().offset_of(part.0, part.1)?;
+        let sent = state.send_lent(attached.key, || how.lend(&socket.region, part))?;
+        if how.release && socket.region.frame_bytes().is_some() && sent.is_ok() {
             socket.region.release_around(offset);
         }
-        Some((End::SettleForOthers, sent.map(|()| bytes)))
+        Some((End::SettleForOthers, sent.map(|()| part.1)))
     })
 }
 
-/// `sio_recv` and `sio_recvfrom` where an interface serves the socket and several datagrams wait:
-/// nobody but the caller need know. `None`: it has to go the whole way.
+/// What a receive has found in passing.
+pub enum Passed {
+    /// A frame of an interface's.
+    Frame(Brief),
+    /// What the kernel has put into the area. Unless it `is_settled`, [`settle`] has to follow.
+    Block { received: Received, is_settled: bool },
+}
+
+/// `sio_recv` and `sio_recvfrom` where nobody but the caller need know: an interface serves the socket
+/// and several datagrams wait, or something has arrived at a socket that is used again and again,
+/// while nobody else uses its channel. `None`: it has to go a longer way.
 #[inline(always)]
 pub fn receive_in_passing(
     own: &Own,
@@ -106,17 +155,48 @@ pub fn receive_in_passing(
     size: usize,
     flags: i32,
     form: Form,
-) -> Option<Brief> {
+) -> Option<Passed> {
     const KNOWN: i32 = system::DONTWAIT | system::TRUNC | system::CMSG_CLOEXEC | system::NOSIGNAL;
     if flags & !KNOWN != 0 || size == 0 || form == Form::Message {
         return None;
     }
     let ask = Ask { size, flags, form };
-    let look = |association: &Association| {
-        let socket = &association.socket;
-        socket.flow()?.receive_in_passing(own, &ask, socket)
+    let look = |quick: &Quick| {
+        let Quick { socket, attached } = quick;
+        match attached {
+            None => socket.flow()?.receive_in_passing(own, &ask, socket).map(Passed::Frame),
+            Some(attached) => receive_arrived(own, socket, attached, &ask),
+        }
     };
     context().glance_at_socket(own, fd, look)?
+}
+
+fn receive_arrived(own: &Own, socket: &Socket, at: &Attached, ask: &Ask) -> Option<Passed> {
+    // Of a stream that is something else.
+    if ask.flags & system::CMSG_CLOEXEC != 0 || ask.flags & system::TRUNC != 0 && socket.is_stream()
+    {
+        return None;
+    }
+    let mut state = at.channel.try_enter(own)?;
+    let (received, is_settled) = state.receive_arrived(at.key, ask)?;
+    Some(Passed::Block { received, is_settled })
+}
+
+/// What is left of a receive: nobody is to be told by the channel of what is not there any more.
+pub fn settle(fd: RawFd) -> Result<()> {
+    let settle = |own: &Own, quick: &Quick| {
+        let channel = &quick.attached.as_ref()?.channel;
+        let mut state = channel.try_enter(own)?;
+        channel.settle_in_passing(&mut state).ok().filter(|&is_settled| is_settled)
+    };
+    let settled = own(|own| context().glance_at_socket(own, fd, |quick| settle(own, quick)));
+    if settled.flatten().is_none()
+        && let Some(attached) = context().socket(fd)?.attached()
+    {
+        let mut state = attached.channel.enter()?;
+        attached.channel.settle(&mut state)?;
+    }
+    Ok(())
 }
 
 /// `sio_sendfile`.
@@ -153,8 +233,9 @@ pub fn receive(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<
         if flags & system::TRUNC != 0 && socket.is_stream() {
             return None;
         }
-        Some(match state.receive_of_many(attached.key, &ask) {
-            Some(received) => (End::SettleForOthers, Ok(received)),
+        Some(match state.receive_arrived(attached.key, &ask) {
+            Some((received, true)) => (End::SettleForOthers, Ok(received)),
+            Some((received, false)) => (End::Settle, Ok(received)),
             None => (End::Settle, state.receive(attached.key, &ask)),
         })
     })

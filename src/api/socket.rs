@@ -8,7 +8,6 @@ use std::sync::{Arc, Weak};
 
 use super::context::{Association, Attached, context};
 use super::notify;
-use super::tail::Tail;
 use crate::channel::Channel;
 use crate::channel::source::Heir;
 use crate::engine::frame::{open_copied_frames, open_flow, open_frames};
@@ -17,7 +16,6 @@ use crate::engine::{Counters, Key, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::DESCRIPTOR_MAX;
 use crate::log::{self, Level};
-use crate::sys::cell::Current;
 use crate::sys::stat::layout::socket as count;
 use crate::sys::trace::{self, Fallback};
 
@@ -31,7 +29,7 @@ pub fn assoc(fd: RawFd, handle: u64, limit_bytes: usize, insist: u32) -> Result<
     let insist = if insist == 0 { region.engines() } else { insist };
     let socket = Socket::new(fd, region, limit_bytes)?;
     let (socket, choice, insist) = choose(socket, insist)?;
-    let association = new_association(Arc::new(socket), choice, insist, limit_bytes);
+    let association = Association::new(Arc::new(socket), choice, insist, limit_bytes);
     if let Some(Attached { channel, key }) = enter(&association)? {
         channel.abandon(key);
     }
@@ -81,24 +79,6 @@ fn choose(socket: Socket, insist: u32) -> Result<(Socket, Choice, u32)> {
     }
 }
 
-fn new_association(
-    socket: Arc<Socket>,
-    choice: Choice,
-    insist: u32,
-    limit_bytes: usize,
-) -> Arc<Association> {
-    socket.counters.tally.set_engine(choice.kind.code());
-    socket.counters.tally.set_reason(&choice.reason);
-    Arc::new(Association {
-        socket,
-        choice,
-        insist,
-        limit_bytes,
-        attachment: Current::empty(),
-        tail: Tail::default(),
-    })
-}
-
 /// Enters an association into the table. One that is there already and whose socket was closed
 /// without `sio_detach` gives way; where it was attached is returned.
 fn enter(association: &Arc<Association>) -> Result<Option<Attached>> {
@@ -112,7 +92,7 @@ fn enter(association: &Arc<Association>) -> Result<Option<Attached>> {
     context().remove_socket(&old);
     context().add_socket(association).map_err(|_| Errno::EBUSY)?;
     let attached = old.attached();
-    Ok(attached.map(|attached| Attached { channel: attached.channel.clone(), key: attached.key }))
+    Ok(attached.map(|attached| Attached::clone(&attached)))
 }
 
 /// Makes an accepted socket what its listening socket is.
@@ -127,7 +107,7 @@ pub(super) fn inherit(
     let region = model.socket.region.clone();
     let socket = Arc::new(Socket::new(connection, region, model.limit_bytes)?);
     let association =
-        new_association(socket.clone(), model.choice.clone(), model.insist, model.limit_bytes);
+        Association::new(socket.clone(), model.choice.clone(), model.insist, model.limit_bytes);
     let replaced = match enter(&association)? {
         Some(old) if Weak::ptr_eq(&Arc::downgrade(&old.channel), channel) => Some(old.key),
         Some(old) => {
@@ -165,7 +145,7 @@ pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
         }
         state.detach(attached.key)?;
         state.forget(attached.key);
-        association.attachment.set(None);
+        association.attach(None);
         channel.settle(&mut state)?;
         drop(state);
         notify::moved(fd);
@@ -193,7 +173,7 @@ pub fn detach(fd: RawFd) -> Result<()> {
                 {
                     return Err(errno);
                 }
-                association.attachment.set(None);
+                association.attach(None);
                 attached.channel.settle(&mut state)?;
             }
             Err(Errno::EBADF) => {}

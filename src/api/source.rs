@@ -172,7 +172,7 @@ pub fn add_accept(fd: RawFd, listener: RawFd, flags: Modify, cookie: u64) -> Res
                     if let Some(patron) = channel.patron() {
                         socket.region.add_patron(&patron);
                     }
-                    association.attachment.set(Some(Arc::new(Attached { channel, key })));
+                    association.attach(Some(Attached { channel, key }));
                 }
             }),
         };
@@ -199,7 +199,7 @@ pub fn add_socket(fd: RawFd, target: RawFd, flags: Modify, cookie: u64) -> Resul
         }
         let key = state.attach(&association.socket, flags.edge, cookie, association.insist)?;
         let attached = Attached { channel: channel.clone(), key };
-        association.attachment.set(Some(Arc::new(attached)));
+        association.attach(Some(attached));
         Ok(key)
     })?;
     notify::moved(target);
@@ -226,7 +226,7 @@ pub fn remove(fd: RawFd, source: Key) -> Result<()> {
         && let Ok(association) = context().socket(attachment.socket.fd)
         && Arc::ptr_eq(&association.socket, &attachment.socket)
     {
-        association.attachment.set(None);
+        association.attach(None);
         notify::moved(attachment.socket.fd);
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::sys::cell::Current;
-use crate::sys::glance::Glance;
+use crate::sys::glance::{Glance, Taken};
 use crate::sys::own::Own;
 use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
 
@@ -80,9 +80,16 @@ impl<T: Send + Sync> Glances<T> {
     }
 
     pub fn clear(&self, number: usize) {
-        if let Some(place) = self.0.get(number) {
-            place.set(None);
-        }
+        drop(self.take(number));
+    }
+
+    pub fn has(&self, number: usize) -> bool {
+        self.0.get(number).is_some_and(Glance::is_set)
+    }
+
+    /// Takes out what is there: see [`Taken`].
+    pub fn take(&self, number: usize) -> Option<Taken<T>> {
+        self.0.get(number).map(Glance::take)
     }
 }
 

@@ -10,6 +10,7 @@ use super::types::{
 use super::{convert, guard};
 use crate::api::blocking::Receive;
 use crate::api::send::{Outgoing, Send};
+use crate::api::short::Passed;
 use crate::api::{short, socket};
 use crate::engine::frame::Brief;
 use crate::engine::{Form, Received};
@@ -59,12 +60,24 @@ pub extern "C-unwind" fn sio_send(
     flags: c_int,
 ) -> c_int {
     let part = (buf as usize, size);
-    let asked = flags & !(SIO_RELEASE | SIO_QUIET);
-    let (release, quiet) = (flags & SIO_RELEASE != 0, flags & SIO_QUIET != 0);
-    guard::short(|| {
-        short::send(sock, part, asked, release, quiet).transpose()?.map(count).transpose()
-    })
-    .unwrap_or_else(|| guard::blocking(|| Send::new(sock, outgoing(&[part], flags)), count))
+    let how = short::How {
+        flags: flags & !(SIO_RELEASE | SIO_QUIET),
+        release: flags & SIO_RELEASE != 0,
+        quiet: flags & SIO_QUIET != 0,
+    };
+    match guard::in_passing(|own| short::send_in_passing(own, sock, part, how)) {
+        // As many as it was asked for, which is a number of the right size.
+        Ok(Some(Ok(bytes))) => bytes as c_int,
+        Ok(None) => send_at_length(sock, part, how, flags),
+        Ok(Some(Err(reason))) | Err(reason) => guard::fail(reason),
+    }
+}
+
+/// The same where it takes longer.
+#[inline(never)]
+fn send_at_length(sock: c_int, part: (usize, usize), how: short::How, flags: c_int) -> c_int {
+    guard::short(|| short::send(sock, part, how).transpose()?.map(count).transpose())
+        .unwrap_or_else(|| guard::blocking(|| Send::new(sock, outgoing(&[part], flags)), count))
 }
 
 /// Sends part of a block to an address. See sio_sendto(3).
@@ -137,7 +150,7 @@ unsafe fn receive(
         return guard::fail(Errno::EFAULT);
     }
     match guard::in_passing(|own| short::receive_in_passing(own, sock, size, flags, form)) {
-        Ok(Some(Brief { address, count, source })) => {
+        Ok(Some(Passed::Frame(Brief { address, count, source }))) => {
             if let Some(source) = source {
                 name(&source.name());
             }
@@ -145,6 +158,17 @@ unsafe fn receive(
             unsafe { buf.write(address as *mut c_void) };
             // At most what one datagram has.
             count as c_int
+        }
+        Ok(Some(Passed::Block { received, is_settled })) => {
+            if !is_settled {
+                guard::fast(|| {
+                    // What was received is not lost because something else went wrong.
+                    let _ = short::settle(sock);
+                    Ok(0)
+                });
+            }
+            // SAFETY: by the contract of this function, and not null.
+            unsafe { hand_out(received, buf, name) }.unwrap_or_else(guard::fail)
         }
         // SAFETY: by the contract of this function, and not null.
         Ok(None) => unsafe { receive_at_length(sock, buf, size, flags, form, name) },

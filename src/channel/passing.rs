@@ -10,6 +10,8 @@ use super::state::State;
 use super::{Channel, Event};
 use crate::engine::table::Kind;
 use crate::error::Result;
+use crate::sys::cell::Entered;
+use crate::sys::own::Own;
 
 /// So many waits do not look first after one that has looked in vain.
 const LOOKS_SKIPPED: u32 = 32;
@@ -50,6 +52,24 @@ impl Channel {
             }
         }
         count
+    }
+}
+
+/// The short way of one call on a socket, in a look (glance.rs): nothing is waited for there.
+impl Channel {
+    /// Enters, if that can be had at once and nobody has asked for something.
+    #[inline(always)]
+    pub fn try_enter(&self, own: &Own) -> Option<Entered<'_, State>> {
+        let state = self.state.try_enter_of(own)?;
+        (!self.is_dead() && !self.bell.is_rung()).then_some(state)
+    }
+
+    /// Ends a change; `false`: somebody has asked for something meanwhile, and the change is to be
+    /// ended by [`Channel::settle`].
+    pub fn settle_in_passing(&self, state: &mut State) -> Result<bool> {
+        state.settle()?;
+        self.watch_thread(state);
+        Ok(!self.bell.is_rung())
     }
 }
 

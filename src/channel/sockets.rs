@@ -132,14 +132,16 @@ impl State {
         Some(self.send(id, lend()?))
     }
 
-    /// The same for one of many pieces or messages, after which everything is as it was before, and
-    /// nothing has to be settled. `None`: it is not so, and nothing was taken.
+    /// The same of what has arrived already, while nobody waits; `true`: nothing has to be settled, as
+    /// long as there is more to fetch in the channel. `None`: it is not so, and nothing was taken.
     #[inline]
-    pub fn receive_of_many(&mut self, id: Key, ask: &Ask) -> Option<Received> {
+    pub fn receive_arrived(&mut self, id: Key, ask: &Ask) -> Option<(Received, bool)> {
         // What a look has found would be old then.
         let is_simple = self.stash.is_empty() && !self.is_anyone_waiting();
         let engine = self.engines.first_mut().filter(|_| is_simple)?;
-        engine.receive_of_many(id, ask)
+        let (received, is_left) = engine.receive_arrived(id, ask)?;
+        let is_settled = is_left || !self.quiet(id) || self.live() > 0;
+        Some((received, is_settled))
     }
 
     /// `sio_recv`, without waiting.
@@ -205,22 +207,27 @@ impl State {
         let cookie = source.cookie;
         let SourceKind::Socket(attachment) = &mut source.kind else { return None };
         let (engine, edge, fd) = (attachment.engine, attachment.edge, attachment.socket.fd);
-        if !self.has_waiting(id, engine) {
+        let readiness = self.engines[engine].waiting(id);
+        if !readiness.is_some() {
             return None;
         }
         if !edge {
             again.push(id);
         }
-        Some(source::receive_event(self.engines[engine].waiting(id), fd, id, cookie))
+        Some(source::receive_event(readiness, fd, id, cookie))
     }
 
     /// A send has ended.
     pub(super) fn sent(&mut self, id: Key, sent: &Sent) {
+        if sent.quiet && sent.outcome.is_ok() {
+            self.queue.unreserve();
+            return;
+        }
         let found = self.sources.get(id).and_then(|source| match &source.kind {
             SourceKind::Socket(attachment) => Some((source.cookie, attachment.socket.fd)),
             _ => None,
         });
-        let Some((cookie, fd)) = found.filter(|_| !sent.quiet || sent.outcome.is_err()) else {
+        let Some((cookie, fd)) = found else {
             self.queue.unreserve();
             return;
         };

@@ -87,10 +87,10 @@ impl Engine for Checked {
         self.inner.receive(key, ask, poll)
     }
 
-    fn receive_of_many(&mut self, key: Key, ask: &Ask) -> Option<Received> {
-        let received = self.inner.receive_of_many(key, ask)?;
-        assert!(self.inner.waiting(key).is_data(), "{key}: there is no more of it");
-        Some(received)
+    fn receive_arrived(&mut self, key: Key, ask: &Ask) -> Option<(Received, bool)> {
+        let (received, is_left) = self.inner.receive_arrived(key, ask)?;
+        assert_eq!(self.inner.waiting(key).is_some(), is_left, "what is left of {key}");
+        Some((received, is_left))
     }
 
     fn waiting(&self, key: Key) -> Readiness {

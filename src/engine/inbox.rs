@@ -106,12 +106,26 @@ impl Inbox {
         self.messages.as_ref().map_or(0, |messages| messages.len())
     }
 
-    /// Whether something is left when what is asked for has been received.
-    pub fn has_more_than(&self, ask: &Ask) -> bool {
-        match (&self.messages, ask.form) {
-            (_, Form::Message) => false,
-            (Some(messages), _) => messages.len() > 1,
-            (None, _) => self.bytes > ask.size,
+    /// Whether there is anything to tell: see [`Inbox::readiness`].
+    pub fn has_something(&self) -> bool {
+        !self.is_empty() || (self.end && !self.finished) || self.error.is_some()
+    }
+
+    /// Takes the first piece of what has arrived, as [`Inbox::receive`]; the end and an error are
+    /// left. `None`: there is none, or it takes more than that.
+    #[inline]
+    pub fn receive_arrived(&mut self, ask: &Ask, socket: &Socket) -> Option<Received> {
+        if ask.form == Form::Message {
+            return None;
+        }
+        if let Some(messages) = &mut self.messages {
+            return messages.receive(ask, &socket.account)?.ok();
+        }
+        let is_whole = self.pieces.front()?.left() <= ask.size;
+        if is_whole {
+            Some(self.receive_whole(socket))
+        } else {
+            self.receive_piece(ask, socket).ok()
         }
     }
 

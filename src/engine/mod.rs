@@ -155,9 +155,9 @@ pub trait Engine: Send {
     /// Takes what has arrived: `EAGAIN` when nothing has, `ENOBUFS` when there is no room.
     fn receive(&mut self, key: Key, ask: &Ask, poll: &mut PollSet) -> Result<Received>;
 
-    /// The same where nothing changes for anybody else: it had arrived before, and more of it is left.
-    /// `None`: it is not so, and nothing was taken.
-    fn receive_of_many(&mut self, _key: Key, _ask: &Ask) -> Option<Received> {
+    /// The same of what the engine has, where nothing else changes by that; `true`: something is left
+    /// to tell. `None`: it is not so, and nothing was taken.
+    fn receive_arrived(&mut self, _key: Key, _ask: &Ask) -> Option<(Received, bool)> {
         None
     }
 

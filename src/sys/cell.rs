@@ -164,22 +164,36 @@ impl<T> Guarded<T> {
         }
     }
 
+    /// The same by a thread that knows what is its own.
+    #[inline(always)]
+    pub fn try_enter_of(&self, own: &Own) -> Option<Entered<'_, T>> {
+        match self {
+            Self::Shared(mutex) => mutex.try_lock_sound().map(Entered::Shared),
+            Self::Single(owned) => owned.enter(own.mark()).ok(),
+        }
+    }
+
     /// `EPERM` from a thread that is not the owner, `ENOTRECOVERABLE` after a panic inside.
     pub fn enter(&self) -> Result<Entered<'_, T>> {
         match self {
             Self::Shared(mutex) => {
                 mutex.lock_sound().map(Entered::Shared).ok_or(Errno::ENOTRECOVERABLE)
             }
-            Self::Single(owned) => {
-                if owned.owner != thread_mark() {
-                    return Err(Errno::EPERM);
-                }
-                if owned.poisoned.get() || owned.entered.replace(true) {
-                    return Err(Errno::ENOTRECOVERABLE);
-                }
-                Ok(Entered::Single(owned))
-            }
+            Self::Single(owned) => owned.enter(thread_mark()),
         }
+    }
+}
+
+impl<T> Owned<T> {
+    #[inline(always)]
+    fn enter(&self, mark: u64) -> Result<Entered<'_, T>> {
+        if self.owner != mark {
+            return Err(Errno::EPERM);
+        }
+        if self.poisoned.get() || self.entered.replace(true) {
+            return Err(Errno::ENOTRECOVERABLE);
+        }
+        Ok(Entered::Single(self))
     }
 }
 

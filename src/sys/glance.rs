@@ -159,14 +159,38 @@ impl<T: Send + Sync> Glance<T> {
         Some(body(unsafe { &*found }))
     }
 
+    /// Whether something is there.
+    pub fn is_set(&self) -> bool {
+        !self.0.load(Ordering::Relaxed).is_null()
+    }
+
     /// Puts something there, or nothing. What was there is let go when nobody looks at it any more.
     pub fn set(&self, value: Option<Arc<T>>) {
+        drop(self.replace(value));
+    }
+
+    /// Takes away what is there.
+    pub fn take(&self) -> Taken<T> {
+        self.replace(None)
+    }
+
+    fn replace(&self, value: Option<Arc<T>>) -> Taken<T> {
         let new = value.filter(|_| is_usable()).map_or(ptr::null(), Arc::into_raw);
         annotate::released(self.place());
-        let old = self.0.swap(new.cast_mut(), Ordering::AcqRel);
-        if !old.is_null() && await_others(old.cast()).is_ok() {
+        Taken(self.0.swap(new.cast_mut(), Ordering::AcqRel))
+    }
+}
+
+/// What was taken away, or nothing. It is let go when this is dropped, which waits until nobody looks
+/// at it: not with anything locked that somebody who looks may want.
+#[must_use]
+pub struct Taken<T>(*mut T);
+
+impl<T> Drop for Taken<T> {
+    fn drop(&mut self) {
+        if !self.0.is_null() && await_others(self.0.cast()).is_ok() {
             // SAFETY: from Arc::into_raw, out of its place by one thread only, and unseen by now.
-            drop(unsafe { Arc::from_raw(old) });
+            drop(unsafe { Arc::from_raw(self.0) });
         }
     }
 }

@@ -300,13 +300,13 @@ impl Engine for Uring {
         }
     }
 
+    #[inline]
     fn send(&mut self, key: Key, request: Request) -> Result<()> {
         if request.file.is_some() {
-            self.send_file(key, request)?;
-        } else {
-            self.connection_mut(key).ok_or(Errno::EINVAL)?.outbox.push(request);
+            return self.send_file(key, request);
         }
-        let connection = self.connection_mut(key).ok_or(Errno::EINVAL)?;
+        let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
+        connection.outbox.push(request);
         if !std::mem::replace(&mut connection.is_to_send, true) {
             self.to_send.push(key);
         }
@@ -339,18 +339,15 @@ impl Engine for Uring {
         }
     }
 
-    fn receive_of_many(&mut self, key: Key, ask: &Ask) -> Option<Received> {
+    #[inline]
+    fn receive_arrived(&mut self, key: Key, ask: &Ask) -> Option<(Received, bool)> {
         let Connection { socket, receiving, .. } = &mut **self.connections.get_mut(key)?;
-        match receiving {
-            Receiving::Ring(inbox, _) if inbox.has_more_than(ask) => {
-                let received = inbox.receive(ask, socket).ok()?;
-                if !socket.is_stream() {
-                    self.messages.fetched(key, inbox.message_count());
-                }
-                Some(received)
-            }
-            _ => None,
+        let Receiving::Ring(inbox, _) = receiving else { return None };
+        let received = inbox.receive_arrived(ask, socket)?;
+        if !socket.is_stream() {
+            self.messages.fetched(key, inbox.message_count());
         }
+        Some((received, inbox.has_something()))
     }
 
     fn waiting(&self, key: Key) -> Readiness {

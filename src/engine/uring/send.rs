@@ -227,6 +227,9 @@ impl Uring {
             connection.pass_files(&mut self.calls_beside);
             connection.outbox.keep_last_file();
         }
+        if !std::mem::replace(&mut connection.is_to_send, true) {
+            self.to_send.push(key);
+        }
         Ok(())
     }
 
