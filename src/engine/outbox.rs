@@ -115,6 +115,12 @@ impl Outbox {
         self.entries.iter_from(self.ended)
     }
 
+    /// The only entry, if it has not ended.
+    #[inline]
+    pub fn only(&self) -> Option<&Entry> {
+        self.entries.only().filter(|_| self.ended == 0)
+    }
+
     pub fn first_unsent(&self) -> Option<&Entry> {
         self.entries.get(self.ended)
     }
@@ -266,10 +272,11 @@ impl Outbox {
     /// Tells what has ended and is not read by the kernel any more, in order.
     pub fn tell(&mut self, key: Key, socket: &Socket, notices: &mut Vec<Notice>) {
         while self.ended > 0 && self.entries.front().is_some_and(|entry| entry.references == 0) {
-            let Some(entry) = self.entries.pop_front() else { break };
+            let Some(entry) = self.entries.front() else { break };
+            notices.push(Notice::Sent(key, entry.sent(socket)));
+            self.entries.drop_front();
             self.ended -= 1;
             self.first += 1;
-            notices.push(Notice::Sent(key, entry.into_sent(socket)));
         }
     }
 
@@ -281,14 +288,15 @@ impl Outbox {
             if entry.references > 0 {
                 kept.extend(entry.request.pieces.drain(..));
             }
-            notices.push(Notice::Sent(key, entry.into_sent(socket)));
+            notices.push(Notice::Sent(key, entry.sent(socket)));
         }
         kept
     }
 }
 
 impl Entry {
-    fn into_sent(self, socket: &Socket) -> Sent {
+    /// How it has ended, which is counted here.
+    fn sent(&self, socket: &Socket) -> Sent {
         let outcome = self.outcome.unwrap_or(Err(Errno::ECANCELED)).map(|()| self.sent);
         socket.counters.count_sent(self.sent, self.copied, outcome);
         Sent {

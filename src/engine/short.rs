@@ -26,6 +26,12 @@ impl<T> Short<T> {
         self.first.is_none()
     }
 
+    /// The first, if it is the only one.
+    pub fn only(&self) -> Option<&T> {
+        let is_alone = self.others.as_ref().is_none_or(|others| others.is_empty());
+        self.first.as_ref().filter(|_| is_alone)
+    }
+
     pub fn front(&self) -> Option<&T> {
         self.first.as_ref()
     }
@@ -65,6 +71,14 @@ impl<T> Short<T> {
         std::mem::replace(&mut self.first, next)
     }
 
+    /// Lets the first one go where it is.
+    pub fn drop_front(&mut self) {
+        self.first = match &mut self.others {
+            None => None,
+            Some(others) => others.pop_front(),
+        };
+    }
+
     pub fn clear(&mut self) {
         self.first = None;
         self.others = None;
@@ -99,10 +113,17 @@ mod tests {
                 short.push_back(step);
                 queue.push_back(step);
             } else {
-                assert_eq!(short.pop_front(), queue.pop_front());
+                assert_eq!(short.front(), queue.front());
+                if step % 2 == 0 {
+                    assert_eq!(short.pop_front(), queue.pop_front());
+                } else {
+                    short.drop_front();
+                    queue.pop_front();
+                }
             }
             assert_eq!((short.len(), short.is_empty()), (queue.len(), queue.is_empty()));
             assert_eq!(short.front(), queue.front());
+            assert_eq!(short.only(), queue.front().filter(|_| queue.len() == 1));
             assert_eq!(short.front_mut(), queue.front_mut());
             assert_eq!(short.back_mut(), queue.back_mut());
             for index in 0..queue.len() + 2 {

@@ -3,14 +3,15 @@
 //! Sockets of the Internet families receive by one multishot operation each into buffers of their
 //! area; other sockets, and kernels without it, by readiness (`ready.rs`). Sends are operations,
 //! batched into one system call, zero-copy where size and path make it pay (`send.rs`).
-//! Every send has an entry in `operations` that owns what the kernel may still touch, until
-//! its final completion has come.
+//! Every send but the plainest (`plain.rs`) has an entry in `operations` that owns what the kernel may
+//! still touch, until its final completion has come.
 #![forbid(unsafe_code)]
 
 mod gong;
 mod group;
 mod intake;
 mod news;
+mod plain;
 mod receive;
 mod send;
 mod supply;
@@ -71,8 +72,9 @@ pub struct Uring {
     features: Features,
     /// Of a ring that one thread uses: the kernel brings forth completions when it enters.
     gong: Option<Gong>,
-    /// Sends.
+    /// Sends, and how many there are besides.
     operations: Slab<SendOperation>,
+    plain_sends: usize,
     connections: Connections<Box<Connection>>,
     groups: Vec<Group>,
     registered: Registered,
@@ -101,6 +103,7 @@ struct Connection {
     /// Send operations whose result has not come.
     sending: SmallVec<[usize; 1]>,
     path: Path,
+    is_sending_plain: bool,
     is_leaving: bool,
     is_to_send: bool,
 }
@@ -133,6 +136,7 @@ impl Uring {
             messages: Intake::default(),
             features,
             operations: Slab::new(),
+            plain_sends: 0,
             connections: Connections::default(),
             groups: Vec::new(),
             registered: Registered::default(),
@@ -205,6 +209,7 @@ impl Uring {
             data if receive::is_user_data(data) => {
                 self.received(data, result, flags, poll, notices);
             }
+            data if plain::is_user_data(data) => self.plain_sent(data as Key, result, notices),
             index if self.operations.contains(index as usize) => {
                 self.sent(index as usize, result, flags, notices);
             }
@@ -253,6 +258,7 @@ impl Engine for Uring {
             outbox: Outbox::default(),
             sending: SmallVec::new(),
             path: Path::default(),
+            is_sending_plain: false,
             is_leaving: false,
             is_to_send: false,
         };
@@ -417,7 +423,7 @@ impl Engine for Uring {
         notices: &mut Vec<Notice>,
     ) -> Result<bool> {
         let is_inside = self.gong.as_ref().is_some_and(Gong::is_muted);
-        if !is_inside || self.has_work() || self.has_sockets() || !self.operations.is_empty() {
+        if !is_inside || self.has_work() || self.has_sockets() || self.is_sending() {
             return Ok(false);
         }
         if !self.ring.settle_quickly()? {
@@ -502,12 +508,12 @@ impl Engine for Uring {
 
     /// Nothing is under way on the ring, and a ring of one thread has nobody to begin something.
     fn is_in_poll_set(&mut self) -> bool {
-        let has_none = self.operations.is_empty() && self.watches.is_empty();
+        let has_none = !self.is_sending() && self.watches.is_empty();
         self.gong.is_some() && has_none && self.is_idle()
     }
 
     fn is_quiet(&mut self) -> bool {
-        self.gong.is_none() && self.operations.is_empty() && self.is_idle()
+        self.gong.is_none() && !self.is_sending() && self.is_idle()
     }
 
     fn hand_in(&mut self, _poll: &mut PollSet) -> Result<()> {

@@ -15,7 +15,7 @@ use std::sync::atomic::Ordering;
 use io_uring::{cqueue, opcode, squeue, types};
 use smallvec::SmallVec;
 
-use super::{Connection, Receiving, Uring, receive};
+use super::{Connection, Receiving, Uring, plain, receive};
 use crate::engine::outbox::{Entry, Request};
 use crate::engine::path::Path;
 use crate::engine::table::Kind;
@@ -160,7 +160,7 @@ impl Uring {
             return Ok(());
         }
         if connection.socket.is_stream() {
-            return self.start_stream(key, notices);
+            return self.start_plain(key).unwrap_or_else(|| self.start_stream(key, notices));
         }
         if let Some(notices) = notices {
             self.send_together(key, notices);
@@ -416,6 +416,7 @@ impl Uring {
     pub(super) fn busy(&self, key: Key) -> Vec<u64> {
         let Some(connection) = self.connection(key) else { return Vec::new() };
         let mut busy: Vec<u64> = connection.sending.iter().map(|&index| index as u64).collect();
+        busy.extend(connection.is_sending_plain.then(|| plain::user_data(key)));
         if let Receiving::Ring(inbox, group) = &connection.receiving {
             busy.extend(inbox.armed.then(|| receive::user_data(key, *group)));
         }
@@ -490,7 +491,7 @@ impl Connection {
     }
 
     /// Books the result of an operation; the numbers of the requests that it belongs to.
-    fn result(&mut self, result: i32, zero_copy: bool) -> Range<u64> {
+    pub(super) fn result(&mut self, result: i32, zero_copy: bool) -> Range<u64> {
         self.outbox.started = self.outbox.started.saturating_sub(1);
         if result >= 0 {
             return self.outbox.advance(result as usize, !zero_copy);
@@ -579,7 +580,7 @@ impl Connection {
         self.outbox.unsent().take_while(fits).count()
     }
 
-    fn tell(&mut self, notices: &mut Vec<Notice>) {
+    pub(super) fn tell(&mut self, notices: &mut Vec<Notice>) {
         self.outbox.tell(self.key, &self.socket, notices);
     }
 }
