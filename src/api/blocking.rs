@@ -6,8 +6,8 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::context::{Association, context};
-use crate::channel::{Channel, Event, Interest, Step, Waiting};
+use super::context::{Association, Attached, context};
+use crate::channel::{Channel, Event, Interest, State, Step, Waiting};
 use crate::engine::frame::{NAP, Sleeper};
 use crate::engine::{Ask, Form, Received, Socket, receive_directly};
 use crate::error::{Errno, Result};
@@ -156,16 +156,14 @@ impl Receive {
         if let Some(waiting) = &mut self.waiting {
             return waiting.step(slept).map(Some);
         }
-        let attached = self.association.attached();
-        let received = match (self.looked.take(), attached) {
-            (Some(looked), _) => looked,
-            (None, Some(attached)) => {
-                let mut state = attached.channel.enter()?;
-                let received = state.receive(attached.key, &self.ask);
-                attached.channel.settle(&mut state)?;
-                received
-            }
-            (None, None) => self.receive_alone(),
+        let ask = self.ask;
+        let receive = |attached: &Attached, state: &mut State| state.receive(attached.key, &ask);
+        let received = match self.looked.take() {
+            Some(looked) => looked,
+            None => match self.association.in_channel(receive) {
+                Some(received) => received,
+                None => self.receive_alone(),
+            },
         };
         match received {
             Ok(received) => Ok(Some(Step::Received(received))),
@@ -259,16 +257,19 @@ impl Receive {
     /// Nothing has arrived: what to wait for.
     fn wait_for_data(&mut self) -> Result<Progress<Received>> {
         self.agree_to_wait()?;
-        if let Some(attached) = self.association.attached() {
-            let is_polled = attached.channel.enter()?.is_polled(attached.key)?;
+        let is_polled = |attached: &Attached, state: &mut State| {
+            Ok((attached.clone(), state.is_polled(attached.key)?))
+        };
+        if let Some(found) = self.association.in_channel(is_polled) {
+            let (Attached { channel, key }, is_polled) = found?;
             if !is_polled {
-                let interest = Interest::Receive { key: attached.key, ask: self.ask };
-                let mut waiting = Waiting::new(attached.channel.clone(), interest, self.terms);
+                let interest = Interest::Receive { key, ask: self.ask };
+                let mut waiting = Waiting::new(channel, interest, self.terms);
                 let step = waiting.step(None);
                 self.waiting = Some(waiting);
                 return self.finish(step.map(Some));
             }
-            self.beside = Some(attached.channel.clone());
+            self.beside = Some(channel);
         }
         let socket = self.association.socket.clone();
         if let Some(flow) = socket.flow() {

@@ -13,7 +13,7 @@ use super::mqueue::Registration;
 use super::table::{Glances, Register, Table};
 use super::tail::Tail;
 use super::timer;
-use crate::channel::Channel;
+use crate::channel::{Channel, State};
 use crate::engine::table::Choice;
 use crate::engine::{Key, Socket};
 use crate::error::{Errno, Result};
@@ -76,6 +76,31 @@ impl Association {
     /// The channel, unless it has been destroyed meanwhile.
     pub fn attached(&self) -> Option<Arc<Attached>> {
         self.attachment.get().filter(|attached| !attached.channel.is_dead())
+    }
+
+    /// Does something in the channel, and ends the change. `None`: it reports to none by now.
+    pub fn in_channel<R>(
+        &self,
+        change: impl FnOnce(&Attached, &mut State) -> Result<R>,
+    ) -> Option<Result<R>> {
+        let mut before = None;
+        loop {
+            let attached = self.attached()?;
+            let Attached { channel, key } = &*attached;
+            let mut state = match channel.enter() {
+                Err(Errno::EBADF) if channel.is_dead() => return None,
+                Err(errno) => return Some(Err(errno)),
+                Ok(state) => state,
+            };
+            // It may have been taken out before this thread came in: who does that says so inside.
+            let is_known = before.is_some_and(|before| Arc::ptr_eq(&before, &attached));
+            if state.has_socket(*key) || is_known {
+                let answer = change(&attached, &mut state);
+                return Some(channel.settle(&mut state).and(answer));
+            }
+            drop(state);
+            before = Some(attached);
+        }
     }
 
     /// Lends the same for a moment, be it destroyed or not.

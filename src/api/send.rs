@@ -5,7 +5,8 @@ use std::os::fd::RawFd;
 use std::sync::Arc;
 
 use super::blocking::{Blocking, Progress, check_current, deadline};
-use super::context::{Association, context};
+use super::context::{Association, Attached, context};
+use crate::channel::State;
 use crate::engine::frame::{DirectlySent, Flow};
 use crate::engine::{File, Passed, Pieces, Request, Socket, send_directly};
 use crate::error::{Errno, Result};
@@ -269,21 +270,18 @@ impl Blocking for Send {
     type Output = usize;
 
     fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
-        if self.sent == 0
-            && let Some(attached) = self.association.attached()
-        {
-            if self.association.tail.is_busy() {
+        let Self { association, request, .. } = self;
+        let accept = |attached: &Attached, state: &mut State| {
+            if association.tail.is_busy() {
                 return Err(Errno::EAGAIN);
             }
-            let mut state = attached.channel.enter()?;
-            let request = self.request.take().ok_or(Errno::EIO)?;
-            let sent = state.send(attached.key, request);
-            attached.channel.settle(&mut state)?;
-            drop(state);
-            sent?;
-            return Ok(self.accepted());
+            state.send(attached.key, request.take().ok_or(Errno::EIO)?)
+        };
+        let accepted = if self.sent == 0 { association.in_channel(accept) } else { None };
+        match accepted {
+            Some(accepted) => accepted.map(|()| self.accepted()),
+            None => self.send_alone(slept),
         }
-        self.send_alone(slept)
     }
 
     fn terms(&self) -> Terms {

@@ -48,6 +48,9 @@ fn inside<R>(
         association.with_attached(|attached| {
             let attached = attached?;
             let (mut state, has_answered) = attached.channel.enter_and_answer().ok()?;
+            if !state.has_socket(attached.key) {
+                return None;
+            }
             let (end, answer) = change(socket, attached, &mut state)?;
             is_worth_it = !is_of_interface && association.count_call();
             let is_alone = !has_answered && !state.is_anyone_waiting();

@@ -221,12 +221,18 @@ pub fn modify(fd: RawFd, source: Key, poll_events: u32, flags: Modify) -> Result
 
 /// `ec_remove`.
 pub fn remove(fd: RawFd, source: Key) -> Result<()> {
-    let removed = change(fd, |_, state| state.remove(source))?;
-    if let SourceKind::Socket(attachment) = &removed.kind
-        && let Ok(association) = context().socket(attachment.socket.fd)
-        && Arc::ptr_eq(&association.socket, &attachment.socket)
-    {
-        association.attach(None);
+    let removed = change(fd, |_, state| {
+        let removed = state.remove(source)?;
+        if let SourceKind::Socket(attachment) = &removed.kind
+            && let Ok(association) = context().socket(attachment.socket.fd)
+            && Arc::ptr_eq(&association.socket, &attachment.socket)
+        {
+            // Said inside: whoever comes in later for the socket finds that it has gone.
+            association.attach(None);
+        }
+        Ok(removed)
+    })?;
+    if let SourceKind::Socket(attachment) = &removed.kind {
         notify::moved(attachment.socket.fd);
     }
     Ok(())

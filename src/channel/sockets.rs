@@ -91,6 +91,11 @@ impl State {
         }
     }
 
+    /// Whether the socket of that source has not been taken out.
+    pub fn has_socket(&mut self, id: Key) -> bool {
+        self.attachment(id).is_ok()
+    }
+
     pub(super) fn attachment(&mut self, id: Key) -> Result<&mut Attachment> {
         match self.sources.get(id).map(|source| &mut source.kind) {
             Some(SourceKind::Socket(attachment)) => Ok(attachment),
