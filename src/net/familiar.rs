@@ -25,8 +25,12 @@ const ADDRESSES_BYTES: usize = 8;
 const PORTS_BYTES: usize = 4;
 const DIFFERENT: [usize; 5] = [TOTAL, IDENTIFICATION, NETWORK_SUM, UDP_LENGTH, UDP_SUM];
 
-/// Which bits of the headers stay the same.
-const SAME: [u64; WORDS] = {
+/// Which bits of the headers stay the same; and in a datagram that is as long as the one before, and
+/// whose checksum says as much.
+const SAME: [u64; WORDS] = all_but(&DIFFERENT);
+const SAME_AGAIN: [u64; WORDS] = all_but(&[IDENTIFICATION, NETWORK_SUM]);
+
+const fn all_but(different: &[usize]) -> [u64; WORDS] {
     let mut bytes = [[0; WORD_BYTES]; WORDS];
     let mut at = 0;
     while at < PAYLOAD_FROM {
@@ -34,8 +38,8 @@ const SAME: [u64; WORDS] = {
         at += 1;
     }
     let mut number = 0;
-    while number < 2 * DIFFERENT.len() {
-        let at = DIFFERENT[number / 2] + number % 2;
+    while number < 2 * different.len() {
+        let at = different[number / 2] + number % 2;
         bytes[at / WORD_BYTES][at % WORD_BYTES] = 0;
         number += 1;
     }
@@ -46,11 +50,25 @@ const SAME: [u64; WORDS] = {
         place += 1;
     }
     words
-};
+}
 
 #[inline(always)]
 fn words(head: &Head) -> [u64; WORDS] {
     std::array::from_fn(|place| u64::from_ne_bytes(array(head, place * WORD_BYTES)))
+}
+
+/// How long the packet has to be.
+#[inline(always)]
+fn least_bytes(head: &Head) -> usize {
+    ETHERNET_BYTES + usize::from(word(head, TOTAL))
+}
+
+/// The sum of the numbers that balance in an undamaged header.
+#[inline(always)]
+fn together(head: &Head) -> u32 {
+    let number = |at| u32::from(u16::from_ne_bytes(array(head, at)));
+    let sum = number(IDENTIFICATION) + number(NETWORK_SUM);
+    (sum >> 16) + (sum & 0xffff)
 }
 
 /// The headers of a datagram, by which others of its flow are known.
@@ -62,6 +80,11 @@ pub struct Familiar {
     sum: Sum,
     pseudo: Sum,
     headers: Sum,
+    /// What the datagram is that `words` are of, and what the two numbers that most likely differ in
+    /// the next one come to together.
+    next: Next,
+    packet_bytes: usize,
+    together: u32,
 }
 
 /// What is different in each.
@@ -84,7 +107,7 @@ impl Familiar {
         if word(head, ETHERNET_BYTES - 2) != TYPE_IPV4 {
             return None;
         }
-        parse_head(head, packet_bytes, || *head).ok()?;
+        let found = parse_head(head, packet_bytes, || *head).ok()?;
         let mut header = array::<IPV4_BYTES>(head, ETHERNET_BYTES);
         for at in [TOTAL, IDENTIFICATION, NETWORK_SUM] {
             header[at - ETHERNET_BYTES..][..2].fill(0);
@@ -93,7 +116,43 @@ impl Familiar {
         pseudo.add_number(u16::from(PROTOCOL_UDP));
         let mut headers = pseudo;
         headers.add_block(&array::<PORTS_BYTES>(head, UDP_AT));
-        Some(Self { words: words(head), sum: Sum::of_words(&header), pseudo, headers })
+        let next = Next { payload_bytes: found.payload_bytes, checksum: found.checksum };
+        Some(Self {
+            words: words(head),
+            sum: Sum::of_words(&header),
+            pseudo,
+            headers,
+            next,
+            packet_bytes: least_bytes(head),
+            together: together(head),
+        })
+    }
+
+    /// The datagram that begins like `head`, if it is undamaged, of the same flow, and says of itself
+    /// what the one that was remembered last says. `None`: who knows.
+    #[inline(always)]
+    pub fn read_again(&self, head: &Head, packet_bytes: usize) -> Option<Next> {
+        let (found, mut difference) = (words(head), 0);
+        for place in 0..WORDS {
+            difference |= (found[place] ^ self.words[place]) & SAME_AGAIN[place];
+        }
+        let is_whole = self.packet_bytes <= packet_bytes;
+        // The sum over the header is right as long as these two come to the same.
+        let is_right = together(head) == self.together;
+        (difference == 0 && is_whole && is_right).then_some(self.next)
+    }
+
+    /// What was remembered last says of itself.
+    pub fn last(&self) -> Next {
+        self.next
+    }
+
+    /// From now on this one, which has just been read, is the last.
+    pub fn remember(&mut self, head: &Head, next: &Next) {
+        self.words = words(head);
+        self.next = *next;
+        self.packet_bytes = least_bytes(head);
+        self.together = together(head);
     }
 
     /// What a sender leaves as the checksum of a datagram of the flow who has the card finish it.
@@ -124,7 +183,7 @@ impl Familiar {
         }
         let (total, udp) = (word(head, TOTAL), word(head, UDP_LENGTH));
         let (total_bytes, udp_bytes) = (usize::from(total), usize::from(udp));
-        let is_whole = ETHERNET_BYTES + total_bytes <= packet_bytes
+        let is_whole = least_bytes(head) <= packet_bytes
             && IPV4_BYTES + udp_bytes <= total_bytes
             && udp_bytes >= UDP_BYTES;
         let mut sum = self.sum;

@@ -41,6 +41,8 @@ struct Found {
 pub(super) struct Known {
     familiar: Familiar,
     slot: usize,
+    /// Nobody can tell by its checksum whether the payload of the last one was undamaged.
+    is_unsummed: bool,
 }
 
 impl State {
@@ -83,11 +85,12 @@ impl State {
     /// there is room for it: how many segments. The rest is looked at closely.
     fn receive_known(&mut self, hub: &Hub, segments: &[Segment]) -> usize {
         let Self { known, outlets, filling, .. } = self;
-        let Some(Known { familiar, slot }) = known else { return 0 };
-        let Some(outlet) = outlets.get_mut(*slot) else { return 0 };
+        let Some(known) = known else { return 0 };
+        let slot = known.slot;
+        let Some(outlet) = outlets.get_mut(slot) else { return 0 };
         let region = hub.region();
         let taken = segments.iter().take_while(|segment| {
-            let Some(next) = read_known(hub, familiar, segment) else { return false };
+            let Some(next) = known.read(hub, segment) else { return false };
             let frame = region.frame_at(segment.offset as usize);
             let from = segment.offset as usize - region.frame_offset(frame) + PAYLOAD_FROM;
             let place = Place::Frame(Given { frame, from, bytes: next.payload_bytes });
@@ -100,7 +103,6 @@ impl State {
         let count = taken.count();
         if count > 0 {
             outlet.count_received(count as u64);
-            let slot = *slot;
             self.touch(slot);
         }
         count
@@ -158,7 +160,10 @@ impl State {
         {
             let head = head(hub, only);
             let familiar = head.and_then(|head| Familiar::new(&head, only.length as usize));
-            self.known = familiar.map(|familiar| Known { familiar, slot });
+            self.known = familiar.map(|familiar| {
+                let is_unsummed = is_unsummed(hub, &familiar, &familiar.last());
+                Known { familiar, slot, is_unsummed }
+            });
         }
     }
 
@@ -187,20 +192,44 @@ impl State {
     }
 }
 
-/// Reads an undamaged datagram of a known flow.
-#[inline(always)]
-fn read_known(hub: &Hub, familiar: &Familiar, segment: &Segment) -> Option<Next> {
-    let head = head(hub, segment).filter(|_| !segment.more)?;
-    let next = familiar.read(&head, segment.length as usize)?;
-    let is_finished_later =
-        hub.facts().trusts_checksums && familiar.unfinished(&next) == next.checksum;
-    if next.checksum != 0 && !is_finished_later {
-        let mut sum = familiar.headers(&next);
-        let payload = span(hub, segment).skip(PAYLOAD_FROM).first(next.payload_bytes);
-        add_span(&mut sum, payload);
-        return sum.is_right().then_some(next);
+impl Known {
+    /// Reads an undamaged datagram of the flow.
+    #[inline(always)]
+    fn read(&mut self, hub: &Hub, segment: &Segment) -> Option<Next> {
+        let head = head(hub, segment).filter(|_| !segment.more)?;
+        match self.familiar.read_again(&head, segment.length as usize) {
+            Some(next) if self.is_unsummed => Some(next),
+            Some(next) => is_known_intact(hub, &self.familiar, segment, &next).then_some(next),
+            None => self.read_anew(hub, segment, &head),
+        }
     }
-    Some(next)
+
+    /// One that is longer or shorter than the last, or has another checksum.
+    #[inline(never)]
+    fn read_anew(&mut self, hub: &Hub, segment: &Segment, head: &Head) -> Option<Next> {
+        let next = self.familiar.read(head, segment.length as usize)?;
+        let is_unsummed = is_unsummed(hub, &self.familiar, &next);
+        if !is_unsummed && !is_known_intact(hub, &self.familiar, segment, &next) {
+            return None;
+        }
+        self.familiar.remember(head, &next);
+        self.is_unsummed = is_unsummed;
+        Some(next)
+    }
+}
+
+/// Whether nobody has made a checksum, or somebody behind the sender was to.
+fn is_unsummed(hub: &Hub, familiar: &Familiar, next: &Next) -> bool {
+    let is_finished_later =
+        || hub.facts().trusts_checksums && familiar.unfinished(next) == next.checksum;
+    next.checksum == 0 || is_finished_later()
+}
+
+fn is_known_intact(hub: &Hub, familiar: &Familiar, segment: &Segment, next: &Next) -> bool {
+    let mut sum = familiar.headers(next);
+    let payload = span(hub, segment).skip(PAYLOAD_FROM).first(next.payload_bytes);
+    add_span(&mut sum, payload);
+    sum.is_right()
 }
 
 /// Reads the headers of a packet.
