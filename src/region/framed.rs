@@ -170,17 +170,18 @@ impl Region {
         frames.take()
     }
 
-    /// Up to `count` frames that nobody has: how many. The caller has the only reference to each.
-    pub fn take_frames(&self, count: usize, mut sink: impl FnMut(Frame)) -> usize {
+    /// Appends up to `count` frames that nobody has: how many. The caller has the only reference to
+    /// each.
+    pub fn take_frames(&self, count: usize, into: &mut Vec<Frame>) -> usize {
         let Some(framed) = &self.framed else { return 0 };
         let mut taken = 0;
         while taken < count {
-            let got = framed.frames.take_many(count - taken, &mut sink);
+            let got = framed.frames.take_many(count - taken, into);
             taken += got;
             if got == 0 {
                 // More of the allocator's chunks become frames, if it has some.
                 let Some(frame) = self.take_frame() else { break };
-                sink(frame);
+                into.push(frame);
                 taken += 1;
             }
         }
@@ -232,6 +233,7 @@ impl Region {
         Some(self.given_span(given).address() as usize)
     }
 
+    #[inline(always)]
     fn given_span(&self, given: Given) -> Span {
         self.mapping().span(self.frame_offset(given.frame) + given.from, given.bytes)
     }

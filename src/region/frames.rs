@@ -155,16 +155,20 @@ impl Frames {
 
     fn pop(&self) -> Option<Frame> {
         let mut found = NONE;
-        self.pop_many(1, |frame| found = frame);
-        (found != NONE).then_some(found)
+        let taken = self.pop_many(1, |_, frame| found = frame);
+        (taken > 0).then_some(found)
     }
 
-    /// Takes up to `count` frames off the stack in one step: how many.
-    fn pop_many(&self, count: usize, mut sink: impl FnMut(Frame)) -> usize {
+    /// Takes up to `count` frames off the stack in one step: how many. `sink` gets them with their
+    /// numbers, from 0 on: where it gets a number again, what it has had from there on is void, and so
+    /// is what it has had beyond what is returned.
+    #[inline]
+    fn pop_many(&self, count: usize, mut sink: impl FnMut(usize, Frame)) -> usize {
         let mut top = self.top.load(Ordering::Acquire);
         loop {
             let (mut rest, mut taken) = (top as u32, 0);
             while taken < count && rest != NONE {
+                sink(taken, rest);
                 // Others may have taken it meanwhile: then the top is not what it was.
                 rest = self.slot(rest).below.load(Ordering::Relaxed);
                 taken += 1;
@@ -174,15 +178,7 @@ impl Frames {
             }
             let new = (top >> 32).wrapping_add(1) << 32 | u64::from(rest);
             match self.top.compare_exchange_weak(top, new, Ordering::AcqRel, Ordering::Acquire) {
-                Ok(_) => {
-                    let mut frame = top as u32;
-                    for _ in 0..taken {
-                        let below = self.slot(frame).below.load(Ordering::Relaxed);
-                        sink(frame);
-                        frame = below;
-                    }
-                    return taken;
-                }
+                Ok(_) => return taken,
                 Err(other) => top = other,
             }
         }
@@ -193,9 +189,16 @@ impl Frames {
         self.pop()
     }
 
-    /// Up to `count` free frames, each as [`Frames::take`] gives one: how many.
-    pub fn take_many(&self, count: usize, sink: impl FnMut(Frame)) -> usize {
-        self.pop_many(count, sink)
+    /// Appends up to `count` free frames, each as [`Frames::take`] gives one: how many.
+    pub fn take_many(&self, count: usize, into: &mut Vec<Frame>) -> usize {
+        let before = into.len();
+        into.reserve(count.min(self.count()));
+        let taken = self.pop_many(count, |number, frame| {
+            into.truncate(before + number);
+            into.push(frame);
+        });
+        into.truncate(before + taken);
+        taken
     }
 
     /// Changes a word as `change` says, or leaves it when that is `None`: the old word.

@@ -207,8 +207,8 @@ impl Socket {
         self.fill.waiting()
     }
 
-    /// Passes on up to `count` entries that have arrived; `sink` says whether the last one was
-    /// the end of a packet, and no packet is broken up.
+    /// Passes on up to `count` entries that have arrived, and no packet is broken up: how many. What
+    /// `sink` gets after those is to be forgotten.
     pub fn receive(&mut self, count: usize, sink: impl FnMut(Descriptor)) -> usize {
         self.receive.take(count, |entry| entry.options & Descriptor::MORE == 0, sink)
     }
@@ -467,7 +467,8 @@ impl<T: Entry> Consumer<T> {
     }
 
     /// Passes on up to `count` entries, and then as many as it takes to an entry after which
-    /// `may_end` lets it stop. If that has not been produced yet, it goes back to the last one.
+    /// `may_end` lets it stop. If that has not been produced yet, it goes back to the last one: what
+    /// was passed on after that comes again.
     fn take(
         &mut self,
         count: usize,
@@ -483,16 +484,13 @@ impl<T: Entry> Consumer<T> {
             // SAFETY: the kernel has produced it, and does not touch it before we say that it is
             // consumed.
             let entry = unsafe { self.ring.entry(self.consumed.wrapping_add(index)).read() };
+            sink(entry);
             if may_end(&entry) {
                 end = index + 1;
                 if end as usize >= count {
                     break;
                 }
             }
-        }
-        for index in 0..end {
-            // SAFETY: as above.
-            sink(unsafe { self.ring.entry(self.consumed.wrapping_add(index)).read() });
         }
         if end > 0 {
             self.consumed = self.consumed.wrapping_add(end);

@@ -14,6 +14,8 @@ pub struct Filling {
     count: usize,
     /// So many make sense for the port.
     suitable: usize,
+    /// Kept for their memory.
+    frames: Vec<Frame>,
     offsets: Vec<u64>,
 }
 
@@ -28,6 +30,7 @@ impl Filling {
             is_filling: vec![false; region.frame_count()],
             count: 0,
             suitable: facts.fill_frames as usize,
+            frames: Vec::new(),
             offsets: Vec::new(),
         }
     }
@@ -45,26 +48,28 @@ impl Filling {
         if self.count * 8 > most * 7 {
             return;
         }
-        let (region, offsets) = (&self.region, &mut self.offsets);
-        region.take_frames(most - self.count, |frame| {
-            offsets.push(region.frame_offset(frame) as u64);
-        });
-        let taken = port.fill(&self.offsets);
+        let Self { region, is_filling, frames, offsets, .. } = self;
+        frames.clear();
+        region.take_frames(most - self.count, frames);
+        let frame_bytes = region.frame_bytes().unwrap_or(0) as u64;
+        offsets.clear();
+        offsets.extend(frames.iter().map(|&frame| u64::from(frame) * frame_bytes));
+        let taken = port.fill(offsets);
         self.count += taken;
-        for (number, offset) in self.offsets.drain(..).enumerate() {
-            let frame = region.frame_at(offset as usize);
-            if number < taken {
-                self.is_filling[frame as usize] = true;
-            } else {
-                region.drop_frame(frame);
-            }
-        }
+        let (filling, refused) = frames.split_at(taken);
+        filling.iter().for_each(|&frame| is_filling[frame as usize] = true);
+        refused.iter().for_each(|&frame| region.drop_frame(frame));
+    }
+
+    /// Whether the port has hardly anything to receive into.
+    pub fn is_short(&self) -> bool {
+        self.count < AWAITED_BELOW.min(self.most())
     }
 
     /// Nobody looks until something happens: where the port can receive nothing more for want of
     /// frames, their return has to be that.
     pub fn await_space(&self) {
-        if self.count < AWAITED_BELOW.min(self.most()) {
+        if self.is_short() {
             self.region.want_space();
             // One may have come back before it was known that somebody waits.
             if let Some(frame) = self.region.take_frame() {

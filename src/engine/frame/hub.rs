@@ -118,6 +118,8 @@ pub struct Hub {
     gathered: Mutex<Slab<Gathered>>,
     /// Moves on when ways may have changed.
     generation: AtomicU64,
+    /// The port lacks frames to receive into.
+    is_short: AtomicBool,
     /// The port's descriptors are readable because of what has been received already.
     pub(super) is_kept_readable: AtomicBool,
 }
@@ -194,6 +196,7 @@ impl Hub {
             state: Mutex::new(state),
             gathered: Mutex::default(),
             generation: AtomicU64::new(0),
+            is_short: AtomicBool::new(false),
             is_kept_readable: AtomicBool::new(false),
         });
         let patron: Arc<dyn Patron> = hub.clone();
@@ -202,6 +205,7 @@ impl Hub {
         let state = &mut *guard;
         state.localize(&hub);
         state.filling.fill(&mut *state.port);
+        hub.is_short.store(state.filling.is_short(), Ordering::Relaxed);
         state.port.ring_doorbell()?;
         drop(guard);
         Ok(hub)
@@ -396,7 +400,10 @@ impl Hub {
 
     /// The caller has found nothing, and may wait elsewhere for the descriptor.
     pub fn await_space(&self) {
-        self.lock().filling.await_space();
+        // It is only another look that changes that.
+        if self.is_short.load(Ordering::Acquire) {
+            self.lock().filling.await_space();
+        }
     }
 
     /// Has sends looked at again that have not ended; whether there are any.
@@ -489,6 +496,7 @@ impl State {
             hub.is_kept_readable.store(self.port.is_kept_readable(), Ordering::Relaxed);
         }
         self.filling.fill(&mut *self.port);
+        hub.is_short.store(self.filling.is_short(), Ordering::Release);
         self.tell(looker);
     }
 

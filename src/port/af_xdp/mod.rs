@@ -243,13 +243,16 @@ impl Port for AfXdp {
     fn receive(&mut self, into: &mut Vec<Segment>) -> usize {
         let mut received = 0;
         for socket in &mut self.sockets {
-            received += socket.receive(BATCH, |entry| {
+            let before = into.len();
+            let count = socket.receive(BATCH, |entry| {
                 into.push(Segment {
                     offset: entry.offset,
                     length: entry.length,
                     more: entry.options & Descriptor::MORE != 0,
                 });
             });
+            into.truncate(before + count);
+            received += count;
         }
         received
     }
