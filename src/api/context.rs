@@ -21,6 +21,7 @@ use crate::limits::{DESCRIPTOR_MAX, REGION_MAX};
 use crate::region::Region;
 use crate::sys::cell::{Current, Leaked};
 use crate::sys::fork;
+use crate::sys::glance::Glimpse;
 use crate::sys::own::{Own, own};
 use crate::sys::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard};
@@ -243,7 +244,7 @@ impl Context {
         if cfg!(feature = "model") {
             return self.channels.with(index, |channel| channel.map(|channel| body(channel)));
         }
-        own(|own| self.quick_channels.look(own, index, body))
+        own(|own| self.quick_channels.look(own, index).map(|channel| body(&channel)))
     }
 
     /// The association of a descriptor: `EINVAL` if it has none, `EPERM` if the parent has.
@@ -258,13 +259,8 @@ impl Context {
     /// Looks at the socket behind a descriptor, if an interface serves it, or if it is attached to a
     /// channel and was used again and again. `None`: not now, or not like this.
     #[inline(always)]
-    pub fn glance_at_socket<R>(
-        &self,
-        own: &Own,
-        fd: RawFd,
-        body: impl FnOnce(&Quick) -> R,
-    ) -> Option<R> {
-        self.quick_sockets.look(own, usize::try_from(fd).ok()?, body)
+    pub fn glance_at_socket(&self, own: &Own, fd: RawFd) -> Option<Glimpse<'_, Quick>> {
+        self.quick_sockets.look(own, usize::try_from(fd).ok()?)
     }
 
     /// From now on the socket of a channel is found by [`Context::glance_at_socket`].
@@ -302,16 +298,10 @@ impl Context {
     }
 
     /// Looks at the area behind a handle. `None`: not now, or not like this.
-    #[inline]
-    pub fn glance_at_region<R>(
-        &self,
-        own: &Own,
-        handle: u64,
-        body: impl FnOnce(&Region) -> R,
-    ) -> Option<R> {
+    #[inline(always)]
+    pub fn glance_at_region(&self, own: &Own, handle: u64) -> Option<Glimpse<'_, Region>> {
         let slot = (handle & ((1 << SLOT_BITS) - 1)) as usize;
-        let body = |region: &Region| (region.handle() == handle).then(|| body(region));
-        self.quick_regions.look(own, slot, body)?
+        self.quick_regions.look(own, slot).filter(|region| region.handle() == handle)
     }
 
     /// Lends the association of a descriptor for a moment, if it has one.

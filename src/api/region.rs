@@ -54,23 +54,25 @@ pub fn reserve(handle: u64, size: usize) -> Result<usize> {
 }
 
 /// The same where an area of frames has a free one. `None`: it has to go the whole way.
-#[inline]
+#[inline(always)]
 pub fn reserve_in_passing(own: &Own, handle: u64, size: usize) -> Option<usize> {
-    context().glance_at_region(own, handle, |region| region.reserve_quickly(size))?
+    context().glance_at_region(own, handle)?.reserve_quickly(size)
 }
 
 /// `sio_release`: a block comes back.
 pub fn release(handle: u64, address: usize, size: usize) -> Result<()> {
-    let release = |region: &Region| region.release(address, size);
-    let quickly = own(|own| context().glance_at_region(own, handle, release));
+    let quickly = own(|own| {
+        let region = context().glance_at_region(own, handle)?;
+        Some(region.release(address, size))
+    });
     quickly.unwrap_or_else(|| context().region(handle)?.release(address, size))
 }
 
 /// The same for a frame that nobody else refers to. `None`: it has to go the whole way. `true`: it is
 /// done, and [`announce_space`] is to follow.
-#[inline]
+#[inline(always)]
 pub fn release_in_passing(own: &Own, handle: u64, address: usize, size: usize) -> Option<bool> {
-    context().glance_at_region(own, handle, |region| region.release_plainly(address, size))?
+    context().glance_at_region(own, handle)?.release_plainly(address, size)
 }
 
 /// Tells those who wait for room in an area.

@@ -7,10 +7,11 @@
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use super::blocking::check_current;
 use super::context::{Attached, Quick, context};
 use super::send::Part;
 use crate::channel::State;
-use crate::engine::frame::Brief;
+use crate::engine::frame::{Brief, DirectlySent, Flow, Source};
 use crate::engine::{Ask, File, Form, Pieces, Received, Request, Socket};
 use crate::error::{Errno, Result};
 use crate::region::Region;
@@ -112,16 +113,14 @@ pub fn send_in_passing(own: &Own, fd: RawFd, part: Part, how: How) -> Option<Res
     if !how.is_simple(part.1) {
         return None;
     }
-    let look = |quick: &Quick| {
-        let Attached { channel, key } = quick.attached.as_ref()?;
-        let region = &quick.socket.region;
-        let mut state = channel.try_enter(own)?;
-        if state.is_anyone_waiting() || region.frame_bytes().is_some() {
-            return None;
-        }
-        state.send_lent(*key, || how.lend(region, part))
-    };
-    let sent = context().glance_at_socket(own, fd, look)??;
+    let quick = context().glance_at_socket(own, fd)?;
+    let Attached { channel, key } = quick.attached.as_ref()?;
+    let region = &quick.socket.region;
+    let mut state = channel.try_enter(own)?;
+    if state.is_anyone_waiting() || region.frame_bytes().is_some() {
+        return None;
+    }
+    let sent = state.send_lent(*key, || how.lend(region, part))?;
     Some(sent.map(|()| part.1))
 }
 
@@ -150,7 +149,8 @@ pub enum Passed {
 
 /// `sio_recv` and `sio_recvfrom` where nobody but the caller need know: an interface serves the socket
 /// and several datagrams wait, or something has arrived at a socket that is used again and again,
-/// while nobody else uses its channel. `None`: it has to go a longer way.
+/// while nobody else uses its channel. `None`: it has to go a longer way. `source`: who has sent a frame,
+/// if that was asked for.
 #[inline(always)]
 pub fn receive_in_passing(
     own: &Own,
@@ -158,20 +158,77 @@ pub fn receive_in_passing(
     size: usize,
     flags: i32,
     form: Form,
+    source: &mut Option<Source>,
 ) -> Option<Passed> {
     const KNOWN: i32 = system::DONTWAIT | system::TRUNC | system::CMSG_CLOEXEC | system::NOSIGNAL;
     if flags & !KNOWN != 0 || size == 0 || form == Form::Message {
         return None;
     }
     let ask = Ask { size, flags, form };
-    let look = |quick: &Quick| {
-        let Quick { socket, attached } = quick;
-        match attached {
-            None => socket.flow()?.receive_in_passing(own, &ask, socket).map(Passed::Frame),
-            Some(attached) => receive_arrived(own, socket, attached, &ask),
+    let quick = context().glance_at_socket(own, fd)?;
+    let Quick { socket, attached } = &*quick;
+    match attached {
+        None => {
+            let brief = socket.flow()?.receive_in_passing(own, &quick, &ask, socket, source)?;
+            Some(Passed::Frame(brief))
         }
-    };
-    context().glance_at_socket(own, fd, look)?
+        Some(attached) => receive_arrived(own, socket, attached, &ask),
+    }
+}
+
+/// Does something with the flow of a socket that an interface serves, and that is in no channel. `None`:
+/// it is something else, or the long way is to be gone.
+fn alone<R>(
+    fd: RawFd,
+    body: impl FnOnce(&Socket, &Flow) -> Option<Result<R>>,
+) -> Option<Result<R>> {
+    context().with_socket(fd, |association| {
+        let association = association?;
+        let socket = &*association.socket;
+        let flow = socket.flow()?;
+        if association.with_attached(|attached| attached.is_some()) {
+            return None;
+        }
+        let _uncancellable = Uncancellable::begin();
+        body(socket, flow)
+    })
+}
+
+/// `sio_send` of a socket in no channel, where nothing has to be waited for.
+pub fn send_alone(fd: RawFd, part: Part, how: How) -> Option<Result<usize>> {
+    if !how.is_simple(part.1) || how.flags & system::MORE != 0 {
+        return None;
+    }
+    alone(fd, |socket, flow| {
+        if let Err(errno) = check_current(socket) {
+            return Some(Err(errno));
+        }
+        let offset = socket.region.mapping().offset_of(part.0, part.1)?;
+        let request = how.lend(&socket.region, part)?;
+        match flow.send(socket, &request) {
+            Ok(DirectlySent { copied }) => {
+                socket.counters.count_sent_directly(part.1, copied);
+                if how.release {
+                    socket.region.release_around(offset);
+                }
+                Some(Ok(part.1))
+            }
+            // It may have to wait.
+            Err(Errno::EAGAIN | Errno::ENOBUFS) => None,
+            Err(errno) => Some(Err(errno)),
+        }
+    })
+}
+
+/// `sio_recv` and `sio_recvfrom` of a socket in no channel, where the call is not to wait.
+pub fn receive_alone(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<Received>> {
+    const KNOWN: i32 = system::DONTWAIT | system::NOSIGNAL | system::TRUNC;
+    let waits = flags & system::DONTWAIT == 0;
+    if waits || flags & !KNOWN != 0 || size == 0 || form == Form::Message {
+        return None;
+    }
+    let ask = Ask { size, flags, form };
+    alone(fd, |socket, flow| Some(flow.receive(&ask, socket, false, || check_current(socket))))
 }
 
 fn receive_arrived(own: &Own, socket: &Socket, at: &Attached, ask: &Ask) -> Option<Passed> {
@@ -187,13 +244,13 @@ fn receive_arrived(own: &Own, socket: &Socket, at: &Attached, ask: &Ask) -> Opti
 
 /// What is left of a receive: nobody is to be told by the channel of what is not there any more.
 pub fn settle(fd: RawFd) -> Result<()> {
-    let settle = |own: &Own, quick: &Quick| {
+    let settled = own(|own| {
+        let quick = context().glance_at_socket(own, fd)?;
         let channel = &quick.attached.as_ref()?.channel;
         let mut state = channel.try_enter(own)?;
         channel.settle_in_passing(&mut state).ok().filter(|&is_settled| is_settled)
-    };
-    let settled = own(|own| context().glance_at_socket(own, fd, |quick| settle(own, quick)));
-    if settled.flatten().is_none()
+    });
+    if settled.is_none()
         && let Some(attached) = context().socket(fd)?.attached()
     {
         let mut state = attached.channel.enter()?;

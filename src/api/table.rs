@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::sys::cell::Current;
-use crate::sys::glance::{Glance, Taken};
+use crate::sys::glance::{Glance, Glimpse, Taken};
 use crate::sys::own::Own;
 use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
 
@@ -69,8 +69,8 @@ impl<T: Send + Sync> Glances<T> {
 
     /// See [`Glance::look`].
     #[inline(always)]
-    pub fn look<R>(&self, own: &Own, number: usize, body: impl FnOnce(&T) -> R) -> Option<R> {
-        self.0.get(number)?.look_of(own, body)
+    pub fn look(&self, own: &Own, number: usize) -> Option<Glimpse<'_, T>> {
+        self.0.get(number)?.look(own)
     }
 
     pub fn set(&self, number: usize, value: Arc<T>) {

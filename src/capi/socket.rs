@@ -16,6 +16,7 @@ use crate::engine::frame::Brief;
 use crate::engine::{Form, Received};
 use crate::error::{Errno, Result};
 use crate::sys::message::Address;
+use crate::sys::own::Own;
 
 /// Associates a socket with an area. See dma_assoc(3).
 #[unsafe(no_mangle)]
@@ -76,7 +77,11 @@ pub extern "C-unwind" fn sio_send(
 /// The same where it takes longer.
 #[inline(never)]
 fn send_at_length(sock: c_int, part: (usize, usize), how: short::How, flags: c_int) -> c_int {
-    guard::short(|| short::send(sock, part, how).transpose()?.map(count).transpose())
+    let send = || {
+        let sent = short::send(sock, part, how).or_else(|| short::send_alone(sock, part, how));
+        sent.transpose()?.map(count).transpose()
+    };
+    guard::short(send)
         .unwrap_or_else(|| guard::blocking(|| Send::new(sock, outgoing(&[part], flags)), count))
 }
 
@@ -149,13 +154,15 @@ unsafe fn receive(
     if buf.is_null() {
         return guard::fail(Errno::EFAULT);
     }
-    match guard::in_passing(|own| short::receive_in_passing(own, sock, size, flags, form)) {
-        Ok(Some(Passed::Frame(Brief { address, count, source }))) => {
+    let mut source = None;
+    let receive = |own: &Own| short::receive_in_passing(own, sock, size, flags, form, &mut source);
+    match guard::in_passing(receive) {
+        Ok(Some(Passed::Frame(Brief { address, count }))) => {
             if let Some(source) = source {
                 name(&source.name());
             }
             // SAFETY: not null, by the check above.
-            unsafe { buf.write(address as *mut c_void) };
+            unsafe { buf.write(address.get() as *mut c_void) };
             // At most what one datagram has.
             count as c_int
         }
@@ -190,7 +197,11 @@ unsafe fn receive_at_length(
     name: impl Fn(&Address),
 ) -> c_int {
     let mut looked = None;
-    let short = || match short::receive(sock, size, flags, form) {
+    let look = || {
+        short::receive(sock, size, flags, form)
+            .or_else(|| short::receive_alone(sock, size, flags, form))
+    };
+    let short = || match look() {
         Some(found) if !short::may_wait(&found, flags) => {
             // SAFETY: by the contract of this function.
             unsafe { hand_out(found?, buf, &name) }.map(Some)

@@ -221,6 +221,7 @@ impl Counters {
     }
 
     /// Bytes that arrived by an interface, while nobody else takes what has.
+    #[inline(always)]
     pub fn count_received_alone(&self, bytes: usize, copied: bool) {
         self.tally.add(count::RECEIVES, 1);
         self.tally.add(count::RECEIVED_BYTES, bytes as u64);

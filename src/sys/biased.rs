@@ -11,8 +11,10 @@
 //! it is inside already.
 
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
+use super::glance::Glimpse;
 use super::own::{Own, own};
 use super::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use super::sync::{Mutex, MutexGuard};
@@ -38,26 +40,11 @@ pub struct Inside<'a, T> {
     _guard: MutexGuard<'a, ()>,
 }
 
-/// The favourite's, or that of the holder of the lock.
-struct Visit<'a>(&'a AtomicBool);
-
-impl<'a> Visit<'a> {
-    /// `None`: this thread is inside.
-    #[inline(always)]
-    fn begin(is_inside: &'a AtomicBool) -> Option<Self> {
-        if is_inside.load(Ordering::Relaxed) {
-            return None;
-        }
-        is_inside.store(true, Ordering::Relaxed);
-        Some(Self(is_inside))
-    }
-}
-
-impl Drop for Visit<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Relaxed);
-    }
+/// The same of the favourite, for as long as it looks at something.
+pub struct Visit<'a, T> {
+    biased: &'a Biased<T>,
+    /// No other thread's, as a look is.
+    _look: PhantomData<*const T>,
 }
 
 impl<T> Biased<T> {
@@ -88,24 +75,49 @@ impl<T> Biased<T> {
         Inside { biased: self, _guard: guard }
     }
 
-    /// Does something with the state if it can be had at once. In a look.
+    /// For the favourite, while `_look` goes on. `None`: that is another thread, or this one is inside.
     #[inline(always)]
-    pub fn in_passing<R>(&self, own: &Own, body: impl FnOnce(&mut T) -> R) -> Option<R> {
+    pub fn visit<'a, L>(&'a self, own: &Own, _look: &'a Glimpse<'_, L>) -> Option<Visit<'a, T>> {
         // Read after the look has begun: who takes the mark away waits for its end.
-        if own.is_looking() && self.favourite.load(Ordering::Relaxed) == own.mark() {
-            let _visit = Visit::begin(&self.is_inside)?;
-            // SAFETY: the favourite, in a look; not inside before, by the line above.
-            return Some(body(unsafe { &mut *self.value.get() }));
+        let is_favourite = self.favourite.load(Ordering::Relaxed) == own.mark();
+        if !is_favourite || self.is_inside.load(Ordering::Relaxed) {
+            return None;
         }
-        self.try_lock().map(|mut inside| body(&mut inside))
+        self.is_inside.store(true, Ordering::Relaxed);
+        Some(Visit { biased: self, _look: PhantomData })
     }
 
-    #[inline(never)]
-    fn try_lock(&self) -> Option<Inside<'_, T>> {
+    /// As [`Biased::lock`], if it can be had at once. In a look, too.
+    pub fn try_lock(&self) -> Option<Inside<'_, T>> {
         let guard = self.lock.try_lock_sound()?;
         // To end somebody's being the favourite takes long, and waiting for it in a look has no end.
         let is_free = self.favourite.load(Ordering::Relaxed) == NOBODY;
         is_free.then(|| self.enter(guard))
+    }
+}
+
+impl<T> Deref for Visit<'_, T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: the favourite, in a look that has not ended, and was not inside before.
+        unsafe { &*self.biased.value.get() }
+    }
+}
+
+impl<T> DerefMut for Visit<'_, T> {
+    #[inline(always)]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: as in deref.
+        unsafe { &mut *self.biased.value.get() }
+    }
+}
+
+impl<T> Drop for Visit<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.biased.is_inside.store(false, Ordering::Relaxed);
     }
 }
 
@@ -151,13 +163,16 @@ mod tests {
     use crate::sys::sync::locks_taken;
 
     fn visit(place: &Glance<Biased<u64>>) -> Option<u64> {
-        let step = |own: &Own, biased: &Biased<u64>| {
-            biased.in_passing(own, |value| {
+        own(|own| {
+            let biased = place.look(own)?;
+            if let Some(mut value) = biased.visit(own, &biased) {
                 *value += 1;
-                *value
-            })
-        };
-        own(|own| place.look_of(own, |biased| step(own, biased)))?
+                return Some(*value);
+            }
+            let mut value = biased.try_lock()?;
+            *value += 1;
+            Some(*value)
+        })
     }
 
     #[test]
@@ -177,9 +192,13 @@ mod tests {
         });
         assert_eq!(visit(&place), Some(4));
         assert_eq!(locks_taken(), before + 1, "nobody is the favourite any more");
-        let nested = own(|own| place.look_of(own, |biased| biased.in_passing(own, |_| ())));
-        assert_eq!(nested, Some(Some(())));
         biased.lock().favour(Some(own(Own::mark)));
+        let nested = own(|own| {
+            let biased = place.look(own)?;
+            let _outer = biased.visit(own, &biased)?;
+            Some(biased.visit(own, &biased).is_some() || biased.try_lock().is_some())
+        });
+        assert_eq!(nested, Some(false), "this thread visits it");
         let inside = biased.lock();
         assert_eq!(visit(&place), None, "this thread is inside");
         drop(inside);

@@ -8,6 +8,8 @@
 //! Read first: Maged Michael, "Hazard Pointers" (2004), and membarrier(2). Where the kernel does not
 //! have that, places stay empty, and so they do in the model, whose threads are none of the kernel's.
 
+use std::marker::PhantomData;
+use std::ops::Deref;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, compiler_fence};
@@ -95,14 +97,6 @@ pub fn forget_others() {
     }
 }
 
-impl Own {
-    /// Whether the thread is in a look.
-    #[inline(always)]
-    pub(super) fn is_looking(&self) -> bool {
-        self.word.get().is_some_and(|word| !word.looks_at.load(Ordering::Relaxed).is_null())
-    }
-}
-
 /// For as long as it lives, the thread looks.
 struct Look(&'static Word);
 
@@ -111,6 +105,26 @@ impl Drop for Look {
     fn drop(&mut self) {
         annotate::released(ptr::from_ref(self.0).cast::<()>() as usize);
         self.0.looks_at.store(ptr::null_mut(), Ordering::Release);
+    }
+}
+
+/// What is in a place, as long as this thread looks at it. Whoever has one must change no such place,
+/// does not sleep, and makes no call that is a cancellation point.
+pub struct Glimpse<'a, T> {
+    /// A pointer, so that it is no other thread's.
+    found: *const T,
+    _look: Look,
+    _place: PhantomData<&'a Glance<T>>,
+}
+
+impl<T> Deref for Glimpse<'_, T> {
+    type Target = T;
+
+    #[inline(always)]
+    fn deref(&self) -> &T {
+        // SAFETY: from Arc::into_raw in set(), where whoever takes it out of its place waits until
+        // our word says something else, as it does when `_look` is dropped.
+        unsafe { &*self.found }
     }
 }
 
@@ -123,16 +137,9 @@ impl<T: Send + Sync> Glance<T> {
         ptr::from_ref(self).cast::<()>() as usize
     }
 
-    /// Does something with what is there. `None`: nothing is, or it cannot be looked at now. `body`
-    /// must change no such place, does not sleep, and makes no call that is a cancellation point.
-    #[inline]
-    pub fn look<R>(&self, body: impl FnOnce(&T) -> R) -> Option<R> {
-        own(|own| self.look_of(own, body))
-    }
-
-    /// The same of this thread.
+    /// Looks at what is there. `None`: nothing is, or it cannot be looked at now.
     #[inline(always)]
-    pub fn look_of<R>(&self, own: &Own, body: impl FnOnce(&T) -> R) -> Option<R> {
+    pub fn look(&self, own: &Own) -> Option<Glimpse<'_, T>> {
         let found = self.0.load(Ordering::Relaxed);
         if found.is_null() {
             return None;
@@ -149,14 +156,12 @@ impl<T: Send + Sync> Glance<T> {
         word.looks_at.store(found.cast(), Ordering::Release);
         // The processor may still turn the two around: see synchronize().
         compiler_fence(Ordering::SeqCst);
-        let _look = Look(word);
+        let look = Look(word);
         if self.0.load(Ordering::Acquire) != found {
             return None;
         }
         annotate::acquired(self.place());
-        // SAFETY: from Arc::into_raw in set(), where whoever takes it out of its place waits until
-        // our word says something else.
-        Some(body(unsafe { &*found }))
+        Some(Glimpse { found, _look: look, _place: PhantomData })
     }
 
     /// Whether something is there.
@@ -280,6 +285,10 @@ pub(super) fn is_usable() -> bool {
 mod tests {
     use super::*;
 
+    fn look<T: Send + Sync, R>(place: &Glance<T>, body: impl FnOnce(&T) -> R) -> Option<R> {
+        own(|own| place.look(own).map(|found| body(&found)))
+    }
+
     struct Checked(Arc<AtomicBool>);
 
     impl Drop for Checked {
@@ -291,13 +300,13 @@ mod tests {
     #[test]
     fn what_is_there_is_seen_until_it_is_taken_away() {
         let place = Glance::empty();
-        assert_eq!(place.look(|value: &u32| *value), None);
+        assert_eq!(look(&place, |value: &u32| *value), None);
         let value = Arc::new(7);
         place.set(Some(value.clone()));
-        assert_eq!(place.look(|value| *value), Some(7));
-        assert_eq!(place.look(|_| place.look(|value| *value)), Some(None), "within another");
+        assert_eq!(look(&place, |value| *value), Some(7));
+        assert_eq!(look(&place, |_| look(&place, |value| *value)), Some(None), "within another");
         place.set(None);
-        assert_eq!(place.look(|value| *value), None);
+        assert_eq!(look(&place, |value| *value), None);
         assert_eq!(Arc::strong_count(&value), 1, "it was let go");
     }
 
@@ -313,7 +322,7 @@ mod tests {
                     while !ends.load(Ordering::Relaxed) {
                         let is_gone =
                             |value: &Checked| (0..50).any(|_| value.0.load(Ordering::SeqCst));
-                        match place.look(is_gone) {
+                        match look(&place, is_gone) {
                             Some(is_gone) => {
                                 assert!(!is_gone, "it was dropped while it was looked at");
                                 seen += 1;
@@ -337,14 +346,14 @@ mod tests {
         let place = Arc::new(Glance::empty());
         place.set(Some(Arc::new(1)));
         let count = || words().count();
-        let look = || {
+        let look_elsewhere = || {
             let place = place.clone();
-            std::thread::spawn(move || place.look(|value: &i32| *value)).join().expect("no panic")
+            std::thread::spawn(move || look(&place, |value: &i32| *value)).join().expect("no panic")
         };
-        assert_eq!(look(), Some(1));
+        assert_eq!(look_elsewhere(), Some(1));
         let before = count();
         for _ in 0..20 {
-            assert_eq!(look(), Some(1));
+            assert_eq!(look_elsewhere(), Some(1));
         }
         // Other tests run beside this one.
         assert!(count() < before + 20);

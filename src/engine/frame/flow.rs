@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use super::claims::Claims;
 use super::door::{Door, Looker, Sleeper};
 use super::hub::{Hub, OutletKey};
-use super::inlet::{Brief, Inlet, Inlets, Reader};
+use super::inlet::{Brief, Inlet, Inlets, Reader, Source};
 use super::patience::Patience;
 use super::sender::{Sender, Session};
 use super::transmit::Sending;
@@ -21,6 +21,7 @@ use crate::net::flow::{Endpoint, FlowKey};
 use crate::port::FrameType;
 use crate::region::Account;
 use crate::sys::biased::{Biased, Inside};
+use crate::sys::glance::Glimpse;
 use crate::sys::own::Own;
 use crate::sys::sync::atomic::{AtomicU64, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard, OnceLock};
@@ -219,12 +220,34 @@ impl Flow {
     /// A receive that nobody else need know of: see [`Inlets::receive_in_passing`]. `None`: it has
     /// to go the whole way.
     #[inline(always)]
-    pub fn receive_in_passing(&self, own: &Own, ask: &Ask, socket: &Socket) -> Option<Brief> {
-        let take = |inlets: &mut Inlets| match inlets.reader {
+    pub fn receive_in_passing<L>(
+        &self,
+        own: &Own,
+        look: &Glimpse<'_, L>,
+        ask: &Ask,
+        socket: &Socket,
+        source: &mut Option<Source>,
+    ) -> Option<Brief> {
+        match self.inlets.visit(own, look) {
+            // The only thread of the channel.
+            Some(mut inlets) => inlets.receive_in_passing(ask, socket, source),
+            None => self.receive_with_lock(own, ask, socket, source),
+        }
+    }
+
+    #[inline(never)]
+    fn receive_with_lock(
+        &self,
+        own: &Own,
+        ask: &Ask,
+        socket: &Socket,
+        source: &mut Option<Source>,
+    ) -> Option<Brief> {
+        let mut inlets = self.inlets.try_lock()?;
+        match inlets.reader {
             Reader::Thread(owner) if owner != own.mark() => None,
-            _ => inlets.receive_in_passing(ask, socket),
-        };
-        self.inlets.in_passing(own, take)?
+            _ => inlets.receive_in_passing(ask, socket, source),
+        }
     }
 
     /// A descriptor that is readable when it is worth looking again. It is good for a thread that

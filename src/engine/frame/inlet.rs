@@ -1,6 +1,7 @@
 //! What has arrived for one socket: rings that hubs fill, and how the program gets what is in them.
 #![forbid(unsafe_code)]
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -151,12 +152,10 @@ pub struct Inlet {
     pub taker: Taker<Arrival>,
 }
 
-/// What [`Inlets::receive_in_passing`] gives.
+/// What [`Inlets::receive_in_passing`] gives: so little that it need not go through memory.
 pub struct Brief {
-    pub address: usize,
+    pub address: NonZeroUsize,
     pub count: usize,
-    /// Who has sent it, if that was asked for.
-    pub source: Option<Source>,
 }
 
 /// The sender of a datagram, shorter than its address as the program gets it.
@@ -273,9 +272,14 @@ impl Inlets {
     }
 
     /// The same, if another one waits behind it where it lies in a frame: then nothing changes for
-    /// whoever waits, and a channel need not be told.
+    /// whoever waits, and a channel need not be told. `source`: who has sent it, if that was asked for.
     #[inline(always)]
-    pub fn receive_in_passing(&mut self, ask: &Ask, socket: &Socket) -> Option<Brief> {
+    pub fn receive_in_passing(
+        &mut self,
+        ask: &Ask,
+        socket: &Socket,
+        source: &mut Option<Source>,
+    ) -> Option<Brief> {
         let inlet = self.inlets.get_mut(self.next)?;
         if ask.form == Form::Name && !socket.is_internet() {
             return None;
@@ -285,11 +289,13 @@ impl Inlets {
         let stored = ask.size.min(given.bytes);
         let hub = &inlet.hub;
         socket.counters.count_received_alone(stored, hub.facts().copies);
-        let source = (ask.form == Form::Name).then(|| Source {
-            end: arrival.heading(hub, &given).source,
-            domain: socket.domain,
-            interface: hub.interface(),
-        });
+        if ask.form == Form::Name {
+            *source = Some(Source {
+                end: arrival.heading(hub, &given).source,
+                domain: socket.domain,
+                interface: hub.interface(),
+            });
+        }
         let part = Given { bytes: stored, ..given };
         let address = if socket.account.is_whole_area() {
             hub.region().give_frame_plainly(part)
@@ -298,7 +304,7 @@ impl Inlets {
             hub.region().give_frame(part, socket.account.booked())
         };
         let count = if ask.flags & TRUNC != 0 { given.bytes } else { stored };
-        Some(Brief { address, count, source })
+        NonZeroUsize::new(address).map(|address| Brief { address, count })
     }
 
     fn give(&self, hub: &Hub, arrival: &Arrival, ask: &Ask, socket: &Socket) -> Result<Received> {

@@ -29,7 +29,7 @@ use std::sync::Arc;
 pub use door::{Looker, Sleeper};
 pub use flow::{Flow, NAP, Sent as DirectlySent};
 pub use hub::{FRAMES_MIN, Hub};
-pub use inlet::Brief;
+pub use inlet::{Brief, Source};
 pub use open::{open_copied_frames, open_flow, open_frames, open_hubs, open_shared};
 pub use outgoing::Alarm;
 pub use shared::Shared;
