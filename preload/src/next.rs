@@ -1,6 +1,6 @@
 //! The functions of the C library, or of whoever comes after us, whose names we have.
 
-use std::ffi::{c_char, c_int, c_uint, c_ulong, c_void};
+use std::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
 
 use libc::{
     iovec, loff_t, mmsghdr, msghdr, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, size_t,
@@ -10,12 +10,16 @@ use libc::{
 use crate::by_name::Next;
 
 /// Functions that take any number of arguments, which nobody here looks at.
-static VARIADIC: [Next; 3] =
-    [Next::new(b"execl\0"), Next::new(b"execle\0"), Next::new(b"execlp\0")];
+static VARIADIC: [Next; 4] = [
+    Next::new(b"execl\0"),
+    Next::new(b"execle\0"),
+    Next::new(b"execlp\0"),
+    Next::new(b"syscall\0"),
+];
 
 /// The address of one of them, or of a function that fails.
 pub fn variadic(number: usize) -> *const c_void {
-    unsafe extern "C" fn is_missing() -> c_int {
+    unsafe extern "C" fn is_missing() -> c_long {
         *libc::__errno_location() = libc::ENOSYS;
         -1
     }

@@ -198,12 +198,28 @@ pub fn holds(fd: RawFd) -> bool {
     find(fd).is_ok_and(|shared| shared.is_holding())
 }
 
+/// Forgets sockets that were closed without a word: their numbers may mean others by now.
+fn drop_the_closed() {
+    let sockets = sockets();
+    let mut state = sockets.state.lock();
+    let closed: Vec<_> = state.known.extract_if(.., |shared| !shared.is_current()).collect();
+    for shared in &closed {
+        let number = shared.fd() as usize;
+        if sockets.table.get(number).is_some_and(|known| Arc::ptr_eq(&known, shared)) {
+            sockets.table.set(number, None);
+        }
+    }
+    drop(state);
+    closed.iter().for_each(|shared| shared.close());
+}
+
 /// The thread that looks whether a token was lost: the kernel drops datagrams for reasons of its own,
 /// and then nobody would hear of those that follow. It also lets go of what sockets hold back. It
 /// sleeps while nothing arrives, and ends with the last socket.
 fn watch() {
     let mut rest = Rest { looks: 0 };
     loop {
+        drop_the_closed();
         let mut state = sockets().state.lock();
         let known = state.known.clone();
         let Some(bells) = state.bells.clone().filter(|_| !known.is_empty()) else {

@@ -8,11 +8,13 @@ import ctypes
 import errno
 import fcntl
 import os
+import platform
 import random
 import select
 import signal
 import socket
 import struct
+import subprocess
 import sys
 import termios
 import threading

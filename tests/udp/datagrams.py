@@ -456,6 +456,71 @@ def many_that_wait_are_given_back():
         near.close()
 
 
+def by_system_call(number):
+    C.syscall({"x86_64": 3, "aarch64": 57}[platform.machine()], number)
+
+
+def by_a_stream(number):
+    C.fdopen.restype = ctypes.c_void_p
+    C.fclose(ctypes.c_void_p(C.fdopen(number, b"r")))
+
+
+@case
+def a_number_that_was_closed_means_another():
+    for close in (by_system_call, by_a_stream):
+        near, far = warmed()
+        late = near_socket()
+        other = far_socket()
+        other.connect((NEAR, late.getsockname()[1]))
+        burst(far, 4)
+        print(near.recv(100), near.recv(100))
+        number = near.detach()
+        close(number)
+        # The number may be that of a file of ours, too.
+        for _ in range(4):
+            other.send(b"late")
+            print(late.recv(100))
+        burst(other, 5)
+        print(rest(late))
+        with open("/proc/self/comm") as file:
+            print(file.fileno() == number, bool(file.read()))
+        again, far = warmed()
+        print(again.fileno() == number)
+        burst(far, 4)
+        print(rest(again))
+        again.close()
+        far.close()
+        with open("/proc/self/comm") as file:
+            print(file.fileno() == number, bool(file.read()))
+
+
+@case
+def a_child_that_shares_memory_closes_only_its_own():
+    near, far = warmed()
+    burst(far, 5)
+    print(near.recv(100))
+    subprocess.run(["true"], check=True)
+    burst(far, 3, start=5)
+    print(rest(near))
+
+
+@case
+def a_system_call_of_its_own_receives():
+    near, far = warmed()
+    burst(far, 5)
+    print(near.recv(100))
+    number = {"x86_64": 299, "aarch64": 243}[platform.machine()]
+    room = ctypes.create_string_buffer(100)
+    piece = struct.pack("PN", ctypes.addressof(room), 100)
+    piece = ctypes.create_string_buffer(piece, len(piece))
+    header = struct.pack("PIPNPNiI", 0, 0, ctypes.addressof(piece), 1, 0, 0, 0, 0)
+    header = ctypes.create_string_buffer(header, 64)
+    for _ in range(3):
+        print(C.syscall(number, near.fileno(), header, 1, 0, None), room.value)
+    burst(far, 2, start=5)
+    print(rest(near))
+
+
 @case
 def one_address_of_a_port_is_anothers():
     option = (socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

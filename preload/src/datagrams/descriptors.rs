@@ -5,7 +5,7 @@ use std::ffi::{c_int, c_uint, c_void};
 use super::{DESCRIPTORS, forget, is_on, leave, options};
 use crate::next;
 
-const WHY: &str = "a second descriptor";
+pub const WHY: &str = "a second descriptor";
 
 /// # Safety
 /// As close(2).
@@ -19,11 +19,16 @@ unsafe extern "C-unwind" fn close(fd: c_int) -> c_int {
 /// As close_range(2).
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn close_range(first: c_uint, last: c_uint, flags: c_int) -> c_int {
+    close_all(first, last, flags);
+    next::close_range(first, last, flags)
+}
+
+/// Before close_range(2).
+pub fn close_all(first: c_uint, last: c_uint, flags: c_int) {
     // CLOSE_RANGE_UNSHARE and CLOSE_RANGE_CLOEXEC leave them to this process, or for a while.
     if is_on() && flags == 0 {
         (first..=last.min(DESCRIPTORS as c_uint - 1)).for_each(|fd| forget(fd as c_int));
     }
-    next::close_range(first, last, flags)
 }
 
 /// # Safety
@@ -44,14 +49,19 @@ unsafe extern "C-unwind" fn dup(fd: c_int) -> c_int {
     next::dup(fd)
 }
 
-/// # Safety
-/// As dup2(2).
-#[unsafe(no_mangle)]
-unsafe extern "C-unwind" fn dup2(fd: c_int, other: c_int) -> c_int {
+/// Before dup2(2) and dup3(2).
+pub fn becomes(fd: c_int, other: c_int) {
     if fd != other {
         leave(fd, WHY);
         forget(other);
     }
+}
+
+/// # Safety
+/// As dup2(2).
+#[unsafe(no_mangle)]
+unsafe extern "C-unwind" fn dup2(fd: c_int, other: c_int) -> c_int {
+    becomes(fd, other);
     next::dup2(fd, other)
 }
 
@@ -59,10 +69,7 @@ unsafe extern "C-unwind" fn dup2(fd: c_int, other: c_int) -> c_int {
 /// As dup3(2).
 #[unsafe(no_mangle)]
 unsafe extern "C-unwind" fn dup3(fd: c_int, other: c_int, flags: c_int) -> c_int {
-    if fd != other {
-        leave(fd, WHY);
-        forget(other);
-    }
+    becomes(fd, other);
     next::dup3(fd, other, flags)
 }
 

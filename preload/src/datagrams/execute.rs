@@ -50,14 +50,14 @@ extern "C" fn in_child() {
     changed();
 }
 
-fn is_own_process() -> bool {
+pub fn is_own_process() -> bool {
     // SAFETY: no pointers.
     super::is_on() && PROCESS.load(Ordering::Relaxed) == unsafe { libc::getpid() }
 }
 
 /// The library's thread sends what is held back within a millisecond. That is waited for, for a
 /// while, without a lock: this may be a signal handler.
-extern "C" fn at_exit() {
+pub extern "C" fn at_exit() {
     const PAUSE: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 100_000 };
     const TRIES: u32 = 100;
     if !is_own_process() {
@@ -97,7 +97,7 @@ unsafe extern "C-unwind" fn _Exit(status: c_int) -> ! {
 }
 
 /// What this program has received stays with the kernel for the next one.
-fn prepare() {
+pub fn prepare() {
     if !is_own_process() {
         return;
     }
@@ -129,7 +129,7 @@ executing! {
     fn fexecve(fd: c_int, words: Strings, variables: Strings);
 }
 
-/// execl(3) and its relatives: any number of arguments is passed on as it is, after `prepare`.
+/// execl(3) and its relatives, after `prepare`.
 macro_rules! with_any_arguments {
     ($($name:ident = $number:literal, $before:ident;)*) => {$(
         extern "C" fn $before() -> *const c_void {
@@ -137,42 +137,7 @@ macro_rules! with_any_arguments {
             next::variadic($number)
         }
 
-        /// # Safety
-        /// As exec(3).
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        #[cfg(target_arch = "x86_64")]
-        unsafe extern "C" fn $name() -> c_int {
-            std::arch::naked_asm!(
-                // Seven registers: the stack is aligned for the call then.
-                "push rdi", "push rsi", "push rdx", "push rcx", "push r8", "push r9", "push rax",
-                "call {before}",
-                "mov r11, rax",
-                "pop rax", "pop r9", "pop r8", "pop rcx", "pop rdx", "pop rsi", "pop rdi",
-                "jmp r11",
-                before = sym $before,
-            )
-        }
-
-        /// # Safety
-        /// As exec(3).
-        #[unsafe(no_mangle)]
-        #[unsafe(naked)]
-        #[cfg(target_arch = "aarch64")]
-        unsafe extern "C" fn $name() -> c_int {
-            std::arch::naked_asm!(
-                "stp x29, x30, [sp, #-80]!",
-                "stp x0, x1, [sp, #16]", "stp x2, x3, [sp, #32]",
-                "stp x4, x5, [sp, #48]", "stp x6, x7, [sp, #64]",
-                "bl {before}",
-                "mov x16, x0",
-                "ldp x0, x1, [sp, #16]", "ldp x2, x3, [sp, #32]",
-                "ldp x4, x5, [sp, #48]", "ldp x6, x7, [sp, #64]",
-                "ldp x29, x30, [sp], #80",
-                "br x16",
-                before = sym $before,
-            )
-        }
+        passed_on!($name, $before);
     )*};
 }
 

@@ -8,6 +8,8 @@
 //!
 //! Where --udp was not given, each function here looks at one byte and calls the next one.
 
+#[macro_use]
+mod variadic;
 mod descriptors;
 mod execute;
 mod library;
@@ -16,13 +18,15 @@ mod options;
 mod receive;
 mod send;
 mod shared;
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+mod system_calls;
 
 pub use options::{connected, connects, ioctl};
 pub use receive::{bytes, count as received, data, message, pieces};
 pub use send::{data as sent_data, message as sent_message, rights};
 
 use std::ffi::{c_char, c_int};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use crate::report;
 
@@ -66,7 +70,7 @@ fn is_on() -> bool {
 
 #[inline]
 fn state(fd: c_int) -> Option<&'static AtomicU32> {
-    if !is_on() {
+    if !is_on() || is_inside() {
         return None;
     }
     STATES.get(usize::try_from(fd).ok()?)
@@ -94,15 +98,36 @@ fn quietly<T>(body: impl FnOnce() -> T) -> T {
     }
 }
 
-/// One at a time joins, and nobody while the process forks.
-static IS_CHANGING: AtomicBool = AtomicBool::new(false);
+/// One at a time joins, and nobody while the process forks: the address of that thread's errno.
+static CHANGING: AtomicPtr<c_int> = AtomicPtr::new(std::ptr::null_mut());
+
+fn this_thread() -> *mut c_int {
+    // SAFETY: each thread has its own.
+    unsafe { libc::__errno_location() }
+}
 
 fn try_to_change() -> bool {
-    !IS_CHANGING.swap(true, Ordering::Acquire)
+    let nobody = std::ptr::null_mut();
+    let (acquire, relaxed) = (Ordering::Acquire, Ordering::Relaxed);
+    CHANGING.compare_exchange(nobody, this_thread(), acquire, relaxed).is_ok()
 }
 
 fn changed() {
-    IS_CHANGING.store(false, Ordering::Release);
+    CHANGING.store(std::ptr::null_mut(), Ordering::Release);
+}
+
+/// The library itself calls. What it opens may have a number that was a socket's, and that was closed
+/// without our being told.
+#[inline]
+fn is_inside() -> bool {
+    let changing = CHANGING.load(Ordering::Relaxed);
+    !changing.is_null() && changing == this_thread()
+}
+
+/// A socket was bound: what the number meant before is closed, though nobody may have said so.
+fn bound(fd: c_int, is_early: bool) {
+    forget(fd);
+    enlist(fd, is_early);
 }
 
 /// A socket that is bound or connected may be moved later.
@@ -187,7 +212,11 @@ fn give_back(fd: c_int, state: &AtomicU32, afterwards: u32, why: &str) {
 /// The number means nothing any more.
 fn forget(fd: c_int) {
     let Some(state) = state(fd) else { return };
-    if state.load(Ordering::Relaxed) != 0 && state.swap(0, Ordering::AcqRel) & KIND == JOINED {
+    // A child that has our memory closes descriptors of its own. vfork(2)
+    if state.load(Ordering::Relaxed) != 0
+        && quietly(execute::is_own_process)
+        && state.swap(0, Ordering::AcqRel) & KIND == JOINED
+    {
         quietly(|| library::close(fd));
     }
 }

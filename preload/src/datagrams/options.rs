@@ -7,8 +7,8 @@ use std::sync::atomic::Ordering;
 use libc::{sockaddr, socklen_t};
 
 use super::{
-    BLOCKS, CANDIDATE, JOINED, KERNEL, KIND, NEVER_BLOCKS, enlist, give_back, leave, library,
-    quietly, state,
+    BLOCKS, CANDIDATE, JOINED, KERNEL, KIND, NEVER_BLOCKS, bound, enlist, give_back, leave,
+    library, quietly, state,
 };
 use crate::next;
 
@@ -44,7 +44,7 @@ unsafe extern "C-unwind" fn bind(fd: c_int, address: *const sockaddr, length: so
             // Both kinds of address have the port at the same place. One that is asked for by
             // number is a server's.
             let port = address.cast::<u16>().add(1).read_unaligned();
-            quietly(|| enlist(fd, port != 0));
+            quietly(|| bound(fd, port != 0));
         }
     }
     answer

@@ -4,13 +4,13 @@ use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libc::{
-    EAGAIN, ENOENT, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC, iovec, msghdr,
-    size_t, sockaddr, socklen_t, ssize_t,
+    EAGAIN, EBADF, ENOENT, ENOTSOCK, MSG_DONTWAIT, MSG_ERRQUEUE, MSG_OOB, MSG_PEEK, MSG_TRUNC,
+    iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t,
 };
 
 use super::{
-    BLOCKS, CANDIDATE, DESCRIPTORS, JOINED, KIND, NEVER_BLOCKS, count as counted, leave, library,
-    state,
+    BLOCKS, CANDIDATE, DESCRIPTORS, JOINED, KIND, NEVER_BLOCKS, count as counted, forget, leave,
+    library, state,
 };
 use crate::next;
 
@@ -141,6 +141,12 @@ unsafe fn receive(
             EAGAIN => {}
             ENOENT => {
                 *errno = before;
+                return None;
+            }
+            EBADF | ENOTSOCK => {
+                // The number means another file by now.
+                *errno = before;
+                forget(fd);
                 return None;
             }
             _ => return Some(-1),

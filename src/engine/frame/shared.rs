@@ -83,6 +83,10 @@ impl Shared {
         }))
     }
 
+    pub fn fd(&self) -> RawFd {
+        self.fd
+    }
+
     /// Whether the descriptor still means this socket.
     pub fn is_current(&self) -> bool {
         identity(self.fd) == Ok(self.identity)
