@@ -20,6 +20,8 @@ import time
 
 LATER = 0.1
 SIOCATMARK = 0x8905
+# <bits/socket.h>: what Python does not name.
+MSG_ERRQUEUE = 0x2000
 C = ctypes.CDLL(None, use_errno=True)
 CASES = []
 
@@ -204,6 +206,18 @@ def urgent_data():
     results.append(server.recv(1))
     results.append(server.recv(100))
     return results
+
+
+@case
+def the_queue_of_errors_is_not_waited_for():
+    client, server = pair()
+    results = []
+    for text in (b"", b"abc"):
+        client.send(text)
+        time.sleep(LATER)
+        results.append(outcome(server.recv, 10, MSG_ERRQUEUE))
+        results.append(outcome(server.recvmsg, 10, 100, MSG_ERRQUEUE))
+    return results, server.recv(10)
 
 
 @case

@@ -4,7 +4,8 @@
 use std::ffi::{c_int, c_void};
 
 use libc::{
-    EAGAIN, EINTR, MSG_DONTWAIT, O_NONBLOCK, SA_RESTART, socklen_t, ssize_t, timespec, timeval,
+    EAGAIN, EINTR, MSG_DONTWAIT, MSG_ERRQUEUE, O_NONBLOCK, SA_RESTART, socklen_t, ssize_t,
+    timespec, timeval,
 };
 
 use super::{Said, is_on, say};
@@ -25,7 +26,8 @@ fn now_microseconds() -> i64 {
 /// # Safety
 /// `call` sets errno if it answers less than 0.
 pub unsafe fn again(fd: c_int, flags: c_int, call: impl Fn() -> ssize_t) -> ssize_t {
-    if !is_on() || flags & MSG_DONTWAIT != 0 {
+    // The queue of errors is never waited for.
+    if !is_on() || flags & (MSG_DONTWAIT | MSG_ERRQUEUE) != 0 {
         return call();
     }
     let start = now_microseconds();
