@@ -11,6 +11,7 @@
 
 use crate::error::{Errno, Result};
 use crate::sys::annotate;
+use crate::sys::solo::{self, replace};
 use crate::sys::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// A frame by its number: its place in the area divided by its size.
@@ -78,6 +79,7 @@ impl Frames {
     /// `chunk_bytes` is a power of two; none of the chunks is a frame yet.
     pub fn new(area_bytes: usize, chunk_bytes: usize) -> Self {
         assert!(chunk_bytes.is_power_of_two() && chunk_bytes <= FIELD as usize);
+        solo::begin();
         let slot = || Slot {
             word: AtomicU64::new(0),
             below: AtomicU32::new(NONE),
@@ -146,7 +148,7 @@ impl Frames {
         loop {
             self.slot(frame).below.store(top as u32, Ordering::Relaxed);
             let new = (top >> 32).wrapping_add(1) << 32 | u64::from(frame);
-            match self.top.compare_exchange_weak(top, new, Ordering::AcqRel, Ordering::Relaxed) {
+            match replace(&self.top, top, new) {
                 Ok(_) => return,
                 Err(other) => top = other,
             }
@@ -177,7 +179,7 @@ impl Frames {
                 return 0;
             }
             let new = (top >> 32).wrapping_add(1) << 32 | u64::from(rest);
-            match self.top.compare_exchange_weak(top, new, Ordering::AcqRel, Ordering::Acquire) {
+            match replace(&self.top, top, new) {
                 Ok(_) => return taken,
                 Err(other) => top = other,
             }
@@ -207,7 +209,7 @@ impl Frames {
         let mut old = word.load(Ordering::Acquire);
         loop {
             let new = change(old)?;
-            match word.compare_exchange_weak(old, new, Ordering::AcqRel, Ordering::Acquire) {
+            match replace(word, old, new) {
                 Ok(_) => return Some(old),
                 Err(other) => old = other,
             }
@@ -267,8 +269,7 @@ impl Frames {
         let (frame, within) = self.split(offset);
         let Some(slot) = self.slots.get(frame as usize) else { return false };
         let held = FREE | held_part(within, bytes.min(FIELD as usize));
-        let is_that =
-            slot.word.compare_exchange(held, FREE, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+        let is_that = replace(&slot.word, held, FREE).is_ok();
         if is_that {
             self.push(frame);
         }

@@ -50,6 +50,7 @@ pub mod segments;
 pub mod semaphore;
 pub mod signal;
 pub mod socket;
+pub mod solo;
 pub mod span;
 pub mod stat;
 pub mod sync;

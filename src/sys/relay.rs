@@ -164,7 +164,7 @@ impl<T: Copy + Send> Taker<T> {
     }
 
     /// Takes the next value, if it is a wanted one and another one waits behind it.
-    #[inline]
+    #[inline(always)]
     pub fn take_unless_last(&mut self, is_wanted: impl FnOnce(&T) -> bool) -> Option<T> {
         if self.put_seen.wrapping_sub(self.taken) < 2 && self.len() < 2 {
             return None;
