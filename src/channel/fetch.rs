@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::event::{self, Event};
 use super::queue::Item;
+use super::source::card::{self, Card};
 use super::source::{
-    self, Counter, Kind as SourceKind, Source, Sources, Timer, arrival_event, signal_event,
+    self, Counter, Kind as SourceKind, Sources, Timer, arrival_event, signal_event,
 };
 use super::state::State;
-use crate::engine::{Found, Key, News, Taker, is_source};
+use crate::engine::{Found, Key, News, Taker, Told, is_source};
 use crate::error::{Errno, Result};
 use crate::sys::poll;
 
@@ -30,11 +31,13 @@ pub(super) struct Room<'a> {
     /// Events of this fetch that came before the poll set was asked.
     told: usize,
     has_timers: bool,
+    /// The number of events that had been told through cards before this fetch, once it is known.
+    first: Option<u64>,
 }
 
 impl<'a> Room<'a> {
     pub(super) fn new(events: &'a mut [Event]) -> Self {
-        Self { events, count: 0, stashed: 0, told: 0, has_timers: false }
+        Self { events, count: 0, stashed: 0, told: 0, has_timers: false, first: None }
     }
 
     pub(super) fn count(&self) -> usize {
@@ -83,39 +86,6 @@ impl<'a> Room<'a> {
     }
 }
 
-/// The event of a descriptor or counter that the engine watches, written where the program wants
-/// it; `false`, and nothing is done: there is no room, or it is something else.
-#[inline(always)]
-fn tell_watched(
-    source: &mut Source,
-    value: impl FnOnce() -> u64,
-    events: &mut [Event],
-    count: &mut usize,
-    key: Key,
-) -> bool {
-    // A source remembers where its event stands: what it has told in this fetch already is not
-    // told again, but nothing new is lost.
-    let told_at = source.told_at as usize;
-    if told_at < *count && events[told_at].source == key {
-        merge_watched(source, key, value(), &mut events[told_at]);
-        return true;
-    }
-    let Some(place) = events.get_mut(*count) else { return false };
-    // Written in its place: by way of the stack it would take three times as long.
-    match &source.kind {
-        SourceKind::Descriptor(descriptor) => {
-            *place = descriptor.event(value() as u32, key, source.cookie);
-        }
-        SourceKind::Counter(counter) => {
-            *place = Counter::event(counter.fd, value(), key, source.cookie);
-        }
-        _ => return false,
-    }
-    source.told_at = *count as u32;
-    *count += 1;
-    true
-}
-
 /// Tells what the engine brings at once.
 pub(super) struct Teller<'a, 'b> {
     pub(super) sources: &'a mut Sources,
@@ -125,34 +95,45 @@ pub(super) struct Teller<'a, 'b> {
 impl Taker for Teller<'_, '_> {
     fn take(&mut self, news: &mut News<'_>) -> bool {
         let Self { sources, room } = self;
-        let mut count = room.count;
-        let events = &mut *room.events;
-        let mut sources = sources.finder();
-        news.each(|name, value| match sources.find(name) {
-            Some(source) => {
-                let key = name as Key;
-                tell_watched(source, || value.take(), events, &mut count, key)
+        let (cards, told) = sources.cards();
+        let first = *room.first.get_or_insert(*told);
+        loop {
+            let count = room.count;
+            room.count += news.fill(&mut room.events[count..], |name, value, place, number| {
+                let Some(card) = card::find(cards, name) else { return false };
+                if card.told > first {
+                    return false;
+                }
+                card.told = first + (count + number + 1) as u64;
+                // Written in its place: by way of the stack it would take three times as long.
+                match value.take() {
+                    Told::Ready(ready) => *place = card.ready(ready),
+                    Told::Count(count) => *place = card.counted(count),
+                }
+                true
+            });
+            let goes_on = news.next(|name, value| match card::find(cards, name) {
+                Some(card) if card.told > first => {
+                    merge(room.events, (card.told - first - 1) as usize, card, value.take())
+                }
+                _ => false,
+            });
+            if !goes_on {
+                break;
             }
-            None => false,
-        });
-        room.count = count;
+        }
+        *told = first + room.count as u64;
         room.left() > 0
     }
 }
 
+/// What a source has told in this fetch already is not told again, but nothing new is lost.
 #[cold]
 #[inline(never)]
-fn merge_watched(source: &Source, key: Key, value: u64, earlier: &mut Event) {
-    match &source.kind {
-        SourceKind::Descriptor(descriptor) => {
-            earlier.merge(&descriptor.event(value as u32, key, source.cookie));
-        }
-        SourceKind::Counter(counter) => {
-            earlier.merge(&Counter::event(counter.fd, value, key, source.cookie));
-        }
-        // No other kind tells in this way, twice.
-        _ => {}
-    }
+fn merge(events: &mut [Event], place: usize, card: &Card, told: Told) -> bool {
+    let Some(earlier) = events.get_mut(place) else { return false };
+    earlier.merge(&card.event(told));
+    true
 }
 
 /// The same for descriptors in the poll set, which most of its members are.
@@ -164,15 +145,14 @@ fn tell_polled(
     // What an earlier look has put aside may be told once more here.
     let first = if room.stashed == 0 { room.count } else { room.events.len() };
     let mut places = room.events[first..].iter_mut();
-    let mut sources = sources.finder();
+    let (cards, _) = sources.cards();
     let mut count = 0;
     let mut left = None;
     for &libc::epoll_event { events, u64: key } in news {
-        if let Some(Source { kind: SourceKind::Descriptor(descriptor), cookie, .. }) =
-            sources.find(key)
+        if let Some(card) = card::find(cards, key)
             && let Some(place) = places.next()
         {
-            *place = descriptor.event(events, key as Key, *cookie);
+            *place = card.ready(events);
             count += 1;
         } else {
             left = Some((key, events));
@@ -219,26 +199,8 @@ impl State {
 
     /// Takes in what has come back, and fetches at most as many events as there is room for.
     pub fn fetch(&mut self, events: &mut [Event]) -> Result<usize> {
-        let mut room = Room::new(events);
-        if self.is_news_next() {
-            self.fetch_told(&mut room);
-        }
-        self.fetch_rest(room)
-    }
-
-    /// News of watches become events at once, as far as there is room. The rest stands in the queue.
-    fn fetch_told(&mut self, room: &mut Room<'_>) {
-        self.engines[0].take_watched(&mut self.told);
-        let mut told = std::mem::take(&mut self.told);
-        for (key, value) in told.drain(..) {
-            let is_told = self.sources.get(key).is_some_and(|source| {
-                tell_watched(source, || value, room.events, &mut room.count, key)
-            });
-            if !is_told {
-                self.watched(key, Ok(value));
-            }
-        }
-        self.told = told;
+        self.poll_first = !self.poll_first;
+        self.fetch_rest(Room::new(events))
     }
 
     fn fetch_rest(&mut self, room: Room<'_>) -> Result<usize> {

@@ -83,6 +83,7 @@ impl State {
             Some(SourceKind::Counter(counter)) => counter.is_watched = wanted,
             _ => {}
         }
+        self.sources.renew_card(id);
     }
 
     fn poll_instead(&mut self, id: Key) -> Result<()> {

@@ -30,7 +30,7 @@ pub use outbox::{Outbox, Piece, Pieces, Request};
 pub use path::{Path, ZERO_COPY_BYTES_MIN};
 pub use poll_set::{Found, PollSet, REQUESTS, RING, TOKEN, engine_place, is_source};
 pub use socket::{Counters, Socket};
-pub use uring::News;
+pub use uring::{News, Value};
 
 use crate::error::{Errno, Result};
 use crate::sys::message::Address;
@@ -115,6 +115,25 @@ pub struct Sent {
     pub outcome: Result<usize>,
     pub copied: bool,
     pub quiet: bool,
+}
+
+/// What a watch of a descriptor or of a counter tells.
+#[derive(Clone, Copy, Debug)]
+pub enum Told {
+    /// What the descriptor is ready for, as poll(2).
+    Ready(u32),
+    /// What the counter held.
+    Count(u64),
+}
+
+impl Told {
+    /// The value of [`Notice::Watched`].
+    pub fn value(self) -> u64 {
+        match self {
+            Self::Ready(ready) => ready.into(),
+            Self::Count(count) => count,
+        }
+    }
 }
 
 /// Who takes the news of watches as they come.

@@ -287,10 +287,8 @@ impl Ring {
 
     /// Passes every new completion to `sink`: user data, result and flags. The last one stays in the
     /// ring until [`Ring::let_go`] or the next call.
-    pub fn reap(&mut self, mut sink: impl FnMut(u64, i32, u32)) -> usize {
-        self.reap_by(|completions| {
-            completions.for_each(|(data, result, flags)| sink(data, result, flags));
-        })
+    pub fn reap(&mut self, sink: impl FnMut(u64, i32, u32)) -> usize {
+        self.reap_by(|completions| completions.for_each(sink))
     }
 
     /// The same for one who takes them one by one.

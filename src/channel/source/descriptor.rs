@@ -4,6 +4,7 @@
 use std::os::fd::RawFd;
 
 use super::super::event::{self, Event};
+use super::card::Card;
 use crate::engine::Key;
 use crate::error::{Errno, Result};
 use crate::sys::{descriptor, poll};
@@ -34,14 +35,8 @@ impl Descriptor {
         self.events & poll::EDGE != 0 && self.events & poll::ONESHOT == 0
     }
 
-    #[inline(always)]
     pub fn event(&self, ready: u32, id: Key, cookie: u64) -> Event {
-        let mut event = Event::new(self.kind, self.fd, id, cookie);
-        event.result = i64::from(ready);
-        if ready & poll::HUP != 0 {
-            event.flags |= event::F_HUP;
-        }
-        event
+        Card::new(self.kind, self.fd, id, cookie).ready(ready)
     }
 }
 
@@ -75,12 +70,8 @@ impl Counter {
     }
 
     /// What has been read: from now on it is the program's.
-    #[inline(always)]
     pub fn event(fd: RawFd, count: u64, id: Key, cookie: u64) -> Event {
-        let mut event = Event::new(event::FD, fd, id, cookie);
-        event.result = i64::from(poll::IN);
-        event.length = usize::try_from(count).unwrap_or(usize::MAX);
-        event
+        Card::new(event::FD, fd, id, cookie).counted(count)
     }
 }
 

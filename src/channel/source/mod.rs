@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod accept;
+pub mod card;
 mod descriptor;
 mod process;
 mod semaphore;
@@ -39,8 +40,6 @@ pub struct Source {
     /// Its item stands in the queue, and whether there is something to fetch.
     pub is_queued: bool,
     pub is_live: bool,
-    /// Where its event stands among those that are being fetched, if it does there.
-    pub told_at: u32,
 }
 
 pub enum Kind {
@@ -69,7 +68,7 @@ pub struct Attachment {
 
 impl Source {
     pub fn new(cookie: u64, kind: Kind) -> Self {
-        Self { cookie, kind, is_queued: false, is_live: false, told_at: 0 }
+        Self { cookie, kind, is_queued: false, is_live: false }
     }
 
     /// It has something to tell: its item belongs into the queue.

@@ -2,35 +2,21 @@
 #![forbid(unsafe_code)]
 
 use super::Source;
+use super::card::Card;
 use crate::engine::Key;
 use crate::error::{Errno, Result};
 use crate::limits::SOURCE_SLOT_BITS;
 
-/// See [`Sources::finder`].
-pub struct Finder<'a>(&'a mut [Slot]);
-
-impl Finder<'_> {
-    /// See [`Sources::find`].
-    #[inline(always)]
-    pub fn find(&mut self, number: u64) -> Option<&mut Source> {
-        find(self.0, number)
-    }
-}
-
-#[inline(always)]
-fn find(slots: &mut [Slot], number: u64) -> Option<&mut Source> {
-    let slot = slots.get_mut((number & SLOT_MASK as u64) as usize)?;
-    if slot.id as u64 == number { slot.source.as_mut() } else { None }
-}
-
 #[derive(Default)]
 pub struct Sources {
     slots: Vec<Slot>,
+    /// One for each slot.
+    cards: Vec<Card>,
     free: Vec<u32>,
+    /// Events that were told through cards so far.
+    told: u64,
 }
 
-/// In one line of the cache: a burst of events comes from sources all over the place.
-#[repr(align(64))]
 struct Slot {
     /// The id of the source, or of the next one.
     id: Key,
@@ -40,7 +26,7 @@ struct Slot {
 const SLOT_MASK: i32 = (1 << SOURCE_SLOT_BITS) - 1;
 const GENERATIONS: u32 = 1 << (31 - SOURCE_SLOT_BITS);
 /// What one more source costs, at most, besides what its engine and the kernel keep of it.
-const _: () = assert!(size_of::<Slot>() == 64);
+const _: () = assert!(size_of::<Slot>() + size_of::<Card>() <= 88);
 
 impl Sources {
     /// Puts a source in its place; its id is what `ec_remove` takes. `ENOSPC`: there are too many.
@@ -50,29 +36,34 @@ impl Sources {
             None if self.slots.len() <= SLOT_MASK as usize => {
                 let slot = self.slots.len() as u32;
                 self.slots.push(Slot { id: slot as Key, source: None });
+                self.cards.push(Card::blank(slot));
                 slot
             }
             None => return Err(Errno::ENOSPC),
         };
         let place = &mut self.slots[slot as usize];
         place.source = Some(source);
-        Ok(place.id)
+        let id = place.id;
+        self.renew_card(id);
+        Ok(id)
     }
 
     pub fn get(&mut self, id: Key) -> Option<&mut Source> {
-        self.find(u64::try_from(id).ok()?)
+        let slot = self.slots.get_mut((id & SLOT_MASK) as usize)?;
+        if slot.id == id { slot.source.as_mut() } else { None }
     }
 
-    /// The source whose id is this number, which need not be the id of any.
-    #[inline(always)]
-    pub fn find(&mut self, number: u64) -> Option<&mut Source> {
-        find(&mut self.slots, number)
+    /// The engine has begun to watch the source, or has ceased to.
+    pub fn renew_card(&mut self, id: Key) {
+        let Some(source) = self.get(id) else { return };
+        let slot = (id & SLOT_MASK) as u32;
+        self.cards[slot as usize] = Card::of(id, source).unwrap_or(Card::blank(slot));
     }
 
-    /// For many of them, one after the other.
+    /// The cards, and how many events have been told through them so far.
     #[inline(always)]
-    pub fn finder(&mut self) -> Finder<'_> {
-        Finder(&mut self.slots)
+    pub fn cards(&mut self) -> (&mut [Card], &mut u64) {
+        (&mut self.cards, &mut self.told)
     }
 
     pub fn remove(&mut self, id: Key) -> Option<Source> {
@@ -80,12 +71,68 @@ impl Sources {
         let slot = &mut self.slots[(id & SLOT_MASK) as usize];
         let generation = ((id >> SOURCE_SLOT_BITS) as u32 + 1) % GENERATIONS;
         slot.id = (generation << SOURCE_SLOT_BITS | (id & SLOT_MASK) as u32) as Key;
-        self.free.push((id & SLOT_MASK) as u32);
+        let place = (id & SLOT_MASK) as u32;
+        self.cards[place as usize] = Card::blank(place);
+        self.free.push(place);
         slot.source.take()
     }
 
     /// The ids of all sources.
     pub fn ids(&self) -> Vec<Key> {
         self.slots.iter().filter(|slot| slot.source.is_some()).map(|slot| slot.id).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::card;
+    use super::super::{Counter, Descriptor, Kind};
+    use super::*;
+    use crate::channel::event::{self, F_HUP};
+    use crate::sys::poll;
+
+    fn found(sources: &mut Sources, number: u64) -> bool {
+        card::find(sources.cards().0, number).is_some()
+    }
+
+    fn descriptor(cookie: u64) -> Source {
+        Source::new(cookie, Kind::Descriptor(Descriptor::new(7, event::MQ, poll::IN, 0)))
+    }
+
+    #[test]
+    fn a_card_comes_and_goes_with_its_source() {
+        let mut sources = Sources::default();
+        let ids: Vec<Key> = (0..3).map(|cookie| sources.add(descriptor(cookie)).unwrap()).collect();
+        for (&id, cookie) in ids.iter().zip(0..) {
+            let card = card::find(sources.cards().0, id as u64).unwrap();
+            let event = card.ready(poll::IN | poll::HUP);
+            assert_eq!((event.kind, event.fd, event.source), (event::MQ, 7, id));
+            assert_eq!((event.cookie, event.flags, event.length), (cookie, F_HUP, 0));
+            assert_eq!(event.result, i64::from(poll::IN | poll::HUP));
+        }
+        assert!(sources.remove(ids[1]).is_some());
+        assert!(!found(&mut sources, ids[1] as u64));
+        let next = sources.add(descriptor(3)).unwrap();
+        assert_ne!(next, ids[1], "in the same place, by another name");
+        assert!(found(&mut sources, next as u64) && !found(&mut sources, ids[1] as u64));
+        for number in [3, 1 << 62, 1 << 62 | ids[0] as u64, u64::MAX, u64::MAX - 1] {
+            assert!(!found(&mut sources, number), "{number:x}");
+        }
+    }
+
+    #[test]
+    fn a_counter_has_one_while_the_engine_reads_it() {
+        let mut sources = Sources::default();
+        let counter = Counter { fd: 7, blocks: false, is_watched: false, pending: 0 };
+        let id = sources.add(Source::new(2006, Kind::Counter(counter))).unwrap();
+        for is_watched in [false, true, false] {
+            if let Some(Source { kind: Kind::Counter(counter), .. }) = sources.get(id) {
+                counter.is_watched = is_watched;
+            }
+            sources.renew_card(id);
+            assert_eq!(found(&mut sources, id as u64), is_watched);
+            // What is found nowhere is not found by its own name either.
+            assert!(!found(&mut sources, !(id as u64)));
+        }
     }
 }

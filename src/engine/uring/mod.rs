@@ -29,7 +29,7 @@ use smallvec::SmallVec;
 use self::gong::Gong;
 use self::group::Group;
 use self::intake::Intake;
-pub use self::news::News;
+pub use self::news::{News, Value};
 use self::send::{Registered, SendOperation};
 use self::watch::Watched;
 use super::connections::Connections;

@@ -5,17 +5,14 @@
 use io_uring::cqueue;
 
 use super::{Uring, watch};
-use crate::engine::{Notice, PollSet, Taker};
+use crate::engine::{Notice, PollSet, Taker, Told};
 use crate::sys::completions::Completions;
 use crate::sys::counters::Counters;
 
 /// What watches tell that go on watching, as far as it has come.
 pub struct News<'a> {
-    /// Nobody takes any, while this is `None`.
-    completions: Option<Completions<'a>>,
+    completions: Completions<'a>,
     counters: &'a mut Option<Counters>,
-    /// The user data of the watch that is being given up; 0: there is none.
-    leaving: u64,
     /// Where that goes which is no news of a watch, or which nobody has taken.
     others: &'a mut Vec<(u64, i32, u32)>,
 }
@@ -28,36 +25,64 @@ pub struct Value<'a> {
 }
 
 impl Value<'_> {
-    /// The value of [`Notice::Watched`]. What a counter has had is had by whoever asks.
+    /// What a counter has had is had by whoever asks.
     #[inline(always)]
-    pub fn take(self) -> u64 {
-        watch::value(self.counters, self.result, self.flags)
+    pub fn take(self) -> Told {
+        watch::told(self.counters, self.result, self.flags)
     }
 }
 
 impl News<'_> {
-    /// Passes them on one by one, until `take` does not want what it is given: a name, which is the
-    /// key if it is that of a watch, and no key otherwise.
+    /// Passes them on, each with its place and the number of that, as long as there are places and
+    /// `tell` takes what it is given: a name, which is the key if it is that of a watch, and no key
+    /// otherwise. Returns how many were taken.
     #[inline(always)]
-    pub fn each(&mut self, mut take: impl FnMut(u64, Value<'_>) -> bool) {
-        // For as long as this takes, it is a matter of registers.
-        let Some(mut completions) = self.completions.take() else { return };
-        for (data, result, flags) in completions.by_ref() {
-            let goes_on = cqueue::more(flags) && result >= 0 && data != self.leaving;
-            let value = Value { counters: self.counters, result, flags };
-            if !goes_on || !take(watch::name(data), value) {
-                self.others.push((data, result, flags));
-                // A message is one of many, and the next one is one as well.
-                if goes_on && watch::is_user_data(data) {
+    pub fn fill<T>(
+        &mut self,
+        places: &mut [T],
+        mut tell: impl FnMut(u64, Value<'_>, &mut T, usize) -> bool,
+    ) -> usize {
+        let Self { completions, counters, .. } = self;
+        let mut filled = 0;
+        loop {
+            let few = completions.next_few();
+            let first = filled;
+            for (entry, place) in few.iter().zip(&mut places[first..]) {
+                let (result, flags) = (entry.result(), entry.flags());
+                let value = Value { counters, result, flags };
+                let goes_on = cqueue::more(flags) && result >= 0;
+                if !goes_on || !tell(watch::name(entry.user_data()), value, place, filled) {
                     break;
                 }
+                filled += 1;
+            }
+            let is_over = few.is_empty() || filled - first < few.len();
+            completions.pass(filled - first);
+            if is_over {
+                return filled;
             }
         }
-        self.completions = Some(completions);
+    }
+
+    /// Passes the next one on: if it is news of a watch, and `take` takes it, in the same way.
+    /// `false`: it does not, or there are no more.
+    #[inline(always)]
+    pub fn next(&mut self, take: impl FnOnce(u64, Value<'_>) -> bool) -> bool {
+        let Self { completions, counters, others } = self;
+        let Some(entry) = completions.next_few().first() else { return false };
+        let (data, result, flags) = (entry.user_data(), entry.result(), entry.flags());
+        completions.pass(1);
+        let goes_on = cqueue::more(flags) && result >= 0;
+        if goes_on && take(watch::name(data), Value { counters, result, flags }) {
+            return true;
+        }
+        others.push((data, result, flags));
+        // A message is one of many, and the next one is one as well.
+        !(goes_on && watch::is_user_data(data))
     }
 
     fn is_empty(&self) -> bool {
-        self.completions.as_ref().is_none_or(Completions::is_empty)
+        self.completions.is_empty()
     }
 }
 
@@ -70,10 +95,13 @@ impl Uring {
         mut taker: Option<&mut dyn Taker>,
     ) -> usize {
         let Self { ring, counters, told, leaving, completions: others, .. } = self;
-        let leaving = leaving.map_or(0, watch::user_data);
+        // What comes of a watch that is being given up is no news.
+        let leaving = *leaving;
+        if leaving.is_some() {
+            taker = None;
+        }
         let count = ring.reap_by(|completions| {
-            let completions = Some(completions);
-            let mut news = News { completions, counters, leaving, others };
+            let mut news = News { completions, counters, others };
             while !news.is_empty() {
                 match &mut taker {
                     Some(with_room) => {
@@ -81,11 +109,11 @@ impl Uring {
                             taker = None;
                         }
                     }
-                    None => news.each(|name, value| {
-                        let key = watch::key_of(name);
-                        told.extend(key.map(|key| (key, value.take())));
+                    None => drop(news.next(|name, value| {
+                        let key = watch::key_of(name).filter(|&key| Some(key) != leaving);
+                        told.extend(key.map(|key| (key, value.take().value())));
                         key.is_some()
-                    }),
+                    })),
                 }
             }
         });

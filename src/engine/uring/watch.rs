@@ -12,7 +12,7 @@
 use io_uring::{cqueue, opcode, types};
 
 use super::{CANCEL_STEPS_MAX, Uring};
-use crate::engine::{Key, Notice, PollSet, Watch};
+use crate::engine::{Key, Notice, PollSet, Told, Watch};
 use crate::error::{Errno, Result};
 use crate::sys::counters::Counters;
 use crate::sys::word::{self, Entry};
@@ -65,10 +65,10 @@ pub(super) fn key_of(name: u64) -> Option<Key> {
 
 /// What it tells.
 #[inline(always)]
-pub(super) fn value(counters: &mut Option<Counters>, result: i32, flags: u32) -> u64 {
+pub(super) fn told(counters: &mut Option<Counters>, result: i32, flags: u32) -> Told {
     match (cqueue::buffer_select(flags), counters) {
-        (Some(id), Some(counters)) => counters.take(id),
-        _ => result as u64,
+        (Some(id), Some(counters)) => Told::Count(counters.take(id)),
+        _ => Told::Ready(result as u32),
     }
 }
 
@@ -143,7 +143,7 @@ impl Uring {
         flags: u32,
         notices: &mut Vec<Notice>,
     ) {
-        let value = value(&mut self.counters, result, flags);
+        let told = told(&mut self.counters, result, flags);
         if let Some(counters) = &mut self.counters {
             counters.publish();
         }
@@ -163,7 +163,7 @@ impl Uring {
             (What::Word(_), Some(Errno::EAGAIN)) => Some(Ok(0)),
             (_, Some(Errno::EAGAIN)) => None,
             (_, Some(errno)) => Some(Err(errno)),
-            (What::Edge { .. } | What::Counter { .. }, None) => Some(Ok(value)),
+            (What::Edge { .. } | What::Counter { .. }, None) => Some(Ok(told.value())),
             (What::Word(_), None) => Some(Ok(0)),
         };
         let is_over = matches!(news, Some(Err(_))) || matches!(watched.what, What::Word(_));
