@@ -125,7 +125,7 @@ impl State {
     }
 
     /// Whether settling would change nothing.
-    fn is_settled(&mut self) -> bool {
+    pub(super) fn is_settled(&mut self) -> bool {
         self.live() == 0
             && self.poll.is_token_down()
             && !self.poll.is_ring_due()

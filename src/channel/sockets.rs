@@ -137,15 +137,15 @@ impl State {
         Some(self.send(id, lend()?))
     }
 
-    /// The same of what has arrived already, while nobody waits; `true`: nothing has to be settled, as
-    /// long as there is more to fetch in the channel. `None`: it is not so, and nothing was taken.
+    /// The same of what has arrived already, while nobody waits; `true`: nothing has to be settled.
+    /// `None`: it is not so, and nothing was taken.
     #[inline]
     pub fn receive_arrived(&mut self, id: Key, ask: &Ask) -> Option<(Received, bool)> {
         // What a look has found would be old then.
         let is_simple = self.stash.is_empty() && !self.is_anyone_waiting();
         let engine = self.engines.first_mut().filter(|_| is_simple)?;
         let (received, is_left) = engine.receive_arrived(id, ask)?;
-        let is_settled = is_left || !self.quiet(id) || self.live() > 0;
+        let is_settled = is_left || !self.quiet(id) || self.live() > 0 || self.is_settled();
         Some((received, is_settled))
     }
 
