@@ -7,6 +7,7 @@ import array
 import ctypes
 import errno
 import fcntl
+import mmap
 import os
 import platform
 import random

@@ -540,6 +540,20 @@ def one_address_of_a_port_is_anothers():
 
 
 @case
+def control_data_beyond_the_memory_are_refused():
+    # Their length says that there are more descriptors than a message can have, and no memory follows.
+    page, said = mmap.PAGESIZE, 128 << 10
+    memory = mmap.mmap(-1, 2 * page)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    assert C.mprotect(ctypes.c_void_p(start + page), ctypes.c_size_t(page), 0) == 0
+    struct.pack_into("@Nii", memory, page - 16, said, socket.SOL_SOCKET, socket.SCM_RIGHTS)
+    header = struct.pack("@PIPNPNi", 0, 0, 0, 0, start + page - 16, said, 0)
+    left, right = socket.socketpair()
+    for sock in left, far_socket():
+        print(C.sendmsg(sock.fileno(), header, 0), errno.errorcode[ctypes.get_errno()])
+
+
+@case
 def many_come_in_order():
     near, far = warmed()
     near.setblocking(False)

@@ -54,6 +54,9 @@ pub unsafe fn data(
     message(fd, &header, flags)
 }
 
+/// Descriptors in one message. unix(7)
+const DESCRIPTORS_MAX: usize = 253;
+
 /// Sockets that are about to be handed to another process are given back to the kernel.
 ///
 /// # Safety
@@ -73,8 +76,11 @@ pub unsafe fn rights(message: *const msghdr) {
         if part.cmsg_level == libc::SOL_SOCKET && part.cmsg_type == libc::SCM_RIGHTS {
             let data = libc::CMSG_DATA(control).cast::<c_int>();
             let bytes = (part.cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
-            for at in 0..bytes / size_of::<c_int>() {
-                leave(data.add(at).read_unaligned(), "SCM_RIGHTS");
+            let end = header.msg_control as usize + header.msg_controllen;
+            let count = bytes.min(end.saturating_sub(data as usize)) / size_of::<c_int>();
+            // The kernel refuses more, and what lies there need not be readable.
+            if count <= DESCRIPTORS_MAX {
+                (0..count).for_each(|at| leave(data.add(at).read_unaligned(), "SCM_RIGHTS"));
             }
         }
         if (part.cmsg_len as usize) < size_of::<libc::cmsghdr>() {
