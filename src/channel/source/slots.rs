@@ -10,7 +10,8 @@ use crate::limits::SOURCE_SLOT_BITS;
 #[derive(Default)]
 pub struct Sources {
     slots: Vec<Slot>,
-    /// One for each slot.
+    /// One for each slot, up to the last one whose source had any: most sources are sockets in some
+    /// programs, and those have none.
     cards: Vec<Card>,
     free: Vec<u32>,
     /// Events that were told through cards so far.
@@ -36,7 +37,6 @@ impl Sources {
             None if self.slots.len() <= SLOT_MASK as usize => {
                 let slot = self.slots.len() as u32;
                 self.slots.push(Slot { id: slot as Key, source: None });
-                self.cards.push(Card::blank(slot));
                 slot
             }
             None => return Err(Errno::ENOSPC),
@@ -56,8 +56,19 @@ impl Sources {
     /// The engine has begun to watch the source, or has ceased to.
     pub fn renew_card(&mut self, id: Key) {
         let Some(source) = self.get(id) else { return };
-        let slot = (id & SLOT_MASK) as u32;
-        self.cards[slot as usize] = Card::of(id, source).unwrap_or(Card::blank(slot));
+        let card = Card::of(id, source);
+        self.set_card((id & SLOT_MASK) as u32, card);
+    }
+
+    fn set_card(&mut self, slot: u32, card: Option<Card>) {
+        let place = slot as usize;
+        while self.cards.len() <= place {
+            if card.is_none() {
+                return;
+            }
+            self.cards.push(Card::blank(self.cards.len() as u32));
+        }
+        self.cards[place] = card.unwrap_or(Card::blank(slot));
     }
 
     /// The cards, and how many events have been told through them so far.
@@ -71,10 +82,11 @@ impl Sources {
         let slot = &mut self.slots[(id & SLOT_MASK) as usize];
         let generation = ((id >> SOURCE_SLOT_BITS) as u32 + 1) % GENERATIONS;
         slot.id = (generation << SOURCE_SLOT_BITS | (id & SLOT_MASK) as u32) as Key;
+        let source = slot.source.take();
         let place = (id & SLOT_MASK) as u32;
-        self.cards[place as usize] = Card::blank(place);
+        self.set_card(place, None);
         self.free.push(place);
-        slot.source.take()
+        source
     }
 
     /// The ids of all sources.
@@ -117,6 +129,25 @@ mod tests {
         assert!(found(&mut sources, next as u64) && !found(&mut sources, ids[1] as u64));
         for number in [3, 1 << 62, 1 << 62 | ids[0] as u64, u64::MAX, u64::MAX - 1] {
             assert!(!found(&mut sources, number), "{number:x}");
+        }
+    }
+
+    #[test]
+    fn sources_without_one_take_no_room_for_it() {
+        let mut sources = Sources::default();
+        let plain = || {
+            Source::new(
+                1,
+                Kind::Counter(Counter { fd: 7, blocks: false, is_watched: false, pending: 0 }),
+            )
+        };
+        let ids: Vec<Key> = (0..100).map(|_| sources.add(plain()).unwrap()).collect();
+        assert!(sources.cards.is_empty());
+        let last = sources.add(descriptor(2)).unwrap();
+        assert!(found(&mut sources, last as u64));
+        assert!(ids.iter().all(|&id| !found(&mut sources, id as u64)));
+        for id in ids.into_iter().chain([last]) {
+            assert!(sources.remove(id).is_some() && !found(&mut sources, id as u64));
         }
     }
 
