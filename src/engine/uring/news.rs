@@ -78,7 +78,21 @@ impl News<'_> {
         }
         others.push((data, result, flags));
         // A message is one of many, and the next one is one as well.
-        !(goes_on && watch::is_user_data(data))
+        if goes_on && watch::is_user_data(data) {
+            return false;
+        }
+        self.pass_others();
+        true
+    }
+
+    /// What is of no watch comes many at a time: that which follows goes along.
+    fn pass_others(&mut self) {
+        let Self { completions, others, .. } = self;
+        let is_other = |entry: &&cqueue::Entry| !watch::is_user_data(entry.user_data());
+        let before = others.len();
+        let few = completions.next_few().iter().take_while(is_other);
+        others.extend(few.map(|entry| (entry.user_data(), entry.result(), entry.flags())));
+        completions.pass(others.len() - before);
     }
 
     fn is_empty(&self) -> bool {
