@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 use std::fmt::Arguments;
-use std::io::Write;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// How much is said; the variable's values are these names in lower case.
@@ -39,6 +38,8 @@ pub fn level() -> Level {
 pub fn write(at: Level, text: Arguments<'_>) {
     if at <= level() {
         let name = format!("{at:?}").to_lowercase();
-        let _ = writeln!(std::io::stderr(), "libsio: {name}: {text}");
+        let line = format!("libsio: {name}: {text}\n");
+        // Not by std's handle: another thread may have had its lock when this process was forked.
+        let _ = nix::unistd::write(std::io::stderr(), line.as_bytes());
     }
 }

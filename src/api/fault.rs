@@ -3,7 +3,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Errno, Result};
 use crate::log::{self, Level};
@@ -54,15 +54,22 @@ fn tell<T>(panic: &(dyn Any + Send)) -> Result<T> {
 }
 
 /// A panic of ours writes nothing to the program's standard error: `SIO_LOG` is for that. A
-/// panic outside of the guard, in a Rust program, is told as ever.
+/// panic outside of the guard, in a Rust program, is told as ever. Nobody waits until the first
+/// thread has seen to it: in a child after fork that one may be missing.
+#[inline(always)]
 fn silence_panics() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
-        let previous = std::panic::take_hook();
-        std::panic::set_hook(Box::new(move |info| {
-            if own(|own| own.depth.get()) == 0 {
-                previous(info);
-            }
-        }));
-    });
+    static IS_BEGUN: AtomicBool = AtomicBool::new(false);
+    if !IS_BEGUN.load(Ordering::Relaxed) && !IS_BEGUN.swap(true, Ordering::Relaxed) {
+        set_hook();
+    }
+}
+
+#[cold]
+fn set_hook() {
+    let previous = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |info| {
+        if own(|own| own.depth.get()) == 0 {
+            previous(info);
+        }
+    }));
 }

@@ -17,9 +17,9 @@ use crate::error::{Errno, Refusal, Result};
 use crate::log::{self, Level};
 use crate::port::af_xdp;
 use crate::sys::annotate;
+use crate::sys::cell::Leaked;
 use crate::sys::ring::{self, Features};
 use crate::sys::stat::Tally;
-use crate::sys::sync::OnceLock;
 
 /// The engines.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -233,8 +233,8 @@ fn list(variable: &str) -> Vec<String> {
 }
 
 fn wishes() -> &'static Wishes {
-    static WISHES: OnceLock<Wishes> = OnceLock::new();
-    WISHES.get_or_init(|| {
+    static WISHES: Leaked<Wishes> = Leaked::empty();
+    WISHES.get_or_find(|| {
         let require = std::env::var("SIO_REQUIRE").is_ok_and(|value| value == "1");
         let without = list("SIO_WITHOUT");
         let names = list("SIO_ENGINE");

@@ -4,8 +4,8 @@
 use std::ptr::{self, NonNull};
 
 use crate::error::{Errno, Result};
+use crate::sys::cell::Leaked;
 use crate::sys::span::Span;
-use crate::sys::sync::OnceLock;
 
 /// Which pages an area is made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -169,8 +169,8 @@ pub const MSGHDR_BYTES: usize = size_of::<libc::msghdr>();
 
 /// Whether the kernel gives huge pages to those who do not ask. Where it has none, there is no file.
 fn is_huge_unasked() -> bool {
-    static ANSWER: OnceLock<bool> = OnceLock::new();
-    *ANSWER.get_or_init(|| {
+    static ANSWER: Leaked<bool> = Leaked::empty();
+    *ANSWER.get_or_find(|| {
         match std::fs::read_to_string("/sys/kernel/mm/transparent_hugepage/enabled") {
             Ok(text) => text.contains("[always]"),
             Err(error) => error.kind() != std::io::ErrorKind::NotFound,

@@ -34,6 +34,13 @@ impl<T: Send + Sync> Leaked<T> {
         ptr::from_ref(self).cast::<()>() as usize
     }
 
+    /// The value, found now if it never was: by several threads where they come at once, of whom
+    /// one is believed. None waits for another, who could be missing in a child after fork.
+    #[inline]
+    pub fn get_or_find(&'static self, find: impl FnOnce() -> T) -> &'static T {
+        self.get().unwrap_or_else(|| self.replace(None, Box::new(find())))
+    }
+
     /// Puts `new` in the place of `old`; if somebody else was faster, theirs stands.
     pub fn replace(&'static self, old: Option<&'static T>, new: Box<T>) -> &'static T {
         let expected = old.map_or(ptr::null_mut(), |old| ptr::from_ref(old).cast_mut());

@@ -6,27 +6,28 @@
 //! say `EPERM`.
 
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
-use std::sync::Once;
-use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
 use super::tally;
 
 static EPOCH: AtomicU32 = AtomicU32::new(0);
 
-/// The number of forks between the process that loaded the library and this one.
+/// Another number than in the process that forked this one.
 #[inline]
 pub fn epoch() -> u32 {
     EPOCH.load(Ordering::Relaxed)
 }
 
-/// Makes sure that forks are noticed from now on.
+/// Makes sure that forks are noticed from now on. Threads that come at once may each register the
+/// handler, which a child does not mind; one that waited for another would for ever, in a child.
 pub fn watch() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| {
+    static IS_WATCHED: AtomicBool = AtomicBool::new(false);
+    if !IS_WATCHED.load(Ordering::Acquire) {
         // SAFETY: the handler touches atomics and makes system calls, which is safe after fork in
         // any program.
         unsafe { libc::pthread_atfork(None, None, Some(child)) };
-    });
+        IS_WATCHED.swap(true, Ordering::AcqRel);
+    }
 }
 
 extern "C" fn child() {

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering, compiler_fence};
 use std::time::Duration;
 
+use super::cell::Leaked;
 use super::own::{Own, own};
-use super::sync::OnceLock;
 use super::{annotate, check};
 use crate::error::{Errno, Result};
 
@@ -273,12 +273,12 @@ fn synchronize() -> Result<()> {
 
 /// Whether places hold what is put there.
 pub(super) fn is_usable() -> bool {
-    static USABLE: OnceLock<bool> = OnceLock::new();
+    static USABLE: Leaked<bool> = Leaked::empty();
     let try_it = || {
         let registered = membarrier(MEMBARRIER_REGISTER_PRIVATE_EXPEDITED);
         registered.and_then(|()| synchronize()).is_ok()
     };
-    cfg!(not(feature = "model")) && *USABLE.get_or_init(try_it)
+    cfg!(not(feature = "model")) && *USABLE.get_or_find(try_it)
 }
 
 #[cfg(all(test, not(feature = "model")))]

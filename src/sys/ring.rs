@@ -12,10 +12,10 @@ use std::sync::atomic::{AtomicU16, Ordering, fence};
 
 use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 
+use super::cell::Leaked;
 use super::check;
 use super::completions::Completions;
 use super::span::Span;
-use super::sync::OnceLock;
 use super::thread;
 use super::wait::{ENTER_EXT_ARG, ENTER_GETEVENTS, GetEventsArgument};
 use crate::error::{Errno, Result};
@@ -527,8 +527,8 @@ impl Drop for BufferRing {
 
 /// What io_uring can do here, or the errno with which it is refused. Asked once.
 pub fn features() -> Result<Features> {
-    static FEATURES: OnceLock<Result<Features>> = OnceLock::new();
-    *FEATURES.get_or_init(probe_aside)
+    static FEATURES: Leaked<Result<Features>> = Leaked::empty();
+    *FEATURES.get_or_find(probe_aside)
 }
 
 /// When a ring is gone, the kernel interrupts whoever has used it, some milliseconds later: a wait

@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::annotate;
-use super::sync::OnceLock;
+use super::cell::Leaked;
 use super::word::{Scope, Word};
 use crate::error::{Errno, Result};
 
@@ -39,8 +39,8 @@ impl Semaphore {
         if !data.is_aligned() {
             return Err(Errno::EINVAL);
         }
-        static IS_KNOWN: OnceLock<bool> = OnceLock::new();
-        if !*IS_KNOWN.get_or_init(is_known) {
+        static IS_KNOWN: Leaked<bool> = Leaked::empty();
+        if !*IS_KNOWN.get_or_find(is_known) {
             return Err(Errno::EOPNOTSUPP);
         }
         // SAFETY: by the contract of this function, and the layout that was just checked.

@@ -147,7 +147,8 @@ impl Condvar {
     }
 }
 
-/// A value that is found once. No thread waits for another here but for as long as that takes.
+/// A value that is found once. No thread waits for another here but for as long as that takes: not
+/// for what children find in their parent's place, [`super::cell::Leaked`] is for that.
 #[derive(Default)]
 pub struct OnceLock<T>(std::sync::OnceLock<T>);
 

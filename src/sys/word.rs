@@ -1,10 +1,10 @@
 //! Words of the program's memory that it waits on. futex(2), futex_waitv(2).
 
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use super::check;
-use super::sync::{OnceLock, step};
+use super::sync::step;
 use crate::error::{Errno, Result};
 
 /// Who may wake it.
@@ -128,17 +128,19 @@ const SLOTS: usize = 16;
 /// starts, and whoever waits already (only a ring can) is left behind. So the table is made
 /// before a ring waits.
 pub fn settle_table() {
-    static ONCE: OnceLock<()> = OnceLock::new();
-    ONCE.get_or_init(|| {
-        let control = |operation: usize, argument: usize| {
-            // SAFETY: no pointers. A kernel without the table does not know the call.
-            check(unsafe { libc::prctl(PR_FUTEX_HASH, operation, argument, 0usize, 0usize) })
-        };
-        if control(GET_SLOTS, 0) == Ok(0) {
-            // Refused: it exists by now.
-            let _ = control(SET_SLOTS, SLOTS);
-        }
-    });
+    static IS_SETTLED: AtomicBool = AtomicBool::new(false);
+    if IS_SETTLED.load(Ordering::Relaxed) {
+        return;
+    }
+    let control = |operation: usize, argument: usize| {
+        // SAFETY: no pointers. A kernel without the table does not know the call.
+        check(unsafe { libc::prctl(PR_FUTEX_HASH, operation, argument, 0usize, 0usize) })
+    };
+    if control(GET_SLOTS, 0) == Ok(0) {
+        // Refused: it exists by now.
+        let _ = control(SET_SLOTS, SLOTS);
+    }
+    IS_SETTLED.swap(true, Ordering::Relaxed);
 }
 
 /// The most words that one thread can wait on.
