@@ -222,9 +222,7 @@ fn await_others(what: *mut ()) -> Result<()> {
             }
             continue;
         }
-        while word.looks_at.load(Ordering::Acquire) == what {
-            std::thread::yield_now();
-        }
+        wait_while(|| word.looks_at.load(Ordering::Acquire) == what);
         annotate::acquired(ptr::from_ref(word).cast::<()>() as usize);
     }
     Ok(())
@@ -243,12 +241,26 @@ pub(super) fn await_all() {
     }
     for word in words().filter(|word| !is_own(word)) {
         let seen = word.looks_at.load(Ordering::Acquire);
-        while !seen.is_null() && word.looks_at.load(Ordering::Acquire) == seen {
+        wait_while(|| !seen.is_null() && word.looks_at.load(Ordering::Acquire) == seen);
+    }
+}
+
+/// Looks end soon, but not while the thread is kept off its processor by this one: where this one has
+/// a priority of real time, yielding to the other is none.
+fn wait_while(is_looking: impl Fn() -> bool) {
+    let mut yields = 0;
+    while is_looking() {
+        if yields < YIELDS_MAX {
+            yields += 1;
             std::thread::yield_now();
+        } else {
+            std::thread::sleep(REST);
         }
     }
 }
 
+const YIELDS_MAX: u32 = 16;
+const REST: Duration = Duration::from_micros(50);
 const BARRIER_REPLACEMENT: Duration = Duration::from_millis(10);
 const MEMBARRIER_PRIVATE_EXPEDITED: libc::c_int = 1 << 3;
 const MEMBARRIER_REGISTER_PRIVATE_EXPEDITED: libc::c_int = 1 << 4;

@@ -3,6 +3,7 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicI32, Ordering};
+use std::time::Duration;
 
 use super::{
     CANDIDATE, JOINED, KIND, STATES, changed, give_back, leave, library, shared, try_to_change,
@@ -11,6 +12,9 @@ use crate::next;
 
 /// Another one is a child that has our memory, for a while. vfork(2)
 static PROCESS: AtomicI32 = AtomicI32::new(0);
+
+const YIELDS_MAX: u32 = 16;
+const REST: Duration = Duration::from_micros(50);
 
 pub fn begin() {
     // SAFETY: no pointers but to functions of ours.
@@ -29,8 +33,15 @@ extern "C" fn before_fork() {
 
 /// Gives back those that another process will have; nobody joins until `changed`.
 fn lend(is_lent: impl Fn(c_int) -> bool) {
-    while !try_to_change() {
-        std::thread::yield_now();
+    for tries in 0.. {
+        if try_to_change() {
+            break;
+        }
+        // A thread of real-time priority yields to no other.
+        match tries {
+            0..YIELDS_MAX => std::thread::yield_now(),
+            _ => std::thread::sleep(REST),
+        }
     }
     shared::forked();
     for (fd, state) in STATES.iter().enumerate() {
