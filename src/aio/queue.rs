@@ -14,12 +14,13 @@ use super::state::State;
 use super::{device, helper};
 use crate::engine::table::{self, Kind};
 use crate::error::Result;
-use crate::sys::cell::{Leaked, thread_mark};
+use crate::sys::cell::thread_mark;
+use crate::sys::futex;
+use crate::sys::per_process::PerProcess;
 use crate::sys::quiet::{Entered, Quiet};
 use crate::sys::sync::atomic::AtomicU32;
 use crate::sys::tally::{self, Way};
 use crate::sys::wait::Sleep;
-use crate::sys::{fork, futex};
 
 /// Who waits. The leader sleeps in the backend, the others on a word that every end moves on.
 #[derive(Default)]
@@ -37,9 +38,6 @@ impl Sleepers {
 }
 
 pub struct Queue {
-    epoch: u32,
-    /// Kept, because nothing of the parent's is freed in a child; leak checkers see that it is.
-    _parent: Option<&'static Queue>,
     state: Quiet<State>,
     /// Lanes in use, to be looked at without the lock.
     lanes: AtomicUsize,
@@ -49,40 +47,29 @@ pub struct Queue {
     glance: Glance,
     /// The backend's, which is readable when it has something.
     pub fd: Option<RawFd>,
-    /// The parent's, which stays where it is: who looks for leaks has to find it.
-    _parents: Option<&'static Self>,
 }
 
-static QUEUE: Leaked<Queue> = Leaked::empty();
+static QUEUE: PerProcess<Queue> = PerProcess::empty();
 
 /// The queue of this process, if it has had one request that could not be done at once.
 pub fn present() -> Option<&'static Queue> {
-    QUEUE.get().filter(|queue| queue.epoch == fork::epoch())
+    QUEUE.get()
 }
 
 pub fn queue() -> Result<&'static Queue> {
-    let old = QUEUE.get();
-    if let Some(queue) = old
-        && queue.epoch == fork::epoch()
-    {
-        return Ok(queue);
-    }
-    fork::watch();
-    let mut backend = build()?;
-    let (glance, fd) = (backend.glance(), backend.fd());
-    let state = State::new(backend);
-    let new = Queue {
-        epoch: fork::epoch(),
-        _parent: old,
-        followers: state.sleepers.followers.clone(),
-        state: Quiet::new(state),
-        lanes: AtomicUsize::new(0),
-        word: Arc::new(AtomicU32::new(0)),
-        glance,
-        fd,
-        _parents: old,
-    };
-    Ok(QUEUE.replace(old, Box::new(new)))
+    QUEUE.get_or_try(|| {
+        let mut backend = build()?;
+        let (glance, fd) = (backend.glance(), backend.fd());
+        let state = State::new(backend);
+        Ok(Queue {
+            followers: state.sleepers.followers.clone(),
+            state: Quiet::new(state),
+            lanes: AtomicUsize::new(0),
+            word: Arc::new(AtomicU32::new(0)),
+            glance,
+            fd,
+        })
+    })
 }
 
 /// Chosen as the engine of a channel is.

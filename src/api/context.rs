@@ -19,10 +19,11 @@ use crate::engine::{Key, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::{DESCRIPTOR_MAX, REGION_MAX};
 use crate::region::Region;
-use crate::sys::cell::{Current, Leaked};
+use crate::sys::cell::Current;
 use crate::sys::fork;
 use crate::sys::glance::Glimpse;
 use crate::sys::own::{Own, own};
+use crate::sys::per_process::PerProcess;
 use crate::sys::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard};
 
@@ -138,8 +139,6 @@ impl Association {
 }
 
 pub struct Context {
-    epoch: u32,
-    parent: Option<&'static Context>,
     channels: Table<Channel>,
     sockets: Table<Association>,
     regions: Table<Region>,
@@ -164,36 +163,22 @@ struct Handles {
 const SLOT_BITS: u32 = 16;
 const _: () = assert!(REGION_MAX == 1 << SLOT_BITS);
 
-static CONTEXT: Leaked<Context> = Leaked::empty();
+static CONTEXT: PerProcess<Context> = PerProcess::empty();
 
 /// The context of this process.
 #[inline]
 pub fn context() -> &'static Context {
-    match CONTEXT.get() {
-        Some(context) if context.epoch == fork::epoch() => context,
-        other => begin(other),
-    }
-}
-
-#[cold]
-fn begin(present: Option<&'static Context>) -> &'static Context {
-    fork::watch();
-    CONTEXT.replace(
-        present,
-        Box::new(Context {
-            epoch: fork::epoch(),
-            parent: present,
-            channels: Table::new(DESCRIPTOR_MAX),
-            sockets: Table::new(DESCRIPTOR_MAX),
-            regions: Table::new(REGION_MAX),
-            quick_channels: Glances::new(DESCRIPTOR_MAX),
-            quick_sockets: Glances::new(DESCRIPTOR_MAX),
-            quick_regions: Glances::new(REGION_MAX),
-            timers: Register::new(),
-            queues: Register::new(),
-            handles: Mutex::new(Handles::default()),
-        }),
-    )
+    CONTEXT.get_or_make(|| Context {
+        channels: Table::new(DESCRIPTOR_MAX),
+        sockets: Table::new(DESCRIPTOR_MAX),
+        regions: Table::new(REGION_MAX),
+        quick_channels: Glances::new(DESCRIPTOR_MAX),
+        quick_sockets: Glances::new(DESCRIPTOR_MAX),
+        quick_regions: Glances::new(REGION_MAX),
+        timers: Register::new(),
+        queues: Register::new(),
+        handles: Mutex::new(Handles::default()),
+    })
 }
 
 fn index(fd: RawFd) -> Result<usize> {
@@ -201,10 +186,6 @@ fn index(fd: RawFd) -> Result<usize> {
 }
 
 impl Context {
-    fn ancestors(&self) -> impl Iterator<Item = &'static Context> {
-        std::iter::successors(self.parent, |context| context.parent)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Handles> {
         self.handles.lock()
     }
@@ -215,7 +196,7 @@ impl Context {
         if let Some(channel) = self.channels.get(index) {
             return Ok(channel);
         }
-        let inherited = self.ancestors().any(|context| context.channels.get(index).is_some());
+        let inherited = CONTEXT.inherited().any(|context| context.channels.get(index).is_some());
         Err(if inherited { Errno::EPERM } else { Errno::EBADF })
     }
 
@@ -323,7 +304,7 @@ impl Context {
         };
         if !crate::sys::descriptor::is_open(fd) {
             Errno::EBADF
-        } else if self.ancestors().any(is_inherited) {
+        } else if CONTEXT.inherited().any(is_inherited) {
             Errno::EPERM
         } else {
             Errno::EINVAL
@@ -382,7 +363,7 @@ impl Context {
         if let Some(region) = find(self) {
             return Ok(region);
         }
-        let inherited = self.ancestors().any(|context| find(context).is_some());
+        let inherited = CONTEXT.inherited().any(|context| find(context).is_some());
         Err(if inherited { Errno::EPERM } else { Errno::EINVAL })
     }
 
@@ -400,7 +381,7 @@ impl Context {
             };
             handles.generation += 1;
             // Never 0, and in a child never a number that the parent has given.
-            let generation = u64::from(self.epoch) << 32 | handles.generation;
+            let generation = u64::from(fork::epoch()) << 32 | handles.generation;
             (slot, generation << SLOT_BITS | slot as u64)
         };
         let made = make(handle);

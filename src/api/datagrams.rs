@@ -16,11 +16,11 @@ use crate::error::{Errno, Refusal, Result};
 use crate::limits::DESCRIPTOR_MAX;
 use crate::region::Region;
 use crate::region::map::Pages;
-use crate::sys::cell::Leaked;
 use crate::sys::descriptor::Counter;
 use crate::sys::foreign::Foreign;
+use crate::sys::per_process::PerProcess;
 use crate::sys::sync::Mutex;
-use crate::sys::{fork, poll, socket, thread};
+use crate::sys::{poll, socket, thread};
 
 /// Enough for what arrives while a program is busy with something else.
 const AREA_BYTES: usize = 16 << 20;
@@ -33,7 +33,6 @@ const HOLDING_INTERVAL: Duration = Duration::from_millis(1);
 const LOOKS: u32 = 16;
 
 struct Sockets {
-    epoch: u32,
     table: Table<Shared>,
     state: Mutex<State>,
 }
@@ -94,17 +93,8 @@ impl State {
 }
 
 fn sockets() -> &'static Sockets {
-    static SOCKETS: Leaked<Sockets> = Leaked::empty();
-    let present = SOCKETS.get();
-    if let Some(sockets) = present
-        && sockets.epoch == fork::epoch()
-    {
-        return sockets;
-    }
-    // Of a parent's nothing is touched.
-    let table = Table::new(DESCRIPTOR_MAX);
-    let new = Sockets { epoch: fork::epoch(), table, state: Mutex::default() };
-    SOCKETS.replace(present, Box::new(new))
+    static SOCKETS: PerProcess<Sockets> = PerProcess::empty();
+    SOCKETS.get_or_make(|| Sockets { table: Table::new(DESCRIPTOR_MAX), state: Mutex::default() })
 }
 
 fn find(fd: RawFd) -> Result<Arc<Shared>> {

@@ -16,13 +16,12 @@ pub use super::registrations::Complete;
 use super::registrations::{Place, Registration, Registrations};
 use crate::channel::{Channel, Event, Interest, Step, Waiting};
 use crate::error::{Errno, Result};
-use crate::sys::cell::Leaked;
+use crate::sys::per_process::PerProcess;
 use crate::sys::sync::{Mutex, MutexGuard};
 use crate::sys::wait::{self, Terms, Uncancellable};
-use crate::sys::{descriptor, fork, thread};
+use crate::sys::{descriptor, thread};
 
 struct Notifier {
-    epoch: u32,
     /// The sources of the registrations are in there; the program does not know it.
     channel: Arc<Channel>,
     book: Mutex<Book>,
@@ -35,7 +34,7 @@ struct Book {
     has_dispatcher: bool,
 }
 
-static NOTIFIER: Leaked<Notifier> = Leaked::empty();
+static NOTIFIER: PerProcess<Notifier> = PerProcess::empty();
 
 /// `async_io_notify`. `complete` must not panic: nothing would catch it.
 pub fn register(fd: RawFd, complete: Complete) -> Result<()> {
@@ -78,26 +77,21 @@ pub fn moved(fd: RawFd) {
 impl Notifier {
     /// This process's, if it has one.
     fn get() -> Option<&'static Self> {
-        NOTIFIER.get().filter(|notifier| notifier.is_present())
+        NOTIFIER.get()
     }
 
     fn get_or_make() -> Result<&'static Self> {
-        let found = NOTIFIER.get();
-        if let Some(notifier) = found
-            && notifier.is_present()
-        {
-            return Ok(notifier);
-        }
-        // Made first: it sees to it that forks are counted.
-        let channel = Channel::internal()?;
-        let registrations = Registrations::new(channel.clone());
-        let book = Book { registrations, running: None, has_dispatcher: false };
-        let new = Self { epoch: fork::epoch(), channel, book: Mutex::new(book) };
-        Ok(NOTIFIER.replace(found, Box::new(new)))
+        NOTIFIER.get_or_try(|| {
+            let channel = Channel::internal()?;
+            let registrations = Registrations::new(channel.clone());
+            let book = Book { registrations, running: None, has_dispatcher: false };
+            Ok(Self { channel, book: Mutex::new(book) })
+        })
     }
 
+    /// Not in a child that a callback has made.
     fn is_present(&self) -> bool {
-        self.epoch == fork::epoch()
+        Self::get().is_some_and(|present| std::ptr::eq(present, self))
     }
 
     fn lock(&self) -> MutexGuard<'_, Book> {

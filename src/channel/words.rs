@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::engine::Key;
 use crate::error::{Errno, Result};
-use crate::sys::cell::Leaked;
+use crate::sys::per_process::PerProcess;
 use crate::sys::sync::{Condvar, Mutex};
 use crate::sys::word::{self, WORDS_MAX, Word};
 use crate::sys::{fork, thread};
@@ -45,22 +45,7 @@ struct Entry {
 }
 
 /// Of one process: a child has none of the parent's threads.
-struct Crews {
-    epoch: u32,
-    crews: Mutex<Vec<&'static Crew>>,
-}
-
-static CREWS: Leaked<Crews> = Leaked::empty();
-
-fn crews() -> &'static Crews {
-    let present = CREWS.get();
-    if let Some(crews) = present
-        && crews.epoch == fork::epoch()
-    {
-        return crews;
-    }
-    CREWS.replace(present, Box::new(Crews { epoch: fork::epoch(), crews: Mutex::default() }))
-}
+static CREWS: PerProcess<Mutex<Vec<&'static Crew>>> = PerProcess::empty();
 
 /// A word takes up to two places in the kernel's list, and one is the crew's own.
 const ENTRIES_MAX: usize = (WORDS_MAX - 1) / 2;
@@ -73,7 +58,7 @@ pub fn wait_on(
     key: Key,
     listener: Weak<dyn Listener>,
 ) -> Result<Ticket> {
-    let mut crews = crews().crews.lock();
+    let mut crews = CREWS.get_or_make(Mutex::default).lock();
     let free = crews.iter().find(|crew| crew.work.lock().entries.len() < ENTRIES_MAX);
     let crew = match free {
         Some(crew) => *crew,

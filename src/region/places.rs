@@ -3,37 +3,21 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::sys::cell::Leaked;
-use crate::sys::fork;
+use crate::sys::per_process::PerProcess;
 use crate::sys::sync::Mutex;
 
-/// Those of one process: a child has none of its parent's areas, and does not wait for a lock that
-/// somebody held when it was made.
+/// Those of one process: a child has none of its parent's areas.
+#[derive(Default)]
 struct Places {
-    epoch: u32,
-    /// Whoever looks for leaks in the child finds that somebody refers to them.
-    _parent: Option<&'static Places>,
     /// How many there are, to be looked at without the lock: most programs have none.
     count: AtomicUsize,
     list: Mutex<Vec<(usize, usize)>>,
 }
 
-static PLACES: Leaked<Places> = Leaked::empty();
+static PLACES: PerProcess<Places> = PerProcess::empty();
 
 fn places() -> &'static Places {
-    let present = PLACES.get();
-    if let Some(places) = present
-        && places.epoch == fork::epoch()
-    {
-        return places;
-    }
-    let fresh = Places {
-        epoch: fork::epoch(),
-        _parent: present,
-        count: AtomicUsize::new(0),
-        list: Mutex::new(Vec::new()),
-    };
-    PLACES.replace(present, Box::new(fresh))
+    PLACES.get_or_make(Places::default)
 }
 
 /// An area of so many bytes.

@@ -41,6 +41,7 @@ pub mod notify;
 pub mod own;
 pub mod packet;
 pub mod packet_ring;
+pub mod per_process;
 pub mod poll;
 pub mod process;
 pub mod quiet;

@@ -5,6 +5,7 @@ use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::per_process::PerProcess;
 use super::stat::{self, layout::Header};
 
 const ENGINE_BYTES: usize = 16;
@@ -31,10 +32,10 @@ static COUNTS: AtomicPtr<Counts> = AtomicPtr::new(ptr::null_mut());
 static SEEN: AtomicPtr<Header> = AtomicPtr::new(ptr::null_mut());
 /// What does the requests that are not done at once, and why not another; empty until there was
 /// one. Nothing waits for this lock, so it is none of the model's.
-static BEHIND: Mutex<(&str, String)> = Mutex::new(("", String::new()));
+static BEHIND: PerProcess<Mutex<(&str, String)>> = PerProcess::empty();
 
 fn behind() -> MutexGuard<'static, (&'static str, String)> {
-    BEHIND.lock().unwrap_or_else(PoisonError::into_inner)
+    BEHIND.get_or_make(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A child begins anew. Safe in a handler of pthread_atfork(3).

@@ -13,9 +13,10 @@ use super::thread::Service;
 use super::{OPENED, calls};
 use crate::aio::queue::{self, Queue};
 use crate::error::{Errno, Result};
-use crate::sys::cell::{Current, Leaked, thread_mark};
+use crate::sys::cell::{Current, thread_mark};
 use crate::sys::descriptor::Counter;
 use crate::sys::driver::Operations;
+use crate::sys::per_process::PerProcess;
 use crate::sys::sync::{Condvar, Mutex};
 use crate::sys::transfer::{self, Identity};
 use crate::sys::{annotate, fork, poll};
@@ -83,8 +84,8 @@ impl Drop for Tables {
 
 /// All that a process has of them.
 pub struct Devices {
+    /// Goes into handles: a child never gives one that its parent has given.
     epoch: u32,
-    parent: Option<&'static Devices>,
     tables: Current<Tables>,
     /// The last number that was given to a device or a file. Held during each change.
     numbers: Mutex<u64>,
@@ -95,7 +96,7 @@ pub struct Devices {
     pub service: Mutex<Service>,
 }
 
-static DEVICES: Leaked<Devices> = Leaked::empty();
+static DEVICES: PerProcess<Devices> = PerProcess::empty();
 
 fn key(identity: &Identity) -> (u64, u64) {
     (identity.device, identity.inode)
@@ -104,26 +105,22 @@ fn key(identity: &Identity) -> (u64, u64) {
 impl Devices {
     /// This process's, if it has registered a device.
     pub fn present() -> Option<&'static Self> {
-        DEVICES.get().filter(|devices| devices.epoch == fork::epoch())
+        DEVICES.get()
     }
 
     fn get_or_make() -> Result<&'static Self> {
-        if let Some(devices) = Self::present() {
-            return Ok(devices);
-        }
-        fork::watch();
-        let parent = DEVICES.get();
-        let new = Self {
-            epoch: fork::epoch(),
-            parent,
-            tables: Current::empty(),
-            numbers: Mutex::new(0),
-            set: poll::create()?,
-            bell: Counter::new()?,
-            service: Mutex::new(Service::default()),
-        };
-        poll::add(new.set.as_raw_fd(), new.bell.fd(), poll::IN, 0)?;
-        Ok(DEVICES.replace(parent, Box::new(new)))
+        DEVICES.get_or_try(|| {
+            let new = Self {
+                epoch: fork::epoch(),
+                tables: Current::empty(),
+                numbers: Mutex::new(0),
+                set: poll::create()?,
+                bell: Counter::new()?,
+                service: Mutex::new(Service::default()),
+            };
+            poll::add(new.set.as_raw_fd(), new.bell.fd(), poll::IN, 0)?;
+            Ok(new)
+        })
     }
 
     fn tables(&self) -> Arc<Tables> {
@@ -167,20 +164,14 @@ impl Devices {
     }
 }
 
-/// Those of this process, and then those of its parents.
-fn generations() -> impl Iterator<Item = &'static Devices> {
-    std::iter::successors(DEVICES.get(), |devices| devices.parent)
-}
-
 /// Looks in this process, and says `EPERM` of what is only the parent's.
 fn look<T>(find: impl Fn(&Tables) -> Option<T>) -> Result<Option<T>> {
-    for devices in generations() {
-        if let Some(found) = find(&devices.tables()) {
-            let is_ours = devices.epoch == fork::epoch();
-            return if is_ours { Ok(Some(found)) } else { Err(Errno::EPERM) };
-        }
+    let find = |devices: &Devices| find(&devices.tables());
+    if let Some(found) = DEVICES.get().and_then(find) {
+        return Ok(Some(found));
     }
-    Ok(None)
+    let is_inherited = DEVICES.inherited().any(|devices| find(devices).is_some());
+    if is_inherited { Err(Errno::EPERM) } else { Ok(None) }
 }
 
 /// The file behind a descriptor.

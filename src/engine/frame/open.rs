@@ -20,9 +20,9 @@ use crate::port::packet_mmap::PacketMmap;
 use crate::port::ways::{Changes, Way, Ways};
 use crate::port::{FrameType, Port};
 use crate::region::{Account, Region};
-use crate::sys::cell::Leaked;
+use crate::sys::per_process::PerProcess;
 use crate::sys::sync::Mutex;
-use crate::sys::{fork, internet, packet};
+use crate::sys::{internet, packet};
 
 type Answer<T> = std::result::Result<T, Refusal>;
 
@@ -198,29 +198,15 @@ fn interfaces(fd: RawFd, local: SocketAddr) -> Answer<Vec<Interface>> {
     }
 }
 
-/// The hubs of this process.
-struct Registry {
-    epoch: u32,
-    /// With the namespace of their interface.
-    hubs: Mutex<Vec<(u64, Weak<Hub>)>>,
-}
+/// With the namespace of their interface.
+type Hubs = Vec<(u64, Weak<Hub>)>;
 
-fn registry() -> &'static Registry {
-    static REGISTRY: Leaked<Registry> = Leaked::empty();
-    let present = REGISTRY.get();
-    if let Some(registry) = present
-        && registry.epoch == fork::epoch()
-    {
-        return registry;
-    }
-    // A child never touches its parent's lock.
-    REGISTRY.replace(present, Box::new(Registry { epoch: fork::epoch(), hubs: Mutex::default() }))
-}
+static HUBS: PerProcess<Mutex<Hubs>> = PerProcess::empty();
 
 /// The hub between an area and an interface, made when the first socket needs it. Making it may
 /// take a tenth of a second: drivers start their queues anew.
 fn hub(region: &Arc<Region>, namespace: u64, interface: &Interface) -> Answer<Arc<Hub>> {
-    let mut hubs = registry().hubs.lock();
+    let mut hubs = HUBS.get_or_make(Mutex::default).lock();
     hubs.retain(|(_, hub)| hub.strong_count() > 0);
     let here = hubs.iter().filter(|(known, _)| *known == namespace);
     for known in here.filter_map(|(_, hub)| hub.upgrade()) {

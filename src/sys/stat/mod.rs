@@ -17,8 +17,8 @@ use std::sync::atomic::Ordering;
 
 use self::layout::{COUNTERS, KINDS, Kind, MAGIC, SLOTS, Segment, Slot, VERSION};
 use super::annotate;
-use super::cell::Leaked;
 use super::fork;
+use super::per_process::PerProcess;
 use super::sync::{Mutex, MutexGuard};
 
 /// So many segments of a process can be seen: 65,536 objects. Systems have 4,096 for all.
@@ -41,17 +41,10 @@ struct Pages {
     seen: usize,
 }
 
-static BOOK: Leaked<Book> = Leaked::empty();
+static BOOK: PerProcess<Book> = PerProcess::empty();
 
 fn book() -> &'static Book {
-    let present = BOOK.get();
-    if let Some(book) = present
-        && book.epoch == fork::epoch()
-    {
-        return book;
-    }
-    fork::watch();
-    BOOK.replace(present, Box::new(Book { epoch: fork::epoch(), pages: Mutex::default() }))
+    BOOK.get_or_make(|| Book { epoch: fork::epoch(), pages: Mutex::default() })
 }
 
 impl Book {
