@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 
 use super::blocking::{Receive, Wait, run, wait_in_passing};
-use super::send::{Outgoing, Send};
+use super::send::{How, Outgoing, Send};
 use super::{channel, region, short, socket, source};
 use crate::channel::state::Modify;
 use crate::channel::{Event, Options, event};
@@ -137,9 +137,7 @@ fn an_echo_takes_the_locks_of_its_area_alone() {
             parts: &[(address, count)],
             name: None,
             control: Vec::new(),
-            flags: 0,
-            release: true,
-            quiet: false,
+            how: How { flags: 0, release: true, quiet: false },
         };
         assert_eq!(run(Send::new(fd, asked).expect("a send")), Ok(count));
         wait_for(channel, event::SENT);

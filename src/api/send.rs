@@ -18,16 +18,22 @@ use crate::sys::{descriptor, socket as system};
 /// One part of what is to be sent: address and length, as the program gave them.
 pub type Part = (usize, usize);
 
-/// What `sio_send`, `sio_sendto` or `sio_sendmsg` were asked for.
-pub struct Outgoing<'a> {
-    pub parts: &'a [Part],
-    pub name: Option<Box<Address>>,
-    pub control: Vec<u8>,
+/// How to send, besides what and where to.
+#[derive(Clone, Copy)]
+pub struct How {
     /// The flags for the kernel.
     pub flags: i32,
     /// `SIO_RELEASE` and `SIO_QUIET`.
     pub release: bool,
     pub quiet: bool,
+}
+
+/// What `sio_send`, `sio_sendto` or `sio_sendmsg` were asked for.
+pub struct Outgoing<'a> {
+    pub parts: &'a [Part],
+    pub name: Option<Box<Address>>,
+    pub control: Vec<u8>,
+    pub how: How,
 }
 
 /// A send: accepted by a channel at once, or done by a socket in no channel.
@@ -57,10 +63,10 @@ impl Send {
         const MSG_ZEROCOPY: i32 = 0x400_0000;
         let association = context().socket(fd)?;
         let socket = &association.socket;
-        if asked.flags & !(KNOWN | REFUSED) != 0 || socket.listening {
+        if asked.how.flags & !(KNOWN | REFUSED) != 0 || socket.listening {
             return Err(Errno::EINVAL);
         }
-        if asked.flags & REFUSED != 0 {
+        if asked.how.flags & REFUSED != 0 {
             return Err(Errno::EOPNOTSUPP);
         }
         if asked.parts.len() > IOVECS_MAX {
@@ -78,7 +84,7 @@ impl Send {
         if length == 0 && socket.is_stream() {
             return Err(Errno::EINVAL);
         }
-        let release = if asked.release {
+        let release = if asked.how.release {
             pieces.iter().map(crate::region::Loan::offset).collect()
         } else {
             Vec::new()
@@ -90,8 +96,8 @@ impl Send {
             address: asked.parts.first().map_or(0, |part| part.0),
             name: asked.name,
             control: asked.control,
-            flags: asked.flags & !(system::DONTWAIT | system::NOSIGNAL),
-            quiet: asked.quiet,
+            flags: asked.how.flags & !(system::DONTWAIT | system::NOSIGNAL),
+            quiet: asked.how.quiet,
         };
         Ok(Self {
             association,
@@ -100,7 +106,7 @@ impl Send {
             sent: 0,
             copied: false,
             length,
-            dontwait: asked.flags & system::DONTWAIT != 0,
+            dontwait: asked.how.flags & system::DONTWAIT != 0,
             terms: Terms::default(),
             has_terms: false,
         })

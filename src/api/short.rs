@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::blocking::check_current;
 use super::context::{Attached, Quick, context};
-use super::send::Part;
+use super::send::{How, Part};
 use crate::channel::State;
 use crate::engine::frame::{Brief, DirectlySent, Flow, Source};
 use crate::engine::{Ask, File, Form, Pieces, Received, Request, Socket};
@@ -67,16 +67,6 @@ fn inside<R>(
         context().begin_quick(fd);
     }
     answer
-}
-
-/// What `sio_send` was asked for besides the memory.
-#[derive(Clone, Copy)]
-pub struct How {
-    /// The flags for the kernel.
-    pub flags: i32,
-    /// `SIO_RELEASE` and `SIO_QUIET`.
-    pub release: bool,
-    pub quiet: bool,
 }
 
 impl How {

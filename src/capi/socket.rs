@@ -9,7 +9,7 @@ use super::types::{
 };
 use super::{convert, guard};
 use crate::api::blocking::Receive;
-use crate::api::send::{Outgoing, Send};
+use crate::api::send::{How, Outgoing, Send};
 use crate::api::short::Passed;
 use crate::api::{short, socket};
 use crate::engine::frame::Brief;
@@ -36,15 +36,17 @@ pub extern "C" fn sio_detach(sock: c_int) -> c_int {
     guard::nothing(|| socket::detach(sock))
 }
 
-fn outgoing(parts: &[(usize, usize)], flags: c_int) -> Outgoing<'_> {
-    Outgoing {
-        parts,
-        name: None,
-        control: Vec::new(),
+#[inline(always)]
+fn how(flags: c_int) -> How {
+    How {
         flags: flags & !(SIO_RELEASE | SIO_QUIET),
         release: flags & SIO_RELEASE != 0,
         quiet: flags & SIO_QUIET != 0,
     }
+}
+
+fn outgoing(parts: &[(usize, usize)], how: How) -> Outgoing<'_> {
+    Outgoing { parts, name: None, control: Vec::new(), how }
 }
 
 /// A number of bytes as the talk's prototypes return it.
@@ -60,29 +62,24 @@ pub extern "C-unwind" fn sio_send(
     size: usize,
     flags: c_int,
 ) -> c_int {
-    let part = (buf as usize, size);
-    let how = short::How {
-        flags: flags & !(SIO_RELEASE | SIO_QUIET),
-        release: flags & SIO_RELEASE != 0,
-        quiet: flags & SIO_QUIET != 0,
-    };
+    let (part, how) = ((buf as usize, size), how(flags));
     match guard::in_passing(|own| short::send_in_passing(own, sock, part, how)) {
         // As many as it was asked for, which is a number of the right size.
         Ok(Some(Ok(bytes))) => bytes as c_int,
-        Ok(None) => send_at_length(sock, part, how, flags),
+        Ok(None) => send_at_length(sock, part, how),
         Ok(Some(Err(reason))) | Err(reason) => guard::fail(reason),
     }
 }
 
 /// The same where it takes longer.
 #[inline(never)]
-fn send_at_length(sock: c_int, part: (usize, usize), how: short::How, flags: c_int) -> c_int {
+fn send_at_length(sock: c_int, part: (usize, usize), how: How) -> c_int {
     let send = || {
         let sent = short::send(sock, part, how).or_else(|| short::send_alone(sock, part, how));
         sent.transpose()?.map(count).transpose()
     };
     guard::short(send)
-        .unwrap_or_else(|| guard::blocking(|| Send::new(sock, outgoing(&[part], flags)), count))
+        .unwrap_or_else(|| guard::blocking(|| Send::new(sock, outgoing(&[part], how)), count))
 }
 
 /// Sends part of a block to an address. See sio_sendto(3).
@@ -100,7 +97,7 @@ pub unsafe extern "C-unwind" fn sio_sendto(
     let make = || {
         // SAFETY: by the contract of this function.
         let name = unsafe { convert::address(to, tolen) }?;
-        Send::new(sock, Outgoing { name, ..outgoing(&[(buf as usize, size)], flags) })
+        Send::new(sock, Outgoing { name, ..outgoing(&[(buf as usize, size)], how(flags)) })
     };
     guard::blocking(make, count)
 }
@@ -133,7 +130,7 @@ pub unsafe extern "C-unwind" fn sio_sendmsg(
     let make = || {
         // SAFETY: by the contract of this function.
         let convert::Message { parts, name, control } = unsafe { convert::message(buf, size) }?;
-        Send::new(sock, Outgoing { name, control, ..outgoing(&parts, flags) })
+        Send::new(sock, Outgoing { name, control, ..outgoing(&parts, how(flags)) })
     };
     guard::blocking(make, count)
 }

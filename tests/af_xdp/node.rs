@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sio::api::blocking::{Receive, deadline, run};
-use sio::api::send::{Outgoing, Send};
+use sio::api::send::{How, Outgoing, Send};
 use sio::api::{Options, channel, region, socket, source};
 use sio::channel::Event;
 use sio::channel::state::Modify;
@@ -140,9 +140,7 @@ impl Node {
             parts: &parts,
             name,
             control: Vec::new(),
-            flags: 0,
-            release: false,
-            quiet: false,
+            how: How { flags: 0, release: false, quiet: false },
         };
         run(Send::new(self.fd(), asked)?)
     }

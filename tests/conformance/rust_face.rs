@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sio::api::blocking::{Receive, Wait, deadline, run};
 use sio::api::engines::Kind;
-use sio::api::send::{Outgoing, Part, Send};
+use sio::api::send::{How, Outgoing, Part, Send};
 use sio::api::{Options, channel, region, socket, source};
 use sio::capi::types::{
     DMA_ENGINE_AF_XDP, DMA_ENGINE_EPOLL, DMA_ENGINE_IO_URING, DMA_HUGE, DMA_HUGE_ONLY, EC_ATTACH,
@@ -57,9 +57,11 @@ fn send(sock: RawFd, parts: &[Part], name: &[u8], control: &[u8], flags: i32) ->
             parts,
             name,
             control: control.to_vec(),
-            flags: flags & !(SIO_RELEASE | SIO_QUIET),
-            release: flags & SIO_RELEASE != 0,
-            quiet: flags & SIO_QUIET != 0,
+            how: How {
+                flags: flags & !(SIO_RELEASE | SIO_QUIET),
+                release: flags & SIO_RELEASE != 0,
+                quiet: flags & SIO_QUIET != 0,
+            },
         },
     )?)
 }
