@@ -395,10 +395,20 @@ impl Context {
         made
     }
 
-    pub fn remove_region(&self, region: &Region) {
+    /// Takes an area out. `false`: another thread was faster, and its place may be another's by now.
+    pub fn remove_region(&self, region: &Arc<Region>) -> bool {
         let slot = (region.handle() & ((1 << SLOT_BITS) - 1)) as usize;
-        self.quick_regions.clear(slot);
+        let mut handles = self.lock();
+        let found = self.regions.get(slot).filter(|found| Arc::ptr_eq(found, region));
+        if found.is_none() {
+            return false;
+        }
+        let quick = self.quick_regions.take(slot);
         self.regions.set(slot, None);
-        self.lock().free_slots.push(slot);
+        handles.free_slots.push(slot);
+        // Before whoever looks is waited for, who may want the lock.
+        drop(handles);
+        drop(quick);
+        true
     }
 }

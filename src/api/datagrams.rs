@@ -146,9 +146,9 @@ pub fn join(fd: RawFd) -> std::result::Result<String, Refusal> {
 }
 
 fn remove(fd: RawFd) -> Result<Arc<Shared>> {
-    let shared = find(fd)?;
     let sockets = sockets();
     let mut state = sockets.state.lock();
+    let shared = find(fd)?;
     state.known.retain(|known| !Arc::ptr_eq(known, &shared));
     state.ring();
     sockets.table.set(fd as usize, None);

@@ -37,7 +37,9 @@ pub fn free(handle: u64, size: usize) -> Result<()> {
     if !region.is_idle() {
         return Err(Errno::EBUSY);
     }
-    context().remove_region(&region);
+    if !context().remove_region(&region) {
+        return Err(Errno::EINVAL);
+    }
     region.retire();
     Ok(())
 }
