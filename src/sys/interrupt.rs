@@ -23,11 +23,19 @@ fn signal() -> Result<c_int> {
     }
     let mut numbers = (libc::SIGRTMIN()..=libc::SIGRTMAX()).rev();
     let own = numbers.find(|&number| claim(number)).ok_or(Errno::EAGAIN)?;
-    match SIGNAL.compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire) {
-        Ok(_) => Ok(own),
+    Ok(agree(&SIGNAL, own))
+}
+
+/// Of what several threads have claimed at once, the first is the one that all of them use; the others
+/// are given back. Two may have claimed the same.
+fn agree(chosen: &AtomicI32, own: c_int) -> c_int {
+    match chosen.compare_exchange(0, own, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => own,
         Err(theirs) => {
-            set_action(own, libc::SIG_DFL, 0);
-            Ok(theirs)
+            if theirs != own {
+                set_action(own, libc::SIG_DFL, 0);
+            }
+            theirs
         }
     }
 }
@@ -116,4 +124,30 @@ pub fn allow() -> Result<()> {
 /// Puts interruptions of the calling thread off while the result lives.
 pub fn postpone() -> Result<Masked> {
     signal().map(Masked::one)
+}
+
+#[cfg(all(test, not(feature = "model")))]
+mod tests {
+    use super::*;
+
+    fn has_handler(number: c_int) -> bool {
+        let mut present = MaybeUninit::<libc::sigaction>::uninit();
+        // SAFETY: only writes the present action.
+        unsafe {
+            assert_eq!(libc::sigaction(number, ptr::null(), present.as_mut_ptr()), 0);
+            present.assume_init().sa_sigaction != libc::SIG_DFL
+        }
+    }
+
+    #[test]
+    fn threads_that_choose_at_once_use_one_signal() {
+        let (first, second) = (libc::SIGRTMIN() + 1, libc::SIGRTMIN() + 2);
+        let chosen = AtomicI32::new(0);
+        assert!(claim(first) && claim(second));
+        assert_eq!(agree(&chosen, first), first);
+        assert_eq!(agree(&chosen, first), first, "claimed by both before either had a handler");
+        assert_eq!(agree(&chosen, second), first);
+        assert!(has_handler(first) && !has_handler(second));
+        set_action(first, libc::SIG_DFL, 0);
+    }
 }
