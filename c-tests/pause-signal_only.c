@@ -20,6 +20,7 @@ static void pausing(int number)
     sigemptyset(&mask);
     sigaddset(&mask, SIGUSR1);
     pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
+    atomic_store(&waiting, thread_id());
     pause();
 }
 
@@ -40,8 +41,9 @@ static void run(void)
     sleep_ms(20);
     CHECK(!atomic_load(&finished));
     /* A handler that waits itself, until another one has run. */
+    atomic_store(&waiting, 0);
     CHECK_THREAD(pthread_kill(thread, SIGUSR2));
-    sleep_ms(20);
+    wait_asleep(&waiting);
     CHECK(!atomic_load(&finished));
     CHECK_THREAD(pthread_kill(thread, SIGUSR1));
     thread_end(thread);
