@@ -100,6 +100,21 @@ fn sockets_behave_as_without_it() {
     }
 }
 
+/// Of sockets that stay with the kernel, and of others.
+#[test]
+fn bad_addresses_are_told_as_without_it() {
+    let Some(python) = python() else { return skip("bad addresses", "no Python of version 3.9") };
+    let script = root().join("tests/common/addresses.py").to_string_lossy().into_owned();
+    let arguments = ["-B", script.as_str(), "udp", "unix"];
+    let plain = outcome("addresses-plain", Command::new(python).args(arguments));
+    assert_eq!(plain.code(), Some(0), "{}", plain.output);
+    let mut command = Command::new(RUN);
+    let served = outcome("addresses", command.args(["--udp", python]).args(arguments));
+    assert_eq!(served.code(), Some(0), "{}", served.output);
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(lines(&served.output), lines(&plain.output));
+}
+
 #[test]
 fn answers_arrive_as_without_it() {
     compare("answers.py", &[1], 10);

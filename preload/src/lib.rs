@@ -11,6 +11,7 @@
 #[path = "../../src/sys/by_name.rs"]
 mod by_name;
 mod datagrams;
+mod memory;
 mod next;
 mod off;
 mod report;

@@ -66,10 +66,9 @@ unsafe extern "C-unwind" fn sendmmsg(
     flags: c_int,
 ) -> c_int {
     if !has_joined(fd) {
-        if super::is_on() && !messages.is_null() {
-            (0..count.min(1024))
-                .for_each(|at| send::rights(&raw const (*messages.add(at as usize)).msg_hdr));
-        }
+        // A message begins with its header.
+        (0..count.min(1024))
+            .for_each(|at| send::rights(messages.wrapping_add(at as usize).cast_const().cast()));
         return next::sendmmsg(fd, messages, count, flags);
     }
     let errno = libc::__errno_location();

@@ -63,6 +63,14 @@ pub fn turn_on(threshold: Option<u32>) {
     IS_ON.store(true, Ordering::Relaxed);
 }
 
+/// There has been a socket that may be moved.
+static LOOKS_AFTER_ANY: AtomicBool = AtomicBool::new(false);
+
+#[inline]
+fn looks_after_any() -> bool {
+    LOOKS_AFTER_ANY.load(Ordering::Relaxed)
+}
+
 #[inline]
 fn is_on() -> bool {
     IS_ON.load(Ordering::Relaxed)
@@ -137,6 +145,7 @@ fn enlist(fd: c_int, is_early: bool) {
         return;
     }
     state.store(CANDIDATE, Ordering::Relaxed);
+    LOOKS_AFTER_ANY.store(true, Ordering::Relaxed);
     if is_early && try_to_change() {
         library::prepare(fd);
         changed();

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use libc::{ENOENT, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use super::{JOINED, KIND, leave, library, state};
+use crate::memory;
 
 /// sendmsg(2). `None`: the kernel is to do it.
 ///
@@ -60,32 +61,40 @@ const DESCRIPTORS_MAX: usize = 253;
 /// Sockets that are about to be handed to another process are given back to the kernel.
 ///
 /// # Safety
-/// As sendmsg(2).
+/// The memory does not go away; what is not there is the kernel's affair.
 #[inline]
 pub unsafe fn rights(message: *const msghdr) {
-    if !super::is_on() || message.is_null() {
-        return;
-    }
-    let header = message.read_unaligned();
-    if header.msg_control.is_null() || header.msg_controllen < size_of::<libc::cmsghdr>() as _ {
-        return;
-    }
-    let mut control = libc::CMSG_FIRSTHDR(&header);
-    while !control.is_null() {
-        let part = control.read_unaligned();
-        if part.cmsg_level == libc::SOL_SOCKET && part.cmsg_type == libc::SCM_RIGHTS {
-            let data = libc::CMSG_DATA(control).cast::<c_int>();
-            let bytes = (part.cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize);
-            let end = header.msg_control as usize + header.msg_controllen;
-            let count = bytes.min(end.saturating_sub(data as usize)) / size_of::<c_int>();
-            // The kernel refuses more, and what lies there need not be readable.
-            if count <= DESCRIPTORS_MAX {
-                (0..count).for_each(|at| leave(data.add(at).read_unaligned(), "SCM_RIGHTS"));
-            }
+    if super::looks_after_any() && memory::can_read(message as usize, size_of::<msghdr>()) {
+        let header = message.read_unaligned();
+        if !header.msg_control.is_null() {
+            all_rights(header.msg_control as usize, header.msg_controllen);
         }
-        if (part.cmsg_len as usize) < size_of::<libc::cmsghdr>() {
+    }
+}
+
+/// What the kernel would refuse ends it.
+unsafe fn all_rights(mut at: usize, mut left: usize) {
+    const HEADER_BYTES: usize = size_of::<libc::cmsghdr>();
+    const NUMBER_BYTES: usize = size_of::<c_int>();
+    while left >= HEADER_BYTES && memory::can_read(at, HEADER_BYTES) {
+        let part = (at as *const libc::cmsghdr).read_unaligned();
+        let length: usize = part.cmsg_len as _;
+        if length < HEADER_BYTES || length > left {
             return;
         }
-        control = libc::CMSG_NXTHDR(&header, control);
+        let count = (length - HEADER_BYTES) / NUMBER_BYTES;
+        let numbers = at + HEADER_BYTES;
+        if part.cmsg_level == libc::SOL_SOCKET
+            && part.cmsg_type == libc::SCM_RIGHTS
+            && count <= DESCRIPTORS_MAX
+            && memory::can_read(numbers, count * NUMBER_BYTES)
+        {
+            let numbers = numbers as *const c_int;
+            (0..count).for_each(|at| leave(numbers.add(at).read_unaligned(), "SCM_RIGHTS"));
+        }
+        let step = length.checked_next_multiple_of(size_of::<usize>());
+        let Some(next) = step.and_then(|step| at.checked_add(step)) else { return };
+        left = left.saturating_sub(next - at);
+        at = next;
     }
 }
