@@ -102,6 +102,24 @@ fn connections_behave_as_through_tcp() {
     assert!(count.parse::<u32>().expect("a number") > 2000, "{count}");
 }
 
+#[test]
+fn bad_addresses_are_told_as_by_tcp() {
+    let what = "bad addresses";
+    if !is_possible(what) {
+        return;
+    }
+    let Some(python) = python() else { return skip(what, "no Python of version 3.10") };
+    let script = root().join("tests/common/addresses.py").to_string_lossy().into_owned();
+    let arguments = ["-B", script.as_str(), "tcp"];
+    let plain = outcome("addresses-plain", Command::new(python).args(arguments));
+    assert_eq!(plain.code(), Some(0), "{}", plain.output);
+    let mut command = sio_run(&["--require", "--local-bypass", python]);
+    let bypassed = outcome("addresses", command.args(arguments));
+    assert_eq!(bypassed.code(), Some(0), "{}", bypassed.output);
+    let lines = |text: &str| text.lines().map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(lines(&bypassed.output), lines(&plain.output));
+}
+
 /// A server in one run, and a client in another.
 #[test]
 fn runs_reach_each_other() {

@@ -6,6 +6,7 @@ use libc::{MSG_DONTWAIT, MSG_WAITFORONE, iovec, mmsghdr, size_t, ssize_t, timesp
 
 use super::{has_joined, receive, send};
 use crate::next;
+use crate::sockets::{sent, sum};
 
 /// What a call answers that has done some of its work, and then could not go on.
 ///
@@ -95,7 +96,7 @@ unsafe extern "C-unwind" fn write(fd: c_int, bytes: *const c_void, length: size_
     let nobody = (std::ptr::null(), 0);
     match send::data(fd, (bytes, length), 0, nobody) {
         Some(sent) => sent,
-        None => next::write(fd, bytes, length),
+        None => sent(fd, next::write(fd, bytes, length), || length),
     }
 }
 
@@ -113,5 +114,5 @@ unsafe extern "C-unwind" fn writev(fd: c_int, pieces: *const iovec, count: c_int
             return sent;
         }
     }
-    next::writev(fd, pieces, count)
+    sent(fd, next::writev(fd, pieces, count), || sum(pieces, count as size_t))
 }

@@ -13,12 +13,14 @@ mod receive;
 mod send;
 mod splice;
 
+pub use send::{sent, sum};
+
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{sockaddr, socklen_t};
 
-use crate::{datagrams, next};
+use crate::{datagrams, memory, next};
 
 static IS_ON: AtomicBool = AtomicBool::new(false);
 
@@ -66,8 +68,9 @@ unsafe extern "C-unwind" fn connect(
     address: *const sockaddr,
     length: socklen_t,
 ) -> c_int {
-    let is_long = length as usize >= size_of::<libc::sa_family_t>();
-    if is_on() && is_long && !address.is_null() {
+    const FAMILY_BYTES: usize = size_of::<libc::sa_family_t>();
+    let is_long = length as usize >= FAMILY_BYTES;
+    if is_on() && is_long && memory::can_read(address as usize, FAMILY_BYTES) {
         // The kernel takes any address.
         let family = c_int::from((&raw const (*address).sa_family).read_unaligned());
         if family == libc::AF_INET || family == libc::AF_INET6 {

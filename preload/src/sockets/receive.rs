@@ -12,7 +12,7 @@ use libc::{
 use super::interrupted::again;
 use super::{Said, is_on, say};
 use crate::datagrams::{self, received};
-use crate::next;
+use crate::{memory, next};
 
 const OURS: c_int = MSG_WAITALL | MSG_TRUNC | MSG_OOB;
 const SCRATCH_BYTES: usize = 16 * 1024;
@@ -28,9 +28,17 @@ fn concerns_us(fd: c_int, flags: c_int) -> bool {
 ///
 /// # Safety
 /// There is room for `length` bytes, unless they are thrown away.
-unsafe fn stream(fd: c_int, bytes: *mut c_void, length: size_t, flags: c_int) -> ssize_t {
+unsafe fn stream(
+    fd: c_int,
+    bytes: *mut c_void,
+    length: size_t,
+    flags: c_int,
+    (from, from_length): (*mut sockaddr, *mut socklen_t),
+) -> ssize_t {
+    // A stream tells no address, but the kernel says so where the program asks.
+    let receive = |place, room, flags| next::recvfrom(fd, place, room, flags, from, from_length);
     if flags & MSG_OOB != 0 {
-        return urgent(fd, || next::recv(fd, bytes, length, flags | MSG_DONTWAIT));
+        return urgent(fd, || receive(bytes, length, flags | MSG_DONTWAIT));
     }
     let once = flags & !OURS;
     let is_thrown_away = flags & MSG_TRUNC != 0;
@@ -42,7 +50,7 @@ unsafe fn stream(fd: c_int, bytes: *mut c_void, length: size_t, flags: c_int) ->
         } else {
             (bytes.cast::<u8>().add(done).cast(), length - done)
         };
-        let count = again(fd, once, || next::recv(fd, place, room, once));
+        let count = again(fd, once, || receive(place, room, once));
         if count <= 0 {
             return if done > 0 { done as ssize_t } else { count };
         }
@@ -140,7 +148,7 @@ unsafe extern "C-unwind" fn recv(
         return answer;
     }
     if concerns_us(fd, flags) {
-        return stream(fd, bytes, length, flags);
+        return stream(fd, bytes, length, flags, NOBODY);
     }
     received(fd, again(fd, flags, || next::recv(fd, bytes, length, flags)))
 }
@@ -161,26 +169,9 @@ unsafe extern "C-unwind" fn __recv_chk(
         return answer;
     }
     if length <= room && concerns_us(fd, flags) {
-        return stream(fd, bytes, length, flags);
+        return stream(fd, bytes, length, flags, NOBODY);
     }
     received(fd, again(fd, flags, || next::__recv_chk(fd, bytes, length, room, flags)))
-}
-
-/// # Safety
-/// `from_length` is null or points to a length.
-unsafe fn stream_from(
-    fd: c_int,
-    bytes: *mut c_void,
-    length: size_t,
-    flags: c_int,
-    from_length: *mut socklen_t,
-) -> ssize_t {
-    let count = stream(fd, bytes, length, flags);
-    // A stream tells no address.
-    if count >= 0 && !from_length.is_null() {
-        from_length.write_unaligned(0);
-    }
-    count
 }
 
 /// # Safety
@@ -203,7 +194,7 @@ unsafe extern "C-unwind" fn recvfrom(
         return answer;
     }
     if concerns_us(fd, flags) {
-        return stream_from(fd, bytes, length, flags, from_length);
+        return stream(fd, bytes, length, flags, (from, from_length));
     }
     let call = || next::recvfrom(fd, bytes, length, flags, from, from_length);
     received(fd, again(fd, flags, call))
@@ -227,10 +218,30 @@ unsafe extern "C-unwind" fn __recvfrom_chk(
         return answer;
     }
     if length <= room && concerns_us(fd, flags) {
-        return stream_from(fd, bytes, length, flags, from_length);
+        return stream(fd, bytes, length, flags, (from, from_length));
     }
     let call = || next::__recvfrom_chk(fd, bytes, length, room, flags, from, from_length);
     received(fd, again(fd, flags, call))
+}
+
+/// The header of a message, unless the kernel would refuse it or its pieces.
+///
+/// # Safety
+/// The memory does not go away.
+unsafe fn sound(message: *const msghdr) -> Option<msghdr> {
+    const PIECES_MAX: size_t = 1024;
+    if !memory::can_read(message as usize, size_of::<msghdr>()) {
+        return None;
+    }
+    // The kernel takes any address.
+    let header = message.read_unaligned();
+    let count = header.msg_iovlen;
+    let is_sound = (header.msg_name.is_null() || header.msg_namelen <= i32::MAX as socklen_t)
+        && count <= PIECES_MAX
+        && memory::can_read(header.msg_iov as usize, count * size_of::<libc::iovec>())
+        && (0..count)
+            .all(|at| header.msg_iov.add(at).read_unaligned().iov_len <= ssize_t::MAX as usize);
+    is_sound.then_some(header)
 }
 
 /// # Safety
@@ -240,18 +251,17 @@ unsafe extern "C-unwind" fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_in
     if let Some(answer) = datagrams::message(fd, message, flags) {
         return answer;
     }
-    if message.is_null() || !concerns_us(fd, flags) {
+    if !concerns_us(fd, flags) {
         return received(fd, again(fd, flags, || next::recvmsg(fd, message, flags)));
     }
-    // The kernel takes any address.
-    let mut header = message.read_unaligned();
-    let pieces = || (0..header.msg_iovlen).map(|at| header.msg_iov.add(at).read_unaligned());
+    let Some(mut header) = sound(message) else { return next::recvmsg(fd, message, flags) };
     if flags & MSG_OOB != 0 {
         return urgent(fd, || next::recvmsg(fd, message, flags | MSG_DONTWAIT));
     }
+    let pieces = || (0..header.msg_iovlen).map(|at| header.msg_iov.add(at).read_unaligned());
     if flags & MSG_TRUNC != 0 {
-        let length = pieces().map(|piece| piece.iov_len).sum();
-        let count = stream(fd, std::ptr::null_mut(), length, flags);
+        let length = pieces().fold(0, |sum: usize, piece| sum.saturating_add(piece.iov_len));
+        let count = stream(fd, std::ptr::null_mut(), length, flags, NOBODY);
         if count >= 0 {
             header.msg_namelen = 0;
             header.msg_controllen = 0;
@@ -271,7 +281,7 @@ unsafe extern "C-unwind" fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_in
         let filled = done.saturating_sub(before).min(piece.iov_len);
         if filled < piece.iov_len {
             let place = piece.iov_base.cast::<u8>().add(filled).cast();
-            let more = stream(fd, place, piece.iov_len - filled, flags);
+            let more = stream(fd, place, piece.iov_len - filled, flags, NOBODY);
             done += more.max(0) as usize;
             if more < (piece.iov_len - filled) as ssize_t {
                 break;

@@ -1,8 +1,8 @@
-//! Urgent data goes by TCP, and so does all that follows it.
+//! Urgent data goes by TCP, and so does all that follows it. Bytes that cannot be read are `EFAULT`.
 
 use std::ffi::{c_int, c_void};
 
-use libc::{MSG_OOB, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{EFAULT, MSG_OOB, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use super::{Said, is_on, say};
 use crate::{datagrams, next};
@@ -34,6 +34,27 @@ fn prepare(fd: c_int, flags: c_int) {
     }
 }
 
+/// What has been sent. Where TCP is bypassed, the kernel says 0 of bytes that it cannot read.
+///
+/// # Safety
+/// `bytes` tells how many there were, where the kernel has found no fault with them.
+#[inline]
+pub unsafe fn sent(fd: c_int, answer: ssize_t, bytes: impl FnOnce() -> size_t) -> ssize_t {
+    if answer != 0 || !is_on() || bytes() == 0 || !say(fd, Said::HasJoined) {
+        return answer;
+    }
+    *libc::__errno_location() = EFAULT;
+    -1
+}
+
+/// How many bytes there are in so many pieces.
+///
+/// # Safety
+/// The pieces can be read.
+pub unsafe fn sum(pieces: *const iovec, count: size_t) -> size_t {
+    (0..count).fold(0, |sum: usize, at| sum.saturating_add(pieces.add(at).read_unaligned().iov_len))
+}
+
 /// # Safety
 /// As send(2).
 #[unsafe(no_mangle)]
@@ -47,7 +68,7 @@ unsafe extern "C-unwind" fn send(
         return answer;
     }
     prepare(fd, flags);
-    next::send(fd, bytes, length, flags)
+    sent(fd, next::send(fd, bytes, length, flags), || length)
 }
 
 /// # Safety
@@ -65,7 +86,7 @@ unsafe extern "C-unwind" fn sendto(
         return answer;
     }
     prepare(fd, flags);
-    next::sendto(fd, bytes, length, flags, to, to_length)
+    sent(fd, next::sendto(fd, bytes, length, flags, to, to_length), || length)
 }
 
 /// # Safety
@@ -77,5 +98,8 @@ unsafe extern "C-unwind" fn sendmsg(fd: c_int, message: *const msghdr, flags: c_
     }
     datagrams::rights(message);
     prepare(fd, flags);
-    next::sendmsg(fd, message, flags)
+    sent(fd, next::sendmsg(fd, message, flags), || {
+        let header = message.read_unaligned();
+        sum(header.msg_iov, header.msg_iovlen)
+    })
 }
