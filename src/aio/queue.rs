@@ -20,7 +20,7 @@ use crate::sys::per_process::PerProcess;
 use crate::sys::quiet::{Entered, Quiet};
 use crate::sys::sync::atomic::AtomicU32;
 use crate::sys::tally::{self, Way};
-use crate::sys::wait::Sleep;
+use crate::sys::wait::{Sleep, Uncancellable};
 
 /// Who waits. The leader sleeps in the backend, the others on a word that every end moves on.
 #[derive(Default)]
@@ -57,6 +57,13 @@ pub fn present() -> Option<&'static Queue> {
 }
 
 pub fn queue() -> Result<&'static Queue> {
+    present().map_or_else(make, Ok)
+}
+
+/// Descriptors are closed here, which is a cancellation point, and aio_read(3) is none.
+#[cold]
+fn make() -> Result<&'static Queue> {
+    let _uncancellable = Uncancellable::begin();
     QUEUE.get_or_try(|| {
         let mut backend = build()?;
         let (glance, fd) = (backend.glance(), backend.fd());

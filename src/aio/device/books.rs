@@ -19,6 +19,7 @@ use crate::sys::cell::thread_mark;
 use crate::sys::driver::Begin;
 use crate::sys::fork;
 use crate::sys::kiocb::{self, Content, Kiocb};
+use crate::sys::wait::Uncancellable;
 
 /// So many end before an ended one is used again.
 const RESTING: usize = 1024;
@@ -190,6 +191,8 @@ impl Books {
             Begin::Sync => "fsync",
         };
         let Place { bytes, position, .. } = place;
+        // Nothing that comes here is a cancellation point.
+        let _uncancellable = Uncancellable::begin();
         log::write(
             Level::Debug,
             format_args!(
