@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use super::cell::Leaked;
 use super::own::{Own, own};
+use super::wait::Uncancellable;
 use super::{annotate, check};
 use crate::error::{Errno, Result};
 
@@ -237,7 +238,7 @@ fn is_own(word: &Word) -> bool {
 pub(super) fn await_all() {
     if synchronize().is_err() {
         // The kernel has been forbidden to help. No processor keeps a write to itself for so long.
-        std::thread::sleep(BARRIER_REPLACEMENT);
+        rest(BARRIER_REPLACEMENT);
     }
     for word in words().filter(|word| !is_own(word)) {
         let seen = word.looks_at.load(Ordering::Acquire);
@@ -254,9 +255,15 @@ fn wait_while(is_looking: impl Fn() -> bool) {
             yields += 1;
             std::thread::yield_now();
         } else {
-            std::thread::sleep(REST);
+            rest(REST);
         }
     }
+}
+
+/// No cancellation point: calls that give a block back come here.
+fn rest(time: Duration) {
+    let _uncancellable = Uncancellable::begin();
+    std::thread::sleep(time);
 }
 
 const YIELDS_MAX: u32 = 16;
@@ -351,6 +358,21 @@ mod tests {
             ends.store(true, Ordering::Relaxed);
         });
         place.set(None);
+    }
+
+    #[test]
+    fn waiting_for_the_end_of_a_look_is_no_cancellation_point() {
+        let wait = || {
+            // SAFETY: this thread, which is not cancelled before it has been asked to be.
+            unsafe { libc::pthread_cancel(libc::pthread_self()) };
+            let looks = std::cell::Cell::new(0);
+            wait_while(|| looks.replace(looks.get() + 1) < 2 * YIELDS_MAX);
+            // What ends the thread has cancellation points.
+            std::mem::forget(Uncancellable::begin());
+            looks.get()
+        };
+        let looks = std::thread::spawn(wait).join().expect("no panic");
+        assert_eq!(looks, 2 * YIELDS_MAX + 1);
     }
 
     #[test]
