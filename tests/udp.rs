@@ -180,6 +180,19 @@ fn what_a_program_has_sent_outlives_it() {
     }
 }
 
+#[test]
+fn a_cancelled_thread_may_have_children() {
+    let Some((network, _)) = set_up("children of a cancelled thread", 1) else { return };
+    let source = root().join("tests/udp/children.c");
+    let program = scratch("udp").join("children");
+    let mut compile = Command::new(common::compiler());
+    compile.args(["-Wall", "-Wextra", "-Werror", "-pthread", "-o"]).arg(&program).arg(source);
+    common::finish(&mut compile).expect("the program");
+    let mut command = command(&network.near, RUN);
+    let children = outcome("children", command.arg("--udp").arg(program).arg(NEAR));
+    assert_eq!(children.code(), Some(0), "{}", children.output);
+}
+
 /// Answers until it is killed, and says when it has begun.
 const SERVER: &str = "import socket, sys\n\
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\

@@ -3,7 +3,6 @@
 
 use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::time::Duration;
 
 use super::{
     CANDIDATE, JOINED, KIND, STATES, changed, give_back, leave, library, shared, try_to_change,
@@ -14,7 +13,7 @@ use crate::next;
 static PROCESS: AtomicI32 = AtomicI32::new(0);
 
 const YIELDS_MAX: u32 = 16;
-const REST: Duration = Duration::from_micros(50);
+const REST: libc::timespec = libc::timespec { tv_sec: 0, tv_nsec: 50_000 };
 
 pub fn begin() {
     // SAFETY: no pointers but to functions of ours.
@@ -31,6 +30,12 @@ extern "C" fn before_fork() {
     lend(|_| true);
 }
 
+/// By number: the C library's sleep is a cancellation point, and fork(2) and _exit(2) are none.
+fn rest(time: &libc::timespec) {
+    // SAFETY: a valid time.
+    unsafe { libc::syscall(libc::SYS_nanosleep, time, std::ptr::null_mut::<libc::timespec>()) };
+}
+
 /// Gives back those that another process will have; nobody joins until `changed`.
 fn lend(is_lent: impl Fn(c_int) -> bool) {
     for tries in 0.. {
@@ -40,7 +45,7 @@ fn lend(is_lent: impl Fn(c_int) -> bool) {
         // A thread of real-time priority yields to no other.
         match tries {
             0..YIELDS_MAX => std::thread::yield_now(),
-            _ => std::thread::sleep(REST),
+            _ => rest(&REST),
         }
     }
     shared::forked();
@@ -79,8 +84,7 @@ pub extern "C" fn at_exit() {
         if !(0..STATES.len() as c_int).any(holds) {
             return;
         }
-        // SAFETY: a valid time.
-        unsafe { libc::nanosleep(&PAUSE, std::ptr::null_mut()) };
+        rest(&PAUSE);
     }
 }
 
