@@ -5,27 +5,17 @@ use crate::api::blocking::{Blocking, Progress};
 use crate::api::fault::{protect, protect_in_passing};
 use crate::error::{Errno, Result};
 use crate::sys::own::Own;
-use crate::sys::{annotate, wait};
-
-fn errno() -> i32 {
-    // SAFETY: the C library's own per-thread variable.
-    unsafe { *libc::__errno_location() }
-}
-
-fn set_errno(value: i32) {
-    // SAFETY: as above.
-    unsafe { *libc::__errno_location() = value };
-}
+use crate::sys::{annotate, errno, wait};
 
 /// Ends an exported function: the value, or -1 and errno.
 fn finish(answer: Result<i32>, before: i32) -> i32 {
     match answer {
         Ok(value) => {
-            set_errno(before);
+            errno::set(before);
             value
         }
         Err(reason) => {
-            set_errno(reason as i32);
+            errno::set(reason as i32);
             -1
         }
     }
@@ -44,7 +34,7 @@ pub fn in_passing<T>(body: impl FnOnce(&Own) -> Option<T>) -> Result<Option<T>> 
 
 /// Ends an exported function without having done anything.
 pub fn fail(reason: Errno) -> i32 {
-    set_errno(reason as i32);
+    errno::set(reason as i32);
     -1
 }
 
@@ -57,16 +47,16 @@ pub fn number(body: impl FnOnce() -> Result<i32>) -> i32 {
 /// For functions in which every microsecond counts: they must make no call of the C library that
 /// is a cancellation point, as close(2) is.
 pub fn fast(body: impl FnOnce() -> Result<i32>) -> i32 {
-    let before = errno();
+    let before = errno::get();
     finish(protect(body), before)
 }
 
 /// For the short way of a function that may block: as [`fast`]. `None`: it is to go the long way.
 pub fn short(body: impl FnOnce() -> Result<Option<i32>>) -> Option<i32> {
-    let before = errno();
+    let before = errno::get();
     match protect(body) {
         Ok(None) => {
-            set_errno(before);
+            errno::set(before);
             None
         }
         Ok(Some(value)) => Some(finish(Ok(value), before)),
@@ -91,7 +81,7 @@ pub fn blocking<B: Blocking>(
     make: impl FnOnce() -> Result<B>,
     convert: impl FnOnce(B::Output) -> Result<i32>,
 ) -> i32 {
-    let before = errno();
+    let before = errno::get();
     // Most calls end with their first step.
     let begun = {
         let _uncancellable = wait::Uncancellable::begin();

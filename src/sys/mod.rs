@@ -18,6 +18,7 @@ pub mod control;
 pub mod counters;
 pub mod descriptor;
 pub mod driver;
+pub mod errno;
 pub mod exchange;
 pub mod file;
 pub mod foreign;

@@ -13,6 +13,25 @@ use super::annotate::{self, Section};
 #[cfg(not(feature = "model"))]
 mod imp {
     pub use std::sync::{Condvar, Mutex, MutexGuard, atomic};
+    use std::sync::{LockResult, TryLockError};
+
+    use crate::sys::errno;
+
+    /// Leaves errno alone: calls that come with it are too short to put it back themselves.
+    #[inline]
+    pub fn lock<T>(mutex: &Mutex<T>) -> LockResult<MutexGuard<'_, T>> {
+        match mutex.try_lock() {
+            Ok(guard) => Ok(guard),
+            Err(TryLockError::Poisoned(error)) => Err(error),
+            Err(TryLockError::WouldBlock) => wait(mutex),
+        }
+    }
+
+    /// A wait that another thread ends before the kernel has begun it fails there.
+    #[cold]
+    fn wait<T>(mutex: &Mutex<T>) -> LockResult<MutexGuard<'_, T>> {
+        errno::keep(|| mutex.lock())
+    }
 
     /// The kernel is about to be asked for something that other threads see: the model may go on
     /// with one of those first.
@@ -22,7 +41,13 @@ mod imp {
 
 #[cfg(feature = "model")]
 mod imp {
+    use std::sync::LockResult;
+
     pub use shuttle::sync::{Condvar, Mutex, MutexGuard, atomic};
+
+    pub fn lock<T>(mutex: &Mutex<T>) -> LockResult<MutexGuard<'_, T>> {
+        mutex.lock()
+    }
 
     pub fn step() {
         shuttle::thread::sleep(std::time::Duration::ZERO);
@@ -70,7 +95,7 @@ impl<T> Mutex<T> {
     #[inline]
     pub fn lock(&self) -> MutexGuard<'_, T> {
         count_lock();
-        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let inner = imp::lock(&self.0).unwrap_or_else(PoisonError::into_inner);
         MutexGuard { section: self.section(), inner }
     }
 
@@ -78,7 +103,7 @@ impl<T> Mutex<T> {
     #[inline]
     pub fn lock_sound(&self) -> Option<MutexGuard<'_, T>> {
         count_lock();
-        let inner = self.0.lock().ok()?;
+        let inner = imp::lock(&self.0).ok()?;
         Some(MutexGuard { section: self.section(), inner })
     }
 
@@ -181,5 +206,36 @@ impl<T> OnceLock<T> {
         });
         annotate::acquired(self.place());
         value
+    }
+}
+
+#[cfg(all(test, not(feature = "model")))]
+mod tests {
+    use super::*;
+    use crate::sys::errno;
+
+    #[test]
+    fn who_waits_for_a_lock_finds_errno_as_it_was() {
+        const ROUNDS: u64 = 10_000;
+        const OWN: i32 = 12345;
+        let mutex = Mutex::new(0);
+        let hammer = || {
+            errno::set(OWN);
+            for _ in 0..ROUNDS {
+                let mut value = mutex.lock();
+                // Longer than others look whether it ends.
+                (0..200).for_each(|_| std::hint::spin_loop());
+                *value += 1;
+                drop(value);
+                *mutex.lock_sound().expect("no panic") += 1;
+                assert_eq!(errno::get(), OWN);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(hammer);
+            }
+        });
+        assert_eq!(*mutex.lock(), 8 * ROUNDS);
     }
 }
