@@ -317,7 +317,12 @@ impl Context {
         if association.socket.is_current() {
             return Ok(association);
         }
-        Err(if crate::sys::descriptor::is_open(fd) { Errno::EINVAL } else { Errno::EBADF })
+        Err(Self::why_not_current(fd))
+    }
+
+    /// What a call says of a descriptor that does not mean the socket of its association any more.
+    pub fn why_not_current(fd: RawFd) -> Errno {
+        if crate::sys::descriptor::is_open(fd) { Errno::EINVAL } else { Errno::EBADF }
     }
 
     /// Enters a new association. `Err` gives the one that is there already.

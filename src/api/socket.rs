@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
-use super::context::{Association, Attached, context};
+use super::context::{Association, Attached, Context, context};
 use super::notify;
 use crate::channel::Channel;
 use crate::channel::source::Heir;
@@ -187,7 +187,7 @@ pub fn detach(fd: RawFd) -> Result<()> {
     let was_current = association.socket.is_current();
     context().remove_socket(&association);
     notify::moved(fd);
-    if was_current { Ok(()) } else { Err(Errno::EBADF) }
+    if was_current { Ok(()) } else { Err(Context::why_not_current(fd)) }
 }
 
 /// What `sio_info` tells.

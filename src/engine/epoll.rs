@@ -100,11 +100,20 @@ impl Connection {
                 Err(errno) => self.outbox.fail(errno),
             }
         }
-        self.outbox.tell(key, &self.socket, notices);
-        if stop == file::Stop::TurnOver {
-            return self.ready.want_output_anew(poll);
+        let asked = if stop == file::Stop::TurnOver {
+            self.ready.want_output_anew(poll)
+        } else {
+            self.ready.want_output(self.is_full, poll)
+        };
+        let is_gone = matches!(asked, Err(Errno::EBADF | Errno::ENOENT | Errno::EPERM));
+        // The program has closed it, and somebody else has its number: there is nothing to wait for,
+        // and the others in the channel are to go on.
+        while is_gone && self.outbox.has_unsent() {
+            self.outbox.fail(Errno::EBADF);
         }
-        self.ready.want_output(self.is_full, poll)
+        self.is_full &= !is_gone;
+        self.outbox.tell(key, &self.socket, notices);
+        if is_gone { Ok(()) } else { asked }
     }
 }
 
