@@ -30,6 +30,7 @@ const LONG_PROGRAMS: &[&str] = &[
     "aio_suspend-threads",
     "ec_add_fd-many_threads",
     "sio_complete-threads",
+    "sio_detach-another_thread",
     "sio_recv-among_descriptors",
     "sio_recv-threads",
     "sio_reserve-threads",

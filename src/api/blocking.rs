@@ -157,7 +157,8 @@ impl Receive {
             return waiting.step(slept).map(Some);
         }
         let ask = self.ask;
-        let receive = |attached: &Attached, state: &mut State| state.receive(attached.key, &ask);
+        let receive =
+            |attached: &Arc<Attached>, state: &mut State| state.receive(attached.key, &ask);
         let received = match self.looked.take() {
             Some(looked) => looked,
             None => match self.association.in_channel(receive) {
@@ -257,8 +258,8 @@ impl Receive {
     /// Nothing has arrived: what to wait for.
     fn wait_for_data(&mut self) -> Result<Progress<Received>> {
         self.agree_to_wait()?;
-        let is_polled = |attached: &Attached, state: &mut State| {
-            Ok((attached.clone(), state.is_polled(attached.key)?))
+        let is_polled = |attached: &Arc<Attached>, state: &mut State| {
+            Ok((Attached::clone(attached), state.is_polled(attached.key)?))
         };
         if let Some(found) = self.association.in_channel(is_polled) {
             let (Attached { channel, key }, is_polled) = found?;

@@ -21,7 +21,7 @@ use crate::limits::{DESCRIPTOR_MAX, REGION_MAX};
 use crate::region::Region;
 use crate::sys::cell::Current;
 use crate::sys::fork;
-use crate::sys::glance::Glimpse;
+use crate::sys::glance::{Glimpse, Taken};
 use crate::sys::own::{Own, own};
 use crate::sys::per_process::PerProcess;
 use crate::sys::sync::atomic::{AtomicU32, Ordering};
@@ -83,7 +83,7 @@ impl Association {
     /// Does something in the channel, and ends the change. `None`: it reports to none by now.
     pub fn in_channel<R>(
         &self,
-        change: impl FnOnce(&Attached, &mut State) -> Result<R>,
+        change: impl FnOnce(&Arc<Attached>, &mut State) -> Result<R>,
     ) -> Option<Result<R>> {
         let mut before = None;
         loop {
@@ -118,14 +118,19 @@ impl Association {
         }
     }
 
+    /// It does not report like this any more, if it still does.
+    pub fn leave(&self, attached: &Arc<Attached>) {
+        self.attachment.clear_if(attached);
+        context().end_quick(self);
+    }
+
     /// It does not report to that channel any more, if it still does.
     pub fn part_from(&self, channel: &Arc<Channel>) -> bool {
         let attached = self.attachment.get();
         let attached = attached.filter(|attached| Arc::ptr_eq(&attached.channel, channel));
         if let Some(attached) = &attached {
             // Not if it has come into another channel meanwhile.
-            self.attachment.clear_if(attached);
-            context().end_quick(self);
+            self.leave(attached);
         }
         attached.is_some()
     }
@@ -270,9 +275,7 @@ impl Context {
             return;
         }
         let guard = self.lock();
-        let is_that = |found: &Arc<Association>| ptr::eq(&raw const **found, association);
-        let is_there = self.sockets.with(index, |found| found.is_some_and(is_that));
-        let taken = is_there.then(|| self.quick_sockets.take(index));
+        let taken = self.knows(association).then(|| self.quick_sockets.take(index));
         // Before whoever looks is waited for, and a channel may go.
         drop(guard);
         drop(taken);
@@ -344,19 +347,69 @@ impl Context {
         Ok(())
     }
 
-    /// Takes an association out, if it is still the one in the table.
-    pub fn remove_socket(&self, association: &Arc<Association>) -> bool {
-        let guard = self.lock();
-        let Ok(index) = index(association.socket.fd) else { return false };
-        if !self.sockets.get(index).is_some_and(|found| Arc::ptr_eq(&found, association)) {
-            return false;
+    /// It reports to a channel from now on, whose lock is held. `EINVAL`: another thread has taken it out
+    /// of the table; `EBUSY`: another thread has attached it.
+    pub fn attach(&self, association: &Arc<Association>, attached: Attached) -> Result<()> {
+        // What was there goes without the lock: it may be the last of a channel.
+        let (present, before);
+        {
+            let _guard = self.lock();
+            if !self.knows(association) {
+                return Err(Errno::EINVAL);
+            }
+            present = association.attached();
+            if present.is_some() {
+                return Err(Errno::EBUSY);
+            }
+            before = association.attachment.set(Some(Arc::new(attached)));
         }
+        if before.is_some() {
+            self.end_quick(association);
+        }
+        Ok(())
+    }
+
+    fn knows(&self, association: &Association) -> bool {
+        let Ok(index) = index(association.socket.fd) else { return false };
+        let is_that = |found: &Arc<Association>| ptr::eq(&raw const **found, association);
+        self.sockets.with(index, |found| found.is_some_and(is_that))
+    }
+
+    /// Takes an association out, unless another thread has attached it to a channel: `false`.
+    pub fn remove_alone(&self, association: &Arc<Association>) -> bool {
+        let (present, taken);
+        {
+            let guard = self.lock();
+            present = association.attached();
+            if present.is_some() && self.knows(association) {
+                return false;
+            }
+            taken = self.take_socket(association, &guard);
+        }
+        drop(taken);
+        true
+    }
+
+    /// Takes an association out, if it is still the one in the table.
+    pub fn remove_socket(&self, association: &Arc<Association>) {
+        let guard = self.lock();
+        let taken = self.take_socket(association, &guard);
+        drop(guard);
+        drop(taken);
+    }
+
+    /// What is returned is to be dropped without the lock: whoever looks is waited for, and a channel
+    /// may go.
+    fn take_socket(
+        &self,
+        association: &Arc<Association>,
+        _guard: &MutexGuard<'_, Handles>,
+    ) -> Option<Taken<Quick>> {
+        let index = index(association.socket.fd).ok().filter(|_| self.knows(association))?;
         let taken = self.quick_sockets.take(index);
         self.sockets.set(index, None);
         association.socket.region.disassociate();
-        drop(guard);
-        drop(taken);
-        true
+        taken
     }
 
     /// The area behind a handle: `EINVAL` if it is none, `EPERM` if it is the parent's.

@@ -277,7 +277,7 @@ impl Blocking for Send {
 
     fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
         let Self { association, request, .. } = self;
-        let accept = |attached: &Attached, state: &mut State| {
+        let accept = |attached: &Arc<Attached>, state: &mut State| {
             if association.tail.is_busy() {
                 return Err(Errno::EAGAIN);
             }

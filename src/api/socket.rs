@@ -8,8 +8,8 @@ use std::sync::{Arc, Weak};
 
 use super::context::{Association, Attached, Context, context};
 use super::notify;
-use crate::channel::Channel;
 use crate::channel::source::Heir;
+use crate::channel::{Channel, State};
 use crate::engine::frame::{open_copied_frames, open_flow, open_frames};
 use crate::engine::table::{self, Choice, Frames, Kind};
 use crate::engine::{Counters, Key, Socket};
@@ -135,57 +135,58 @@ pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
     if !is_that {
         return Err(Errno::EINVAL);
     }
-    if let Some(attached) = association.attached() {
-        let channel = &attached.channel;
-        let mut state = channel.enter()?;
-        state.turn()?;
-        if state.has_data(attached.key)? {
-            channel.settle(&mut state)?;
+    loop {
+        let part = |attached: &Arc<Attached>, state: &mut State| {
+            state.turn()?;
+            if state.has_data(attached.key)? {
+                return Err(Errno::EBUSY);
+            }
+            state.detach(attached.key)?;
+            state.forget(attached.key);
+            association.leave(attached);
+            Ok(())
+        };
+        if let Some(parted) = association.in_channel(part) {
+            parted?;
+            notify::moved(fd);
+        }
+        if association.socket.backlog().is_data() {
             return Err(Errno::EBUSY);
         }
-        state.detach(attached.key)?;
-        state.forget(attached.key);
-        association.attach(None);
-        channel.settle(&mut state)?;
-        drop(state);
-        notify::moved(fd);
+        if let Some(flow) = association.socket.flow() {
+            flow.close()?;
+        }
+        association.socket.discard_backlog();
+        if context().remove_alone(&association) {
+            return Ok(());
+        }
     }
-    if association.socket.backlog().is_data() {
-        return Err(Errno::EBUSY);
-    }
-    if let Some(flow) = association.socket.flow() {
-        flow.close()?;
-    }
-    association.socket.discard_backlog();
-    context().remove_socket(&association);
-    Ok(())
 }
 
 /// `sio_detach`: nothing of the socket's is pending any more, and none of its events comes.
 pub fn detach(fd: RawFd) -> Result<()> {
     let association = context().socket(fd)?;
-    if let Some(attached) = association.attached() {
-        match attached.channel.enter() {
-            Ok(mut state) => {
-                // The source may be gone already, by ec_remove.
-                if let Err(errno) = state.remove(attached.key)
-                    && errno != Errno::ENOENT
-                {
-                    return Err(errno);
-                }
-                association.attach(None);
-                attached.channel.settle(&mut state)?;
+    let was_current = loop {
+        let part = |attached: &Arc<Attached>, state: &mut State| {
+            // The source may be gone already, by ec_remove.
+            if let Err(errno) = state.remove(attached.key)
+                && errno != Errno::ENOENT
+            {
+                return Err(errno);
             }
-            Err(Errno::EBADF) => {}
-            Err(errno) => return Err(errno),
+            association.leave(attached);
+            Ok(())
+        };
+        association.in_channel(part).transpose()?;
+        association.socket.discard_backlog();
+        if let Some(flow) = association.socket.flow() {
+            flow.discard(&association.socket);
         }
-    }
-    association.socket.discard_backlog();
-    if let Some(flow) = association.socket.flow() {
-        flow.discard(&association.socket);
-    }
-    let was_current = association.socket.is_current();
-    context().remove_socket(&association);
+        let is_current = association.socket.is_current();
+        if context().remove_alone(&association) {
+            break is_current;
+        }
+    };
     notify::moved(fd);
     if was_current { Ok(()) } else { Err(Context::why_not_current(fd)) }
 }

@@ -197,10 +197,17 @@ pub fn add_socket(fd: RawFd, target: RawFd, flags: Modify, cookie: u64) -> Resul
         if let Some(patron) = channel.patron() {
             association.socket.region.add_patron(&patron);
         }
-        let key = state.attach(&association.socket, flags.edge, cookie, association.insist)?;
-        let attached = Attached { channel: channel.clone(), key };
-        association.attach(Some(attached));
-        Ok(key)
+        let mut is_claimed = false;
+        let claim = |key| {
+            context().attach(&association, Attached { channel: channel.clone(), key })?;
+            is_claimed = true;
+            Ok(())
+        };
+        let key = state.attach(&association.socket, flags.edge, cookie, association.insist, claim);
+        if key.is_err() && is_claimed {
+            association.attach(None);
+        }
+        key
     })?;
     notify::moved(target);
     Ok(key)

@@ -20,10 +20,15 @@ impl State {
         edge: bool,
         cookie: u64,
         insist: u32,
+        claim: impl FnOnce(Key) -> Result<()>,
     ) -> Result<Key> {
         let engine = self.engine_for(socket, insist)?;
         let attachment = Attachment { socket: socket.clone(), edge, engine };
         let id = self.sources.add(Source::new(cookie, SourceKind::Socket(attachment)))?;
+        if let Err(errno) = claim(id) {
+            self.sources.remove(id);
+            return Err(errno);
+        }
         let kind = match (socket.flow(), Some(engine)) {
             (Some(flow), _) => Kind::of_port(flow.port_name()),
             (None, epoll) if epoll == self.epoll => Kind::Epoll,
@@ -283,7 +288,7 @@ impl State {
             let _ = self.remove(old);
         }
         if attach {
-            let key = self.attach(&socket, false, cookie, 0)?;
+            let key = self.attach(&socket, false, cookie, 0, |_| Ok(()))?;
             (self.accept(id)?.attached)(&socket, key);
         }
         Ok(())

@@ -120,6 +120,13 @@ impl<T> Current<T> {
     }
 }
 
+/// Whoever lets go of it comes after who has put in what goes with it.
+impl<T> Drop for Current<T> {
+    fn drop(&mut self) {
+        annotate::acquired(self.place());
+    }
+}
+
 /// A number that no other thread of the process has or will have.
 pub fn thread_mark() -> u64 {
     own(Own::mark)

@@ -369,7 +369,7 @@ impl Side {
 
     pub fn attach(&self, channel: &Arc<Channel>) -> Key {
         let mut state = channel.enter().expect("ours");
-        let key = state.attach(&self.socket, false, 0, 0).expect("attached");
+        let key = state.attach(&self.socket, false, 0, 0, |_| Ok(())).expect("attached");
         channel.settle(&mut state).expect("settled");
         key
     }
