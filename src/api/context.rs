@@ -52,7 +52,7 @@ pub struct Attached {
 /// A socket as calls find it that come again and again: see [`Context::glance_at_socket`].
 pub struct Quick {
     pub socket: Arc<Socket>,
-    /// The channel, of one that no interface serves.
+    /// The channel. `None`: it is in none, and an interface serves it.
     pub attached: Option<Attached>,
 }
 
@@ -113,7 +113,7 @@ impl Association {
     /// It reports to a channel from now on, or to none.
     pub fn attach(&self, attached: Option<Attached>) {
         let before = self.attachment.set(attached.map(Arc::new));
-        if before.is_some() {
+        if before.is_some() || self.socket.flow().is_some() {
             context().end_quick(self);
         }
     }
@@ -133,6 +133,13 @@ impl Association {
             self.leave(attached);
         }
         attached.is_some()
+    }
+
+    /// As it is to be found quickly from the beginning to the end: a socket that an interface serves.
+    fn always_quick(&self) -> Option<Arc<Quick>> {
+        self.socket.flow()?;
+        let attached = self.attached().map(|attached| Attached::clone(&attached));
+        Some(Arc::new(Quick { socket: self.socket.clone(), attached }))
     }
 
     /// One more call had to look for it; `true`: the next ones should not have to.
@@ -268,14 +275,13 @@ impl Context {
         }
     }
 
-    /// The socket is not any more what was to be found quickly.
+    /// The socket is not any more what was to be found quickly: if an interface serves it, it is found
+    /// as it is now.
     pub fn end_quick(&self, association: &Association) {
         let Ok(index) = index(association.socket.fd) else { return };
-        if association.socket.flow().is_some() {
-            return;
-        }
         let guard = self.lock();
-        let taken = self.knows(association).then(|| self.quick_sockets.take(index));
+        let quick = || self.quick_sockets.replace(index, association.always_quick());
+        let taken = self.knows(association).then(quick);
         // Before whoever looks is waited for, and a channel may go.
         drop(guard);
         drop(taken);
@@ -339,9 +345,8 @@ impl Context {
             return Err(old);
         }
         self.sockets.set(index, Some(association.clone()));
-        if association.socket.flow().is_some() {
-            let quick = Quick { socket: association.socket.clone(), attached: None };
-            self.quick_sockets.set(index, Arc::new(quick));
+        if let Some(quick) = association.always_quick() {
+            self.quick_sockets.set(index, quick);
         }
         association.socket.region.associate();
         Ok(())
@@ -363,7 +368,7 @@ impl Context {
             }
             before = association.attachment.set(Some(Arc::new(attached)));
         }
-        if before.is_some() {
+        if before.is_some() || association.socket.flow().is_some() {
             self.end_quick(association);
         }
         Ok(())

@@ -75,9 +75,14 @@ impl How {
         self.flags & !KNOWN == 0 && bytes > 0 && i32::try_from(bytes).is_ok()
     }
 
-    /// The memory and what becomes of it. `None`: it cannot be had like this.
-    fn lend(self, region: &Arc<Region>, (address, bytes): Part) -> Option<Request> {
-        let ends_hold = self.release && region.frame_bytes().is_none();
+    /// The memory, and what becomes of it. `None`: it cannot be had like this. `ends_hold`: it is not the
+    /// program's from now on.
+    fn lend(
+        self,
+        region: &Arc<Region>,
+        (address, bytes): Part,
+        ends_hold: bool,
+    ) -> Option<Request> {
         let piece = if ends_hold {
             region.lend_last(address, bytes)?
         } else {
@@ -107,10 +112,10 @@ pub fn send_in_passing(own: &Own, fd: RawFd, part: Part, how: How) -> Option<Res
     let Attached { channel, key } = quick.attached.as_ref()?;
     let region = &quick.socket.region;
     let mut state = channel.try_enter(own)?;
-    if state.is_anyone_waiting() || region.frame_bytes().is_some() {
+    if state.is_anyone_waiting() {
         return None;
     }
-    let sent = state.send_lent(*key, || how.lend(region, part))?;
+    let sent = state.send_lent(*key, || how.lend(region, part, how.release))?;
     Some(sent.map(|()| part.1))
 }
 
@@ -120,11 +125,8 @@ pub fn send(fd: RawFd, part: Part, how: How) -> Option<Result<usize>> {
         return None;
     }
     inside(fd, false, |socket, attached, state| {
-        let offset = socket.region.mapping().offset_of(part.0, part.1)?;
-        let sent = state.send_lent(attached.key, || how.lend(&socket.region, part))?;
-        if how.release && socket.region.frame_bytes().is_some() && sent.is_ok() {
-            socket.region.release_around(offset);
-        }
+        let lend = || how.lend(&socket.region, part, how.release);
+        let sent = state.send_lent(attached.key, lend)?;
         Some((End::SettleForOthers, sent.map(|()| part.1)))
     })
 }
@@ -157,12 +159,12 @@ pub fn receive_in_passing(
     let ask = Ask { size, flags, form };
     let quick = context().glance_at_socket(own, fd)?;
     let Quick { socket, attached } = &*quick;
-    match attached {
-        None => {
-            let brief = socket.flow()?.receive_in_passing(own, &quick, &ask, socket, source)?;
+    match socket.flow() {
+        Some(flow) => {
+            let brief = flow.receive_in_passing(own, &quick, &ask, socket, source)?;
             Some(Passed::Frame(brief))
         }
-        Some(attached) => receive_arrived(own, socket, attached, &ask),
+        None => receive_arrived(own, socket, attached.as_ref()?, &ask),
     }
 }
 
@@ -194,7 +196,7 @@ pub fn send_alone(fd: RawFd, part: Part, how: How) -> Option<Result<usize>> {
             return Some(Err(errno));
         }
         let offset = socket.region.mapping().offset_of(part.0, part.1)?;
-        let request = how.lend(&socket.region, part)?;
+        let request = how.lend(&socket.region, part, false)?;
         match flow.send(socket, &request) {
             Ok(DirectlySent { copied }) => {
                 socket.counters.count_sent_directly(part.1, copied);

@@ -89,7 +89,12 @@ impl<T: Send + Sync> Glances<T> {
 
     /// Takes out what is there: see [`Taken`].
     pub fn take(&self, number: usize) -> Option<Taken<T>> {
-        self.0.get(number).map(Glance::take)
+        self.replace(number, None)
+    }
+
+    /// The same, and puts something in its place, or nothing.
+    pub fn replace(&self, number: usize, value: Option<Arc<T>>) -> Option<Taken<T>> {
+        self.0.get(number).map(|place| place.replace(value))
     }
 }
 

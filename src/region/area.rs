@@ -200,8 +200,11 @@ impl Region {
     /// The same for the first bytes of such a block, which ends the program's hold on all of it.
     /// `None`: they are something else.
     pub fn lend_last(self: &Arc<Self>, address: usize, bytes: usize) -> Option<Loan> {
-        let offset = self.mapping.offset_of(address, bytes).filter(|_| self.framed.is_none())?;
-        let holder = Holder::Chunk(self.blocks().lend_last(offset, bytes)?);
+        let offset = self.mapping.offset_of(address, bytes)?;
+        let holder = match &self.framed {
+            Some(_) => Holder::Frame(self.lend_last_frame(offset, bytes)?),
+            None => Holder::Chunk(self.blocks().lend_last(offset, bytes)?),
+        };
         Some(Loan { region: self.clone(), holder, offset, length: bytes })
     }
 

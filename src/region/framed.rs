@@ -342,6 +342,13 @@ impl Region {
         Some(frames.lend(offset, bytes))
     }
 
+    /// The same, which ends what the program holds of the frame. `None`: it cannot be had like this.
+    pub(super) fn lend_last_frame(&self, offset: usize, bytes: usize) -> Option<Frame> {
+        let frames = &self.framed.as_ref()?.frames;
+        frames.find(offset)?;
+        frames.lend_last(offset, bytes).ok()
+    }
+
     /// Whether there is room for headers directly in front of a block of the program's, and nobody
     /// uses it: then it is the caller's, with a reference, until [`Region::retract`]. `offset` is where
     /// the block begins.

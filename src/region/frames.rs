@@ -307,13 +307,29 @@ impl Frames {
 
     /// One more reference to a frame of which the program holds these bytes.
     pub fn lend(&self, offset: usize, bytes: usize) -> Result<Frame> {
+        self.change_held(offset, bytes, |word| {
+            (word & REFERENCES < REFERENCES).then_some(word + REFERENCE)
+        })
+    }
+
+    /// The same, but it is the program's reference, which holds nothing of the frame any more.
+    pub fn lend_last(&self, offset: usize, bytes: usize) -> Result<Frame> {
+        self.change_held(offset, bytes, |word| Some(word & !(IS_HELD | IS_MESSAGE)))
+    }
+
+    /// Changes the word of a frame of which the program holds these bytes.
+    fn change_held(
+        &self,
+        offset: usize,
+        bytes: usize,
+        change: impl Fn(u64) -> Option<u64>,
+    ) -> Result<Frame> {
         let (frame, within) = self.split(offset);
         self.update(frame, |word| {
             let is_inside = word & IS_HELD != 0
                 && within >= from(word)
-                && within + bytes <= from(word) + length(word)
-                && word & REFERENCES < REFERENCES;
-            is_inside.then_some(word + REFERENCE)
+                && within + bytes <= from(word) + length(word);
+            if is_inside { change(word) } else { None }
         })
         .map(|_| frame)
         .ok_or(Errno::EFAULT)
@@ -404,6 +420,28 @@ mod tests {
         assert_eq!(frames.release(base + 128, 100, 56), Err(Errno::EINVAL), "twice");
         assert_eq!(frames.lend(base + 128, 1), Err(Errno::EFAULT), "not the program's any more");
         assert!(frames.drop_reference(frame).is_some());
+    }
+
+    #[test]
+    fn the_last_loan_takes_the_place_of_the_programs_hold() {
+        let frames = frames(1);
+        let frame = frames.take().expect("a frame");
+        let base = frames.offset(frame);
+        frames.hand_out(frame, &Hold { is_booked: true, ..PLAIN });
+        assert_eq!(frames.lend_last(base + 128, 101), Err(Errno::EFAULT));
+        assert_eq!(frames.lend(base + 128, 100), Ok(frame));
+        assert_eq!(frames.lend_last(base + 200, 28), Ok(frame));
+        assert_eq!(
+            frames.lend_last(base + 200, 28),
+            Err(Errno::EFAULT),
+            "not the program's any more"
+        );
+        assert_eq!(frames.release(base + 128, 100, 56), Err(Errno::EINVAL));
+        assert!(frames.lead(base + 128, 42), "what it has held is where it was");
+        assert_eq!(frames.retract(frame), None);
+        assert_eq!(frames.drop_reference(frame), None);
+        assert_eq!(frames.drop_reference(frame), Some(Freed { frame, booked_bytes: Some(100) }));
+        assert_eq!((frames.take(), frames.take()), (Some(frame), None));
     }
 
     #[test]

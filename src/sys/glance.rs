@@ -175,12 +175,8 @@ impl<T: Send + Sync> Glance<T> {
         drop(self.replace(value));
     }
 
-    /// Takes away what is there.
-    pub fn take(&self) -> Taken<T> {
-        self.replace(None)
-    }
-
-    fn replace(&self, value: Option<Arc<T>>) -> Taken<T> {
+    /// Takes away what is there, and puts something in its place, or nothing.
+    pub fn replace(&self, value: Option<Arc<T>>) -> Taken<T> {
         let new = value.filter(|_| is_usable()).map_or(ptr::null(), Arc::into_raw);
         annotate::released(self.place());
         Taken(self.0.swap(new.cast_mut(), Ordering::AcqRel))
