@@ -529,8 +529,9 @@ impl Wire {
     fn packet(&self, payload: &[u8]) -> Vec<u8> {
         let mut sum = Sum::default();
         sum.add(payload);
-        let header = self.template.header(payload.len(), Transport::Payload(sum));
-        [header.bytes(), payload].concat()
+        let mut template = self.template;
+        let header = template.header(payload.len(), Transport::Payload(sum));
+        [header, payload].concat()
     }
 
     fn put(&self, packet: &[u8]) {

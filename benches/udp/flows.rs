@@ -31,7 +31,7 @@ struct Packet(Vec<u8>);
 
 impl Packet {
     fn new() -> Self {
-        let template = Template::new(&Path {
+        let mut template = Template::new(&Path {
             source: remote(0),
             destination: Endpoint::new(LOCAL, 53),
             own_station: [2, 0, 0, 0, 0, 1],
@@ -44,7 +44,7 @@ impl Packet {
         let mut sum = Sum::default();
         sum.add(&payload);
         let header = template.header(payload.len(), Transport::Payload(sum));
-        Self([header.bytes(), &payload].concat())
+        Self([header, &payload].concat())
     }
 
     fn parsed(&self) -> Datagram {

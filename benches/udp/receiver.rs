@@ -59,7 +59,7 @@ pub fn frame(to: Ipv4Addr, port: u16) -> Vec<u8> {
 
     const PAYLOAD: [u8; 64] = [1; 64];
     // As network.rs makes them.
-    let template = Template::new(&Path {
+    let mut template = Template::new(&Path {
         source: Endpoint::new(Ipv4Addr::new(10, 9, 0, 1), 4000),
         destination: Endpoint::new(to, port),
         own_station: [2, 0, 0, 9, 0, 1],
@@ -71,7 +71,7 @@ pub fn frame(to: Ipv4Addr, port: u16) -> Vec<u8> {
     let mut sum = Sum::default();
     sum.add(&PAYLOAD);
     let header = template.header(PAYLOAD.len(), Transport::Payload(sum));
-    [header.bytes(), &PAYLOAD].concat()
+    [header, &PAYLOAD].concat()
 }
 
 /// The socket, which is never closed, and the counter.

@@ -180,7 +180,7 @@ impl Send {
         socket: &Socket,
         slept: Option<Result<()>>,
     ) -> Result<Progress<usize>> {
-        let request = self.request.as_ref().ok_or(Errno::EIO)?;
+        let request = self.request.as_mut().ok_or(Errno::EIO)?;
         match flow.send(socket, request) {
             Ok(DirectlySent { copied }) => {
                 socket.counters.count_sent_directly(self.length, copied);

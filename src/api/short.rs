@@ -77,6 +77,7 @@ impl How {
 
     /// The memory, and what becomes of it. `None`: it cannot be had like this. `ends_hold`: it is not the
     /// program's from now on.
+    #[inline(always)]
     fn lend(
         self,
         region: &Arc<Region>,
@@ -196,8 +197,8 @@ pub fn send_alone(fd: RawFd, part: Part, how: How) -> Option<Result<usize>> {
             return Some(Err(errno));
         }
         let offset = socket.region.mapping().offset_of(part.0, part.1)?;
-        let request = how.lend(&socket.region, part, false)?;
-        match flow.send(socket, &request) {
+        let mut request = how.lend(&socket.region, part, false)?;
+        match flow.send(socket, &mut request) {
             Ok(DirectlySent { copied }) => {
                 socket.counters.count_sent_directly(part.1, copied);
                 if how.release {

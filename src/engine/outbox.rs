@@ -125,6 +125,10 @@ impl Outbox {
         self.entries.get(self.ended)
     }
 
+    pub fn first_unsent_mut(&mut self) -> Option<&mut Entry> {
+        self.entries.get_mut(self.ended)
+    }
+
     /// The first unsent entries that can go out together: plain ones whose flags differ at most
     /// in `MSG_MORE`, which means what the last of them says.
     pub fn gatherable(&self) -> impl Iterator<Item = &Entry> {

@@ -23,7 +23,8 @@ pub struct Path {
     pub hop_limit: u8,
 }
 
-/// The headers of all datagrams of one path, but for what differs.
+/// The headers of all datagrams of one path: those of the last one, of which the next one often differs
+/// in its checksum alone.
 #[derive(Clone, Copy, Debug)]
 pub struct Template {
     bytes: [u8; HEADER_BYTES_MAX],
@@ -31,19 +32,11 @@ pub struct Template {
     is_ipv4: bool,
     /// Over the IPv4 header without its length; over the pseudo header and the ports.
     network_sum: Sum,
+    ports_sum: Sum,
+    /// They say that so many bytes follow.
+    payload_bytes: usize,
+    /// Over the pseudo header and that of UDP without its checksum.
     transport_sum: Sum,
-}
-
-/// Headers that are ready to stand before a payload.
-pub struct Header {
-    bytes: [u8; HEADER_BYTES_MAX],
-    length: usize,
-}
-
-impl Header {
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes[..self.length]
-    }
 }
 
 /// What is done about the checksum of a datagram.
@@ -96,10 +89,19 @@ impl Template {
         let ports = &mut bytes[at..at + 4];
         ports[..2].copy_from_slice(&path.source.port.to_be_bytes());
         ports[2..].copy_from_slice(&path.destination.port.to_be_bytes());
-        let mut transport_sum =
-            Sum::of_pseudo_header(path.source.address, path.destination.address, 0);
-        transport_sum.add(ports);
-        Self { bytes, length, is_ipv4, network_sum, transport_sum }
+        let mut ports_sum = Sum::of_pseudo_header(path.source.address, path.destination.address, 0);
+        ports_sum.add(ports);
+        let mut template = Self {
+            bytes,
+            length,
+            is_ipv4,
+            network_sum,
+            ports_sum,
+            payload_bytes: 0,
+            transport_sum: ports_sum,
+        };
+        template.resize(0);
+        template
     }
 
     /// Bytes of the headers.
@@ -108,11 +110,32 @@ impl Template {
     }
 
     /// The headers of one datagram.
-    pub fn header(&self, payload_bytes: usize, transport: Transport) -> Header {
-        let Self { mut bytes, length, .. } = *self;
+    #[inline]
+    pub fn header(&mut self, payload_bytes: usize, transport: Transport) -> &[u8] {
+        if payload_bytes != self.payload_bytes {
+            self.resize(payload_bytes);
+        }
+        let checksum = match transport {
+            Transport::Payload(payload) => {
+                let mut sum = self.transport_sum;
+                sum.join(payload);
+                sum.udp_checksum()
+            }
+            Transport::Later => 0,
+        };
+        let header = &mut self.bytes[..self.length];
+        if let Some(place) = header.last_chunk_mut() {
+            *place = checksum.to_be_bytes();
+        }
+        header
+    }
+
+    /// From now on so many bytes follow.
+    fn resize(&mut self, payload_bytes: usize) {
+        let Self { bytes, length, .. } = self;
         let udp_number = (UDP_BYTES + payload_bytes) as u16;
         let udp_bytes = udp_number.to_be_bytes();
-        let udp_from = length - UDP_BYTES;
+        let udp_from = *length - UDP_BYTES;
         if self.is_ipv4 {
             let network = &mut bytes[udp_from - IPV4_BYTES..udp_from];
             let total = (IPV4_BYTES + UDP_BYTES + payload_bytes) as u16;
@@ -123,17 +146,12 @@ impl Template {
         } else {
             bytes[udp_from - IPV6_BYTES + 4..udp_from - IPV6_BYTES + 6].copy_from_slice(&udp_bytes);
         }
-        let udp = &mut bytes[udp_from..length];
-        udp[4..6].copy_from_slice(&udp_bytes);
-        if let Transport::Payload(payload) = transport {
-            let mut sum = self.transport_sum;
-            // Once in the pseudo header, once in the header.
-            sum.add_number(udp_number);
-            sum.add_number(udp_number);
-            sum.join(payload);
-            udp[6..8].copy_from_slice(&sum.udp_checksum().to_be_bytes());
-        }
-        Header { bytes, length }
+        bytes[udp_from + 4..udp_from + 6].copy_from_slice(&udp_bytes);
+        self.payload_bytes = payload_bytes;
+        self.transport_sum = self.ports_sum;
+        // Once in the pseudo header, once in the header.
+        self.transport_sum.add_number(udp_number);
+        self.transport_sum.add_number(udp_number);
     }
 }
 

@@ -56,10 +56,11 @@ fn sum_of(payload: &[u8]) -> Sum {
 
 /// What [`Template`] makes of a datagram.
 fn built(path: &Path, payload: &[u8]) -> Vec<u8> {
-    let template = Template::new(path);
+    let mut template = Template::new(path);
     let header = template.header(payload.len(), Transport::Payload(sum_of(payload)));
-    assert_eq!(header.bytes().len(), template.header_bytes());
-    [header.bytes(), payload].concat()
+    let packet = [header, payload].concat();
+    assert_eq!(packet.len(), template.header_bytes() + payload.len());
+    packet
 }
 
 fn parsed(packet: &[u8]) -> Result<Datagram, Refused> {
@@ -283,8 +284,35 @@ fn an_ipv4_datagram_may_have_no_sum() {
         traffic_class: 0,
         hop_limit: 1,
     };
-    let header = Template::new(&path).header(0, Transport::Later);
-    assert_eq!(parsed(header.bytes()).map(|datagram| datagram.checksum), Ok(0));
+    let mut template = Template::new(&path);
+    let payload = [7; 3];
+    template.header(payload.len(), Transport::Payload(sum_of(&payload)));
+    let header = template.header(0, Transport::Later);
+    assert_eq!(parsed(header).map(|datagram| datagram.checksum), Ok(0), "that of an earlier one");
+}
+
+#[test]
+fn headers_are_made_for_one_datagram_after_the_other() {
+    for (source, destination) in [
+        (Endpoint::new([10, 0, 0, 1], 53), Endpoint::new([10, 0, 0, 2], 4000)),
+        (Endpoint::new(Ipv6Addr::LOCALHOST, 53), Endpoint::new(Ipv6Addr::LOCALHOST, 4000)),
+    ] {
+        let path = Path {
+            source,
+            destination,
+            own_station: OWN,
+            next_station: NEXT,
+            vlan: None,
+            traffic_class: 0,
+            hop_limit: 1,
+        };
+        let mut template = Template::new(&path);
+        for payload in [&b"first"[..], b"other", b"", b"a longer one", b"last!"] {
+            let transport = Transport::Payload(sum_of(payload));
+            let packet = [template.header(payload.len(), transport), payload].concat();
+            assert_eq!(packet, expected(&path, payload), "{payload:?}");
+        }
+    }
 }
 
 #[test]

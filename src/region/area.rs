@@ -389,6 +389,12 @@ impl Loan {
         }
     }
 
+    /// The reference is somebody else's from now on: that of headers in front of the bytes.
+    pub fn leave_frame(&mut self) {
+        debug_assert!(matches!(self.holder, Holder::Frame(_)));
+        self.holder = Holder::Nothing;
+    }
+
     /// Part of the bytes.
     pub fn part(&self, from: usize, bytes: usize) -> Span {
         self.span().skip(from).first(bytes)

@@ -25,7 +25,7 @@ use crate::sys::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 pub enum Holder {
     Chunk(Chunk),
     Frame(Frame),
-    /// It has become the program's.
+    /// It has become somebody else's.
     Nothing,
 }
 
@@ -349,12 +349,15 @@ impl Region {
         frames.lend_last(offset, bytes).ok()
     }
 
-    /// Whether there is room for headers directly in front of a block of the program's, and nobody
-    /// uses it: then it is the caller's, with a reference, until [`Region::retract`]. `offset` is where
-    /// the block begins.
+    /// Whether there is room for headers directly in front of a block that lies in a frame, and nobody
+    /// uses it: then it is the caller's, who has a reference, until [`Region::end_lead`], or until
+    /// [`Region::retract`] together with the reference. `offset` is where the block begins.
     pub fn lead(&self, offset: usize, header_bytes: usize) -> bool {
-        let Some(framed) = &self.framed else { return false };
-        framed.frames.find(offset).is_some() && framed.frames.lead(offset, header_bytes)
+        self.framed().frames.lead(offset, header_bytes)
+    }
+
+    pub fn end_lead(&self, frame: Frame) {
+        self.framed().frames.end_lead(frame);
     }
 
     pub fn retract(&self, frame: Frame) {

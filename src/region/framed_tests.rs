@@ -48,12 +48,13 @@ fn what_arrives_is_handed_out_and_can_be_sent_back() {
     let account = Arc::new(Account::new(1000, FRAMES * FRAME_BYTES));
     account.add(100);
     let address = region.give_frame(given, account.booked());
-    let loan = region.lend(address, 100).expect("the program's");
+    let mut loan = region.lend(address, 100).expect("the program's");
     assert_eq!(loan.frame(), Some(frame));
     assert!(region.lead(loan.offset(), 42), "room");
     assert!(!region.lead(loan.offset(), 42), "in use");
     region.release_around(loan.offset());
     assert_eq!(account.left_bytes(), 900, "still being sent");
+    loan.leave_frame();
     drop(loan);
     assert_eq!(account.left_bytes(), 900, "its headers are");
     region.retract(frame);

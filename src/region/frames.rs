@@ -204,6 +204,7 @@ impl Frames {
     }
 
     /// Changes a word as `change` says, or leaves it when that is `None`: the old word.
+    #[inline(always)]
     fn update(&self, frame: Frame, change: impl Fn(u64) -> Option<u64>) -> Option<u64> {
         let word = &self.slot(frame).word;
         let mut old = word.load(Ordering::Acquire);
@@ -306,6 +307,7 @@ impl Frames {
     }
 
     /// One more reference to a frame of which the program holds these bytes.
+    #[inline]
     pub fn lend(&self, offset: usize, bytes: usize) -> Result<Frame> {
         self.change_held(offset, bytes, |word| {
             (word & REFERENCES < REFERENCES).then_some(word + REFERENCE)
@@ -318,6 +320,7 @@ impl Frames {
     }
 
     /// Changes the word of a frame of which the program holds these bytes.
+    #[inline(always)]
     fn change_held(
         &self,
         offset: usize,
@@ -337,18 +340,23 @@ impl Frames {
 
     /// Room for headers in front of what begins at `offset`: where the program's part begins there,
     /// at least `header_bytes` are in front of it, and no other headers stand there on their way
-    /// out. From `true` on the caller's headers do, and it has a reference, until [`Frames::retract`].
+    /// out. From `true` on those of the caller do, who has a reference, until [`Frames::end_lead`] or
+    /// [`Frames::retract`].
     pub fn lead(&self, offset: usize, header_bytes: usize) -> bool {
         let (frame, within) = self.split(offset);
         let lead = |word: u64| {
             let is_free = word & IS_LED == 0 && from(word) == within && within >= header_bytes;
-            let has_room = word & REFERENCES < REFERENCES;
-            (is_free && has_room).then_some((word | IS_LED) + REFERENCE)
+            is_free.then_some(word | IS_LED)
         };
         self.update(frame, lead).is_some()
     }
 
-    /// If it was the last reference, the frame is free now, and so is the room.
+    /// The headers are gone.
+    pub fn end_lead(&self, frame: Frame) {
+        self.update(frame, |word| Some(word & !IS_LED));
+    }
+
+    /// The headers are gone, and so is a reference. If it was the last one, the frame is free now.
     pub fn retract(&self, frame: Frame) -> Option<Freed> {
         let word = self.update(frame, |word| Some(without_reference(word & !IS_LED)))?;
         self.free_if_last(frame, word)
@@ -439,7 +447,6 @@ mod tests {
         assert_eq!(frames.release(base + 128, 100, 56), Err(Errno::EINVAL));
         assert!(frames.lead(base + 128, 42), "what it has held is where it was");
         assert_eq!(frames.retract(frame), None);
-        assert_eq!(frames.drop_reference(frame), None);
         assert_eq!(frames.drop_reference(frame), Some(Freed { frame, booked_bytes: Some(100) }));
         assert_eq!((frames.take(), frames.take()), (Some(frame), None));
     }
@@ -477,11 +484,15 @@ mod tests {
         let frames = frames(1);
         let frame = frames.take().expect("a frame");
         frames.hand_out(frame, &PLAIN);
+        assert_eq!(frames.lend(128, 100), Ok(frame));
         assert!(!frames.lead(129, 42), "bytes of the program's stand in front");
         assert!(!frames.lead(128, 129));
         assert!(frames.lead(128, 42));
         assert!(!frames.lead(128, 42), "others are there");
+        frames.end_lead(frame);
+        assert!(frames.lead(128, 42));
         assert_eq!(frames.retract(frame), None, "the program has it");
+        assert_eq!(frames.lend(128, 100), Ok(frame));
         assert!(frames.lead(128, 42));
         assert_eq!(frames.release(128, 100, 56), Ok(None));
         assert!(frames.retract(frame).is_some(), "nobody has it any more");

@@ -273,9 +273,9 @@ impl Side {
     }
 
     fn transmit(&self, parts: &[(usize, usize)], to: SocketAddr) -> bool {
-        let request = self.request(parts, Some(to));
+        let mut request = self.request(parts, Some(to));
         // The memory pair says that it copies nothing; then a socket in no channel would.
-        self.flow().send_in_place(&self.socket, &request).expect("sent").copied
+        self.flow().send_in_place(&self.socket, &mut request).expect("sent").copied
     }
 
     /// Sends a block to the other side; whether it was copied.

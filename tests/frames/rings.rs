@@ -63,7 +63,7 @@ impl Station {
             })
             .collect();
         let lent = blocks.iter().map(|&(block, length)| self.region.lend(block, length));
-        let request = Request {
+        let mut request = Request {
             pieces: lent.map(|loan| loan.expect("a block")).collect(),
             file: None,
             length: parts.iter().map(|part| part.len()).sum(),
@@ -74,7 +74,7 @@ impl Station {
             quiet: false,
         };
         let flow = self.socket.flow().expect("a flow");
-        assert!(flow.send(&self.socket, &request).expect("sent").copied);
+        assert!(flow.send(&self.socket, &mut request).expect("sent").copied);
         drop(request);
         for (block, length) in blocks {
             self.region.release(block, length).expect("ours");

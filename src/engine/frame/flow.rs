@@ -389,19 +389,24 @@ impl Flow {
 
     /// Sends for a socket in no channel: the memory is the program's again. `ENOBUFS`: the port is
     /// full; `EAGAIN`: the kernel's socket is.
-    pub fn send(&self, socket: &Socket, request: &Request) -> Result<Sent> {
+    pub fn send(&self, socket: &Socket, request: &mut Request) -> Result<Sent> {
         // A driver that works in the area itself may take its time.
         self.send_from(socket, request, Some(self.is_zero_copy()))
     }
 
     /// The same, where nothing is written to the memory before the send has ended.
-    pub fn send_in_place(&self, socket: &Socket, request: &Request) -> Result<Sent> {
+    pub fn send_in_place(&self, socket: &Socket, request: &mut Request) -> Result<Sent> {
         self.send_from(socket, request, None)
     }
 
     /// `reuse`: the memory is the program's at once, so it is copied where sends take long, which
     /// is known or will be seen.
-    fn send_from(&self, socket: &Socket, request: &Request, reuse: Option<bool>) -> Result<Sent> {
+    fn send_from(
+        &self,
+        socket: &Socket,
+        request: &mut Request,
+        reuse: Option<bool>,
+    ) -> Result<Sent> {
         let mut alone = self.sender.lock();
         let Alone { sender, next_number, is_slow } = &mut *alone;
         let number = *next_number;

@@ -86,9 +86,10 @@ impl Connection {
         let mut alone = self.flow.lock_sender();
         let mut session = Session::new(self.flow.legs(), &mut alone.sender);
         let mut again = false;
-        while let Some(entry) = self.outbox.first_unsent() {
+        loop {
             let number = self.outbox.next_number();
-            match session.send(&entry.request, number, false) {
+            let Some(entry) = self.outbox.first_unsent_mut() else { break };
+            match session.send(&mut entry.request, number, false) {
                 Sending::Begun { copied, .. } => self.outbox.launch(copied, !is_zero_copy),
                 Sending::Full if !again => {
                     again = true;

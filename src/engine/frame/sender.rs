@@ -32,7 +32,7 @@ pub enum Sender {
 pub struct Datagrams {
     fd: RawFd,
     local: SocketAddr,
-    remote: Option<SocketAddr>,
+    remote: Option<Endpoint>,
     /// The interface that the socket is bound to, or 0.
     interface: u32,
     ipv4: PacketFacts,
@@ -61,7 +61,7 @@ impl Sender {
         Self::Datagrams(Box::new(Datagrams {
             fd,
             local,
-            remote,
+            remote: remote.map(endpoint),
             interface: internet::bound_interface(fd),
             ipv4: internet::packet_facts(fd, true),
             ipv6: internet::packet_facts(fd, false),
@@ -98,34 +98,35 @@ impl Datagrams {
 
     fn destination(&mut self, name: Option<&Address>) -> Option<Endpoint> {
         let to = match name {
-            Some(name) => name.to_internet()?,
+            Some(name) => endpoint(name.to_internet()?),
             None => {
                 if self.remote.is_none() {
                     // It may have been connected meanwhile.
-                    self.remote = internet::peer_address(self.fd);
+                    self.remote = internet::peer_address(self.fd).map(endpoint);
                     self.local = internet::local_address(self.fd).unwrap_or(self.local);
                 }
                 self.remote?
             }
         };
         // What the kernel says of port 0, it says itself.
-        (to.port() != 0).then(|| Endpoint { address: to.ip(), port: to.port() })
+        (to.port != 0).then_some(to)
     }
 
+    #[inline]
     fn route(
         &mut self,
         legs: &Legs,
         state: &mut State,
         to: Endpoint,
         now: Instant,
-    ) -> Option<&Route> {
+    ) -> Option<&mut Route> {
         let generation = legs.iter().map(|(hub, _)| hub.generation()).sum();
         let is_current =
             |route: &Route| route.to == to && route.generation == generation && now < route.until;
         if !self.last.as_ref().is_some_and(is_current) {
             self.last = self.find_route(legs, state, to, (now, generation));
         }
-        self.last.as_ref()
+        self.last.as_mut()
     }
 
     fn find_route(
@@ -168,6 +169,10 @@ impl Datagrams {
     }
 }
 
+fn endpoint(address: SocketAddr) -> Endpoint {
+    Endpoint { address: address.ip(), port: address.port() }
+}
+
 /// Sends several requests of one socket: each hub is locked for as long as they go there.
 pub struct Session<'a> {
     sender: &'a mut Sender,
@@ -183,13 +188,10 @@ struct Hubs<'a> {
 
 impl Hubs<'_> {
     /// What is to be changed of a hub, with its lock.
+    #[inline]
     fn state(&mut self, leg: usize) -> &mut State {
         if self.guard.as_ref().is_none_or(|(held, _)| *held != leg) {
-            // Never two at once: others may want them the other way round.
-            self.guard = None;
-            let mut state = self.legs[leg].0.lock();
-            state.refresh_if_due(&self.legs[leg].0, self.now);
-            self.guard = Some((leg, state));
+            self.enter(leg);
         }
         match &mut self.guard {
             Some((_, state)) => state,
@@ -197,13 +199,23 @@ impl Hubs<'_> {
         }
     }
 
+    #[inline(never)]
+    fn enter(&mut self, leg: usize) {
+        // Never two at once: others may want them the other way round.
+        self.guard = None;
+        let mut state = self.legs[leg].0.lock();
+        state.refresh_if_due(&self.legs[leg].0, self.now);
+        self.guard = Some((leg, state));
+    }
+
     /// The way of a datagram of so many bytes. `None`: there is none.
+    #[inline]
     fn way<'s>(
         &mut self,
         sender: &'s mut Sender,
         to: Endpoint,
         length: usize,
-    ) -> Option<&'s Route> {
+    ) -> Option<&'s mut Route> {
         let Sender::Datagrams(datagrams) = sender else { return None };
         let (legs, now) = (self.legs, self.now);
         let at = self.guard.as_ref().map_or(0, |(leg, _)| *leg);
@@ -218,7 +230,7 @@ impl<'a> Session<'a> {
     }
 
     /// Gives a request to a port. `must_copy`: the memory is the program's again at once.
-    pub fn send(&mut self, request: &Request, number: u64, must_copy: bool) -> Sending {
+    pub fn send(&mut self, request: &mut Request, number: u64, must_copy: bool) -> Sending {
         let Sender::Datagrams(datagrams) = &mut *self.sender else {
             return self.send_frame(request, number, must_copy);
         };
@@ -233,18 +245,18 @@ impl<'a> Session<'a> {
         };
         let (hub, outlet) = &self.hubs.legs[route.leg];
         let parcel = Parcel {
-            pieces: &request.pieces,
+            pieces: &mut request.pieces,
             length: request.length,
-            template: Some(&route.template),
+            template: Some(&mut route.template),
             outlet: *outlet,
             number,
             must_copy,
         };
-        self.hubs.state(route.leg).transmit(hub, &parcel)
+        self.hubs.state(route.leg).transmit(hub, parcel)
     }
 
     /// One that the kernel would refuse is given to the kernel.
-    fn send_frame(&mut self, request: &Request, number: u64, must_copy: bool) -> Sending {
+    fn send_frame(&mut self, request: &mut Request, number: u64, must_copy: bool) -> Sending {
         let (hub, outlet) = &self.hubs.legs[0];
         let is_plain = request.control.is_empty() && request.flags == 0;
         let to = request.name.as_ref().map(|name| name.to_interface());
@@ -254,14 +266,14 @@ impl<'a> Session<'a> {
             return Sending::Refused;
         }
         let parcel = Parcel {
-            pieces: &request.pieces,
+            pieces: &mut request.pieces,
             length: request.length,
             template: None,
             outlet: *outlet,
             number,
             must_copy,
         };
-        match self.hubs.state(0).transmit(hub, &parcel) {
+        match self.hubs.state(0).transmit(hub, parcel) {
             Sending::Begun { copied, first } => {
                 Sending::Begun { copied: copied || hub.facts().copies, first }
             }
@@ -282,7 +294,7 @@ impl<'a> Session<'a> {
         let (hub, outlet) = &self.hubs.legs[route.leg];
         let copy = (*outlet, number, bytes.len());
         let state = self.hubs.state(route.leg);
-        state.transmit_bytes(hub, Some(&route.template), copy, &|room| room.fill_from(bytes))
+        state.transmit_bytes(hub, Some(&mut route.template), copy, &|room| room.fill_from(bytes))
     }
 
     /// Takes back what was sent, to make room.

@@ -146,10 +146,11 @@ impl Drop for Flights {
 
 /// What is to be sent for whom.
 pub struct Parcel<'a> {
-    pub pieces: &'a [Loan],
+    /// The reference of one that goes out with headers in front becomes the flight's.
+    pub pieces: &'a mut [Loan],
     pub length: usize,
     /// `None`: the bytes begin with their header.
-    pub template: Option<&'a Template>,
+    pub template: Option<&'a mut Template>,
     pub outlet: OutletKey,
     pub number: u64,
     /// Nobody waits for the end of the send, and the program may write to the memory at once.
@@ -158,12 +159,28 @@ pub struct Parcel<'a> {
 
 impl Parcel<'_> {
     fn header_bytes(&self) -> usize {
-        self.template.map_or(0, Template::header_bytes)
+        self.template.as_ref().map_or(0, |template| template.header_bytes())
+    }
+
+    /// The frame of the only piece, if there is room in front of it for the headers: it is theirs then.
+    fn lead(&self, region: &Region) -> Option<Frame> {
+        let [piece] = &*self.pieces else { return None };
+        let frame = piece.frame()?;
+        region.lead(piece.offset(), self.header_bytes()).then_some(frame)
     }
 
     fn flight(&self, offset: u64, left: u16, is_led: bool) -> Flight {
         Flight { offset, outlet: self.outlet, number: self.number, left, is_led }
     }
+}
+
+fn checksum(hub: &Hub, pieces: &[Loan]) -> Transport {
+    if hub.facts().fills_in_checksums {
+        return Transport::Later;
+    }
+    let mut sum = Sum::default();
+    pieces.iter().for_each(|piece| add_span(&mut sum, piece.span()));
+    Transport::Payload(sum)
 }
 
 impl State {
@@ -184,13 +201,11 @@ impl State {
     }
 
     /// Gives a datagram to the port.
-    pub fn transmit(&mut self, hub: &Hub, parcel: &Parcel<'_>) -> Sending {
+    pub fn transmit(&mut self, hub: &Hub, parcel: Parcel<'_>) -> Sending {
         if !parcel.must_copy
-            && let [piece] = parcel.pieces
-            && piece.frame().is_some()
-            && hub.region().lead(piece.offset(), parcel.header_bytes())
+            && let Some(frame) = parcel.lead(hub.region())
         {
-            return self.transmit_in_place(hub, parcel, piece);
+            return self.transmit_in_place(hub, parcel, frame);
         }
         let is_in_frames = parcel.pieces.iter().all(|piece| piece.frame().is_some());
         let fits = parcel.pieces.len() < hub.facts().segments_max as usize;
@@ -198,52 +213,45 @@ impl State {
             && is_in_frames
             && fits
             && parcel.length > COPIED_BYTES_MAX
-            && let Some(template) = parcel.template
+            && parcel.template.is_some()
         {
-            return self.transmit_apart(hub, parcel, template);
+            return self.transmit_apart(hub, parcel);
         }
         self.transmit_copy(hub, parcel)
     }
 
-    fn checksum(&self, hub: &Hub, parcel: &Parcel<'_>) -> Transport {
-        if hub.facts().fills_in_checksums {
-            return Transport::Later;
-        }
-        let mut sum = Sum::default();
-        parcel.pieces.iter().for_each(|piece| add_span(&mut sum, piece.span()));
-        Transport::Payload(sum)
-    }
-
-    /// Room in front of the piece is ours.
-    fn transmit_in_place(&mut self, hub: &Hub, parcel: &Parcel<'_>, piece: &Loan) -> Sending {
+    /// Room in front of the only piece is ours.
+    fn transmit_in_place(&mut self, hub: &Hub, mut parcel: Parcel<'_>, frame: Frame) -> Sending {
         let region = hub.region();
         let bytes = parcel.header_bytes();
-        let offset = piece.offset() - bytes;
-        if let Some(template) = parcel.template {
-            let header = template.header(parcel.length, self.checksum(hub, parcel));
-            region.mapping().span(offset, bytes).fill_from(header.bytes());
+        let offset = parcel.pieces[0].offset() - bytes;
+        if let Some(template) = &mut parcel.template {
+            let header = template.header(parcel.length, checksum(hub, parcel.pieces));
+            region.mapping().span(offset, bytes).fill_from(header);
         }
-        let frame = region.frame_at(offset);
         let length = (bytes + parcel.length) as u32;
         let segment = Segment { offset: offset as u64, length, more: false };
         if self.port.send(&[segment]) == 0 {
-            region.retract(frame);
+            region.end_lead(frame);
             return Sending::Full;
         }
+        parcel.pieces[0].leave_frame();
         self.flights.begin(frame, parcel.flight(offset as u64, 1, true));
         Sending::Begun { copied: false, first: frame }
     }
 
     /// Headers in a frame of their own, the bytes where they are.
-    fn transmit_apart(&mut self, hub: &Hub, parcel: &Parcel<'_>, template: &Template) -> Sending {
+    fn transmit_apart(&mut self, hub: &Hub, mut parcel: Parcel<'_>) -> Sending {
         let region = hub.region();
         let Some(first) = region.take_frame() else { return Sending::Full };
-        let header = template.header(parcel.length, self.checksum(hub, parcel));
         let offset = region.frame_offset(first);
-        region.mapping().span(offset, header.bytes().len()).fill_from(header.bytes());
+        let room = region.mapping().span(offset, parcel.header_bytes());
+        if let Some(template) = &mut parcel.template {
+            room.fill_from(template.header(parcel.length, checksum(hub, parcel.pieces)));
+        }
         let mut segments = std::mem::take(&mut self.flights.segments);
         segments.clear();
-        let length = header.bytes().len() as u32;
+        let length = room.len() as u32;
         segments.push(Segment { offset: offset as u64, length, more: true });
         segments.extend(parcel.pieces.iter().map(|piece| {
             let length = piece.len() as u32;
@@ -266,11 +274,11 @@ impl State {
         if is_taken { Sending::Begun { copied: false, first } } else { Sending::Full }
     }
 
-    fn transmit_copy(&mut self, hub: &Hub, parcel: &Parcel<'_>) -> Sending {
-        let copy = (parcel.outlet, parcel.number, parcel.length);
-        self.transmit_bytes(hub, parcel.template, copy, &|room| {
+    fn transmit_copy(&mut self, hub: &Hub, parcel: Parcel<'_>) -> Sending {
+        let Parcel { pieces, length, template, outlet, number, .. } = parcel;
+        self.transmit_bytes(hub, template, (outlet, number, length), &|room| {
             let mut rest = room;
-            for piece in parcel.pieces {
+            for piece in &*pieces {
                 rest.copy_from(piece.span());
                 rest = rest.skip(piece.len());
             }
@@ -282,7 +290,7 @@ impl State {
     pub fn transmit_bytes(
         &mut self,
         hub: &Hub,
-        template: Option<&Template>,
+        template: Option<&mut Template>,
         (outlet, number, length): (OutletKey, u64, usize),
         fill: &dyn Fn(Span),
     ) -> Sending {
@@ -292,7 +300,7 @@ impl State {
             return Sending::Refused;
         }
         let Some(frame) = region.take_frame() else { return Sending::Full };
-        let bytes = template.map_or(0, Template::header_bytes);
+        let bytes = template.as_ref().map_or(0, |template| template.header_bytes());
         let offset = region.frame_offset(frame) + headroom - bytes;
         let room = region.mapping().span(offset, bytes + length);
         let payload = room.skip(bytes);
@@ -305,7 +313,7 @@ impl State {
                 add_span(&mut sum, payload);
                 Transport::Payload(sum)
             };
-            room.fill_from(template.header(length, checksum).bytes());
+            room.fill_from(template.header(length, checksum));
         }
         let segment = Segment { offset: offset as u64, length: room.len() as u32, more: false };
         if self.port.send(&[segment]) == 0 {
