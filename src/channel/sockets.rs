@@ -13,7 +13,8 @@ use crate::sys::stat::{Tally, layout::Kind as Counted};
 use crate::sys::{poll, trace};
 
 impl State {
-    /// Attaches a socket. `insist` has the bits of the engines that its association asks for.
+    /// Attaches a socket. `insist` has the bits of the engines that its association asks for; `claim` is
+    /// told the key before an engine knows of the socket, and may refuse.
     pub fn attach(
         &mut self,
         socket: &Arc<Socket>,
