@@ -29,12 +29,14 @@ enum End {
     SettleForOthers,
 }
 
-/// Enters the channel that a socket is attached to, and ends the change. `None`: the long way.
+/// Enters the channel that a socket is attached to, and ends the change; or does something `alone`, with
+/// the flow of a socket that an interface serves and that is in no channel. `None`: the long way.
 /// `asks_network`: it may have to be asked what has become of the network.
 fn inside<R>(
     fd: RawFd,
     asks_network: bool,
     change: impl FnOnce(&Socket, &Attached, &mut Entered<'_, State>) -> Option<(End, Result<R>)>,
+    alone: impl FnOnce(&Socket, &Flow) -> Option<Result<R>>,
 ) -> Option<Result<R>> {
     let mut is_worth_it = false;
     let answer = context().with_socket(fd, |association| {
@@ -47,7 +49,11 @@ fn inside<R>(
         let is_of_interface = socket.flow().is_some();
         let _uncancellable = (is_of_interface && asks_network).then(Uncancellable::begin);
         association.with_attached(|attached| {
-            let attached = attached?;
+            let Some(attached) = attached else {
+                let flow = socket.flow()?;
+                let _uncancellable = (!asks_network).then(Uncancellable::begin);
+                return alone(socket, flow);
+            };
             let (mut state, has_answered) = attached.channel.enter_and_answer().ok()?;
             if !state.has_socket(attached.key) {
                 return None;
@@ -125,11 +131,36 @@ pub fn send(fd: RawFd, part: Part, how: How) -> Option<Result<usize>> {
     if !how.is_simple(part.1) {
         return None;
     }
-    inside(fd, false, |socket, attached, state| {
+    let change = |socket: &Socket, attached: &Attached, state: &mut Entered<'_, State>| {
         let lend = || how.lend(&socket.region, part, how.release);
         let sent = state.send_lent(attached.key, lend)?;
         Some((End::SettleForOthers, sent.map(|()| part.1)))
-    })
+    };
+    inside(fd, false, change, |socket, flow| send_alone(socket, flow, part, how))
+}
+
+/// The same in no channel, where nothing has to be waited for.
+fn send_alone(socket: &Socket, flow: &Flow, part: Part, how: How) -> Option<Result<usize>> {
+    if how.flags & system::MORE != 0 {
+        return None;
+    }
+    if let Err(errno) = check_current(socket) {
+        return Some(Err(errno));
+    }
+    let offset = socket.region.mapping().offset_of(part.0, part.1)?;
+    let mut request = how.lend(&socket.region, part, false)?;
+    match flow.send(socket, &mut request) {
+        Ok(DirectlySent { copied }) => {
+            socket.counters.count_sent_directly(part.1, copied);
+            if how.release {
+                socket.region.release_around(offset);
+            }
+            Some(Ok(part.1))
+        }
+        // It may have to wait.
+        Err(Errno::EAGAIN | Errno::ENOBUFS) => None,
+        Err(errno) => Some(Err(errno)),
+    }
 }
 
 /// What a receive has found in passing.
@@ -167,61 +198,6 @@ pub fn receive_in_passing(
         }
         None => receive_arrived(own, socket, attached.as_ref()?, &ask),
     }
-}
-
-/// Does something with the flow of a socket that an interface serves, and that is in no channel. `None`:
-/// it is something else, or the long way is to be gone.
-fn alone<R>(
-    fd: RawFd,
-    body: impl FnOnce(&Socket, &Flow) -> Option<Result<R>>,
-) -> Option<Result<R>> {
-    context().with_socket(fd, |association| {
-        let association = association?;
-        let socket = &*association.socket;
-        let flow = socket.flow()?;
-        if association.with_attached(|attached| attached.is_some()) {
-            return None;
-        }
-        let _uncancellable = Uncancellable::begin();
-        body(socket, flow)
-    })
-}
-
-/// `sio_send` of a socket in no channel, where nothing has to be waited for.
-pub fn send_alone(fd: RawFd, part: Part, how: How) -> Option<Result<usize>> {
-    if !how.is_simple(part.1) || how.flags & system::MORE != 0 {
-        return None;
-    }
-    alone(fd, |socket, flow| {
-        if let Err(errno) = check_current(socket) {
-            return Some(Err(errno));
-        }
-        let offset = socket.region.mapping().offset_of(part.0, part.1)?;
-        let mut request = how.lend(&socket.region, part, false)?;
-        match flow.send(socket, &mut request) {
-            Ok(DirectlySent { copied }) => {
-                socket.counters.count_sent_directly(part.1, copied);
-                if how.release {
-                    socket.region.release_around(offset);
-                }
-                Some(Ok(part.1))
-            }
-            // It may have to wait.
-            Err(Errno::EAGAIN | Errno::ENOBUFS) => None,
-            Err(errno) => Some(Err(errno)),
-        }
-    })
-}
-
-/// `sio_recv` and `sio_recvfrom` of a socket in no channel, where the call is not to wait.
-pub fn receive_alone(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<Received>> {
-    const KNOWN: i32 = system::DONTWAIT | system::NOSIGNAL | system::TRUNC;
-    let waits = flags & system::DONTWAIT == 0;
-    if waits || flags & !KNOWN != 0 || size == 0 || form == Form::Message {
-        return None;
-    }
-    let ask = Ask { size, flags, form };
-    alone(fd, |socket, flow| Some(flow.receive(&ask, socket, false, || check_current(socket))))
 }
 
 fn receive_arrived(own: &Own, socket: &Socket, at: &Attached, ask: &Ask) -> Option<Passed> {
@@ -264,14 +240,15 @@ pub fn send_file(
         return None;
     }
     offset.checked_add(bytes as i64)?;
-    inside(fd, false, |socket, attached, state| {
+    let change = |socket: &Socket, attached: &Attached, state: &mut Entered<'_, State>| {
         if !socket.is_stream() {
             return None;
         }
         let make = || Some(Request::of_file(File::new(file, offset).ok()?, bytes, quiet));
         let sent = state.send_lent(attached.key, make)?;
         Some((End::SettleForOthers, sent.map(|()| bytes)))
-    })
+    };
+    inside(fd, false, change, |_, _| None)
 }
 
 /// `sio_recv` and `sio_recvfrom`. `EAGAIN` and `ENOBUFS` may be reasons to wait.
@@ -281,7 +258,7 @@ pub fn receive(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<
         return None;
     }
     let ask = Ask { size, flags, form };
-    inside(fd, true, |socket, attached, state| {
+    let change = |socket: &Socket, attached: &Attached, state: &mut Entered<'_, State>| {
         // Of a stream that is something else.
         if flags & system::TRUNC != 0 && socket.is_stream() {
             return None;
@@ -291,6 +268,10 @@ pub fn receive(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<
             Some((received, false)) => (End::Settle, Ok(received)),
             None => (End::Settle, state.receive(attached.key, &ask)),
         })
+    };
+    inside(fd, true, change, |socket, flow| {
+        let waits = flags & system::DONTWAIT == 0;
+        (!waits).then(|| flow.receive(&ask, socket, false, || check_current(socket)))
     })
 }
 

@@ -74,11 +74,7 @@ pub extern "C-unwind" fn sio_send(
 /// The same where it takes longer.
 #[inline(never)]
 fn send_at_length(sock: c_int, part: (usize, usize), how: How) -> c_int {
-    let send = || {
-        let sent = short::send(sock, part, how).or_else(|| short::send_alone(sock, part, how));
-        sent.transpose()?.map(count).transpose()
-    };
-    guard::short(send)
+    guard::short(|| short::send(sock, part, how).transpose()?.map(count).transpose())
         .unwrap_or_else(|| guard::blocking(|| Send::new(sock, outgoing(&[part], how)), count))
 }
 
@@ -194,11 +190,7 @@ unsafe fn receive_at_length(
     name: impl Fn(&Address),
 ) -> c_int {
     let mut looked = None;
-    let look = || {
-        short::receive(sock, size, flags, form)
-            .or_else(|| short::receive_alone(sock, size, flags, form))
-    };
-    let short = || match look() {
+    let short = || match short::receive(sock, size, flags, form) {
         Some(found) if !short::may_wait(&found, flags) => {
             // SAFETY: by the contract of this function.
             unsafe { hand_out(found?, buf, &name) }.map(Some)
