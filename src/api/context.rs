@@ -380,19 +380,23 @@ impl Context {
         self.sockets.with(index, |found| found.is_some_and(is_that))
     }
 
-    /// Takes an association out, unless another thread has attached it to a channel: `false`.
-    pub fn remove_alone(&self, association: &Arc<Association>) -> bool {
+    /// Takes an association out, unless another thread has attached it to a channel: `false`. `EINVAL`:
+    /// another thread has taken it out.
+    pub fn remove_alone(&self, association: &Arc<Association>) -> Result<bool> {
         let (present, taken);
         {
             let guard = self.lock();
+            if !self.knows(association) {
+                return Err(Errno::EINVAL);
+            }
             present = association.attached();
-            if present.is_some() && self.knows(association) {
-                return false;
+            if present.is_some() {
+                return Ok(false);
             }
             taken = self.take_socket(association, &guard);
         }
         drop(taken);
-        true
+        Ok(true)
     }
 
     /// Takes an association out, if it is still the one in the table.

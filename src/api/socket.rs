@@ -157,7 +157,7 @@ pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
             flow.close()?;
         }
         association.socket.discard_backlog();
-        if context().remove_alone(&association) {
+        if context().remove_alone(&association)? {
             return Ok(());
         }
     }
@@ -183,7 +183,7 @@ pub fn detach(fd: RawFd) -> Result<()> {
             flow.discard(&association.socket);
         }
         let is_current = association.socket.is_current();
-        if context().remove_alone(&association) {
+        if context().remove_alone(&association)? {
             break is_current;
         }
     };
