@@ -75,6 +75,12 @@ def mixed(control):
     return place(*first, *first[:4], control, 64, 0, 0)
 
 
+def two(address, length, first=True):
+    """A message with such a piece before or behind a good one: an array of struct mmsghdr."""
+    both = [[0, 0, pieces(pair), 1, 0, 0, 0, 0] for pair in [(address, length), (room(), 8)]]
+    return place(*both[not first], *both[first])
+
+
 SENT = {
     "no message": lambda fd: call("sendmsg", fd, 0, 0),
     "message nowhere": lambda fd: call("sendmsg", fd, NOWHERE, 0),
@@ -110,6 +116,10 @@ SENT = {
     "bad messages": lambda fd: several("sendmmsg", fd, BAD, 1),
     "messages nowhere": lambda fd: several("sendmmsg", fd, NOWHERE, 1),
     "bad control data of the second": lambda fd: several("sendmmsg", fd, mixed(BAD), 2),
+    "a bad piece of a message": lambda fd: several("sendmmsg", fd, two(BAD, 8), 2),
+    "a bad piece of the second": lambda fd: several("sendmmsg", fd, two(BAD, 8, first=False), 2),
+    "half a piece of the first": lambda fd: several("sendmmsg", fd, two(BAD - 4, 8), 2),
+    "no bytes of the first": lambda fd: several("sendmmsg", fd, two(BAD, 0), 2),
     "connected to a bad address": lambda fd: call("connect", new(), BAD, 16),
     "connected to nowhere": lambda fd: call("connect", new(), NOWHERE, 16),
     "connected to nothing": lambda fd: call("connect", new(), 0, 16),

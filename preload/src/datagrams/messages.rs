@@ -5,20 +5,8 @@ use std::ffi::{c_int, c_uint, c_void};
 use libc::{MSG_DONTWAIT, MSG_WAITFORONE, iovec, mmsghdr, size_t, ssize_t, timespec};
 
 use super::{has_joined, receive, send};
-use crate::next;
-use crate::sockets::{sent, sum};
-
-/// What a call answers that has done some of its work, and then could not go on.
-///
-/// # Safety
-/// It is this thread's errno.
-unsafe fn some(count: c_uint, errno: *mut c_int, before: c_int) -> c_int {
-    if count == 0 {
-        return -1;
-    }
-    *errno = before;
-    count as c_int
-}
+use crate::sockets::{sent, some, sum};
+use crate::{next, sockets};
 
 /// # Safety
 /// As recvmmsg(2).
@@ -70,7 +58,7 @@ unsafe extern "C-unwind" fn sendmmsg(
         // A message begins with its header.
         (0..count.min(1024))
             .for_each(|at| send::rights(messages.wrapping_add(at as usize).cast_const().cast()));
-        return next::sendmmsg(fd, messages, count, flags);
+        return sockets::messages(fd, messages, count, flags);
     }
     let errno = libc::__errno_location();
     let before = *errno;

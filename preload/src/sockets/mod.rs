@@ -13,7 +13,7 @@ mod receive;
 mod send;
 mod splice;
 
-pub use send::{sent, sum};
+pub use send::{messages, sent, some, sum};
 
 use std::ffi::{c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,8 +1,8 @@
 //! Urgent data goes by TCP, and so does all that follows it. Bytes that cannot be read are `EFAULT`.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 
-use libc::{EFAULT, MSG_OOB, iovec, msghdr, size_t, sockaddr, socklen_t, ssize_t};
+use libc::{EFAULT, MSG_OOB, iovec, mmsghdr, msghdr, size_t, sockaddr, socklen_t, ssize_t};
 
 use super::{Said, is_on, say};
 use crate::{datagrams, next};
@@ -53,6 +53,51 @@ pub unsafe fn sent(fd: c_int, answer: ssize_t, bytes: impl FnOnce() -> size_t) -
 /// The pieces can be read.
 pub unsafe fn sum(pieces: *const iovec, count: size_t) -> size_t {
     (0..count).fold(0, |sum: usize, at| sum.saturating_add(pieces.add(at).read_unaligned().iov_len))
+}
+
+/// sendmmsg(2). Where TCP is bypassed, each message goes by a call of its own: those behind one that
+/// cannot be read, or not to its end, must not go.
+///
+/// # Safety
+/// As sendmmsg(2).
+pub unsafe fn messages(fd: c_int, messages: *mut mmsghdr, count: c_uint, flags: c_int) -> c_int {
+    prepare(fd, flags);
+    if !is_on() || !say(fd, Said::HasJoined) {
+        return next::sendmmsg(fd, messages, count, flags);
+    }
+    // As the kernel has it.
+    const MESSAGES_MAX: c_uint = 1024;
+    let errno = libc::__errno_location();
+    let before = *errno;
+    for at in 0..count.min(MESSAGES_MAX) {
+        let place = messages.wrapping_add(at as usize);
+        let answer = next::sendmmsg(fd, place, 1, flags);
+        if answer <= 0 {
+            return some(at, errno, before);
+        }
+        let message = place.read_unaligned();
+        let bytes = sum(message.msg_hdr.msg_iov, message.msg_hdr.msg_iovlen);
+        if message.msg_len == 0 && bytes > 0 {
+            *errno = EFAULT;
+            return some(at, errno, before);
+        }
+        if (message.msg_len as usize) < bytes {
+            return at as c_int + 1;
+        }
+    }
+    count.min(MESSAGES_MAX) as c_int
+}
+
+/// What a call answers that has done some of its work, and then could not go on.
+///
+/// # Safety
+/// It is this thread's errno.
+pub unsafe fn some(count: c_uint, errno: *mut c_int, before: c_int) -> c_int {
+    if count == 0 {
+        return -1;
+    }
+    *errno = before;
+    count as c_int
 }
 
 /// # Safety
