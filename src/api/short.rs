@@ -31,13 +31,14 @@ enum End {
 
 /// Enters the channel that a socket is attached to, and ends the change; or does something `alone`, with
 /// the flow of a socket that an interface serves and that is in no channel. `None`: the long way.
-/// `asks_network`: it may have to be asked what has become of the network.
 fn inside<R>(
     fd: RawFd,
-    asks_network: bool,
     change: impl FnOnce(&Socket, &Attached, &mut Entered<'_, State>) -> Option<(End, Result<R>)>,
     alone: impl FnOnce(&Socket, &Flow) -> Option<Result<R>>,
 ) -> Option<Result<R>> {
+    // What an interface needs to be told of the network is asked with such calls; and what was lent here
+    // may be let go of by everybody else meanwhile, so that its descriptors are closed here.
+    let _uncancellable = Uncancellable::begin();
     let mut is_worth_it = false;
     let answer = context().with_socket(fd, |association| {
         let association = association?;
@@ -45,26 +46,20 @@ fn inside<R>(
         if socket.listening || association.tail.is_busy() {
             return None;
         }
-        // What an interface needs to be told of the network is asked with such calls.
-        let is_of_interface = socket.flow().is_some();
-        let _uncancellable = (is_of_interface && asks_network).then(Uncancellable::begin);
         association.with_attached(|attached| {
             let Some(attached) = attached else {
-                let flow = socket.flow()?;
-                let _uncancellable = (!asks_network).then(Uncancellable::begin);
-                return alone(socket, flow);
+                return alone(socket, socket.flow()?);
             };
             let (mut state, has_answered) = attached.channel.enter_and_answer().ok()?;
             if !state.has_socket(attached.key) {
                 return None;
             }
             let (end, answer) = change(socket, attached, &mut state)?;
-            is_worth_it = !is_of_interface && association.count_call();
+            is_worth_it = socket.flow().is_none() && association.count_call();
             let is_alone = !has_answered && !state.is_anyone_waiting();
             if end == End::SettleForOthers && is_alone {
                 return Some(answer);
             }
-            let _uncancellable = (is_of_interface && !asks_network).then(Uncancellable::begin);
             let settled = attached.channel.settle(&mut state);
             Some(settled.and(answer))
         })
@@ -136,7 +131,7 @@ pub fn send(fd: RawFd, part: Part, how: How) -> Option<Result<usize>> {
         let sent = state.send_lent(attached.key, lend)?;
         Some((End::SettleForOthers, sent.map(|()| part.1)))
     };
-    inside(fd, false, change, |socket, flow| send_alone(socket, flow, part, how))
+    inside(fd, change, |socket, flow| send_alone(socket, flow, part, how))
 }
 
 /// The same in no channel, where nothing has to be waited for.
@@ -219,9 +214,10 @@ pub fn settle(fd: RawFd) -> Result<()> {
         let mut state = channel.try_enter(own)?;
         channel.settle_in_passing(&mut state).ok().filter(|&is_settled| is_settled)
     });
-    if settled.is_none()
-        && let Some(attached) = context().socket(fd)?.attached()
-    {
+    if settled.is_none() {
+        // What everybody else has let go of is closed here.
+        let _uncancellable = Uncancellable::begin();
+        let Some(attached) = context().socket(fd)?.attached() else { return Ok(()) };
         let mut state = attached.channel.enter()?;
         attached.channel.settle(&mut state)?;
     }
@@ -248,7 +244,7 @@ pub fn send_file(
         let sent = state.send_lent(attached.key, make)?;
         Some((End::SettleForOthers, sent.map(|()| bytes)))
     };
-    inside(fd, false, change, |_, _| None)
+    inside(fd, change, |_, _| None)
 }
 
 /// `sio_recv` and `sio_recvfrom`. `EAGAIN` and `ENOBUFS` may be reasons to wait.
@@ -269,7 +265,7 @@ pub fn receive(fd: RawFd, size: usize, flags: i32, form: Form) -> Option<Result<
             None => (End::Settle, state.receive(attached.key, &ask)),
         })
     };
-    inside(fd, true, change, |socket, flow| {
+    inside(fd, change, |socket, flow| {
         let waits = flags & system::DONTWAIT == 0;
         (!waits).then(|| flow.receive(&ask, socket, false, || check_current(socket)))
     })
@@ -281,5 +277,35 @@ pub fn may_wait(answer: &Result<Received>, flags: i32) -> bool {
         Err(Errno::EAGAIN) => flags & system::DONTWAIT == 0,
         Err(Errno::ENOBUFS) => true,
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::fd::AsRawFd;
+    use std::os::unix::net::UnixStream;
+
+    use super::super::{channel, region, socket, source};
+    use super::*;
+    use crate::region::map::Pages;
+
+    #[test]
+    fn nothing_is_cancelled_in_the_short_way() {
+        let (ours, _theirs) = UnixStream::pair().expect("sockets");
+        let fd = ours.as_raw_fd();
+        let area = region::alloc(1 << 16, Pages::Normal, 0).expect("an area");
+        socket::assoc(fd, area, 0, 0).expect("associated");
+        let ec = channel::create(Default::default()).expect("a channel");
+        source::add_socket(ec, fd, Default::default(), 0).expect("attached");
+        let is_disabled = inside(
+            fd,
+            |_, _, _| Some((End::Settle, Ok(crate::sys::wait::is_uncancellable()))),
+            |_, _| None,
+        );
+        assert_eq!(is_disabled, Some(Ok(true)));
+        assert!(!crate::sys::wait::is_uncancellable());
+        channel::destroy(ec).expect("destroyed");
+        socket::detach(fd).expect("detached");
+        region::free(area, 1 << 16).expect("freed");
     }
 }

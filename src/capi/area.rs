@@ -72,7 +72,7 @@ pub unsafe extern "C" fn sio_reserve(dma: dma_mem_t, memp: *mut *mut c_void, siz
 #[inline(never)]
 unsafe fn reserve_at_length(dma: dma_mem_t, memp: *mut *mut c_void, size: usize) -> c_int {
     // SAFETY: by the contract of this function.
-    guard::fast(|| {
+    guard::number(|| {
         unsafe { convert::write(memp, region::reserve(dma, size)? as *mut c_void) }.map(|()| 0)
     })
 }
@@ -82,7 +82,7 @@ unsafe fn reserve_at_length(dma: dma_mem_t, memp: *mut *mut c_void, size: usize)
 pub extern "C" fn sio_release(dma: dma_mem_t, mem: *mut c_void, size: usize) -> c_int {
     match guard::in_passing(|own| region::release_in_passing(own, dma, mem as usize, size)) {
         Ok(Some(false)) => 0,
-        Ok(Some(true)) => guard::fast(|| {
+        Ok(Some(true)) => guard::number(|| {
             region::announce_space(dma);
             Ok(0)
         }),
@@ -93,5 +93,5 @@ pub extern "C" fn sio_release(dma: dma_mem_t, mem: *mut c_void, size: usize) -> 
 
 #[inline(never)]
 fn release_at_length(dma: dma_mem_t, mem: *mut c_void, size: usize) -> c_int {
-    guard::fast(|| region::release(dma, mem as usize, size).map(|()| 0))
+    guard::number(|| region::release(dma, mem as usize, size).map(|()| 0))
 }

@@ -108,7 +108,12 @@ fn go_on<B: Blocking>(
 ) -> i32 {
     let answer = loop {
         let slept = Some(wait::block(&sleep, &call.terms()));
-        match protect(|| call.step(slept)) {
+        // What it has of others may be gone by now: then it is the last to hold it, and closes it.
+        let stepped = {
+            let _uncancellable = wait::Uncancellable::begin();
+            protect(|| call.step(slept))
+        };
+        match stepped {
             Ok(Progress::Done(output)) => break protect(|| convert(output)),
             Ok(Progress::Block(next)) => sleep = next,
             Err(reason) => break Err(reason),
@@ -122,4 +127,35 @@ fn go_on<B: Blocking>(
         Ok(())
     });
     finish(dropped.and(answer), before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::wait::{Sleep, Terms};
+
+    /// Looks in each step whether it can be cancelled, and ends with the third.
+    struct Steps(i32);
+
+    impl Blocking for Steps {
+        type Output = i32;
+
+        fn step(&mut self, _slept: Option<Result<()>>) -> Result<Progress<i32>> {
+            assert!(wait::is_uncancellable());
+            self.0 += 1;
+            let is_last = self.0 == 3;
+            let sleep = Sleep::Poll { fd: -1, events: 0 };
+            Ok(if is_last { Progress::Done(self.0) } else { Progress::Block(sleep) })
+        }
+
+        fn terms(&self) -> Terms {
+            Terms { deadline: Some(wait::now()), ..Terms::default() }
+        }
+    }
+
+    #[test]
+    fn a_call_that_has_slept_is_cancelled_in_no_step() {
+        assert_eq!(blocking(|| Ok(Steps(0)), Ok), 3);
+        assert!(!wait::is_uncancellable());
+    }
 }

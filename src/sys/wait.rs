@@ -219,6 +219,18 @@ impl Drop for Uncancellable {
     }
 }
 
+/// Whether this thread cannot be cancelled now.
+#[cfg(test)]
+pub fn is_uncancellable() -> bool {
+    let mut old = 0;
+    // SAFETY: writes the old state to a local, and restores it.
+    unsafe {
+        pthread_setcancelstate(CANCEL_DISABLE, &raw mut old);
+        pthread_setcancelstate(old, ptr::null_mut());
+    }
+    old == CANCEL_DISABLE
+}
+
 /// Acts on a cancellation that is pending, so that a thread that always finds something at once can be
 /// cancelled, too. The caller has nothing that would have to be given back.
 #[inline]
