@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::hub::FILL_SHARE;
+use super::hub::State;
 use crate::port::{Facts, Port};
 use crate::region::{Frame, Region};
 
@@ -67,15 +68,17 @@ impl Filling {
     }
 
     /// Nobody looks until something happens: where the port can receive nothing more for want of
-    /// frames, their return has to be that.
-    pub fn await_space(&self) {
-        if self.is_short() {
-            self.region.want_space();
-            // One may have come back before it was known that somebody waits.
-            if let Some(frame) = self.region.take_frame() {
-                self.region.drop_frame(frame);
-            }
+    /// frames, their return has to be that. `true`: it got some.
+    pub fn await_space(&mut self, port: &mut dyn Port) -> bool {
+        if !self.is_short() {
+            return false;
         }
+        self.region.want_space();
+        // Some may have come back before it was known that somebody waits. To announce those would
+        // bring whoever waits back here, and they would lie there still.
+        let before = self.count;
+        self.fill(port);
+        self.count > before
     }
 
     /// The port has filled a frame: it is ours.
@@ -83,6 +86,13 @@ impl Filling {
         let was_filling = std::mem::replace(&mut self.is_filling[frame as usize], false);
         debug_assert!(was_filling, "frame {frame} was not the port's");
         self.count -= usize::from(was_filling);
+    }
+}
+
+impl State {
+    /// As [`Filling::await_space`].
+    pub(super) fn await_space(&mut self) -> bool {
+        self.filling.await_space(&mut *self.port)
     }
 }
 
@@ -94,5 +104,58 @@ impl Drop for Filling {
             self.region.drop_frame(frame as Frame);
         }
         self.region.remove_port();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::limits::FRAME_BYTES;
+    use crate::port::memory::{End, pair, usual_facts};
+    use crate::region::Patron;
+    use crate::region::map::Pages;
+
+    /// Counts how often it was told that there is room.
+    #[derive(Default)]
+    struct Listener(AtomicUsize);
+
+    impl Patron for Listener {
+        fn space(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+
+        fn reclaim(&self, _area: u64) {}
+
+        fn retire(&self, _area: u64) {}
+    }
+
+    fn area() -> Arc<Region> {
+        Region::new(1, 8 * FRAME_BYTES, Pages::Normal, 0, Some(FRAME_BYTES)).expect("an area")
+    }
+
+    #[test]
+    fn a_frame_that_is_free_goes_to_the_port_and_is_not_announced() {
+        let region = area();
+        let end = |region: &Arc<Region>| End {
+            region: region.clone(),
+            interface_index: 1,
+            hardware_address: [2; 6],
+        };
+        let (mut port, _) = pair(end(&region), end(&area()), &usual_facts()).expect("ports");
+        let listener = Arc::new(Listener::default());
+        let patron: Arc<dyn Patron> = listener.clone();
+        region.add_patron(&patron);
+        let mut frames = Vec::new();
+        region.take_frames(8, &mut frames);
+        let mut filling = Filling::new(&region, port.facts());
+        assert!(!filling.await_space(&mut port));
+        region.drop_frame(frames.remove(0));
+        assert_eq!(listener.0.swap(0, Ordering::Relaxed), 1);
+        // Whoever was told came back to wait, without a look.
+        assert!(filling.await_space(&mut port));
+        assert_eq!((filling.count, listener.0.load(Ordering::Relaxed)), (1, 0));
+        frames.into_iter().for_each(|frame| region.drop_frame(frame));
     }
 }

@@ -389,9 +389,9 @@ impl Hub {
     /// to be told are, and sends that have not ended are looked at again.
     pub fn prepare_to_sleep(&self) {
         let mut state = self.lock();
+        state.await_space();
         // The next look will show what came of it.
         let _ = state.port.ring_doorbell();
-        state.filling.await_space();
         state.watch_flights(self);
         if self.is_kept_readable() {
             state.keep_or_not(self);
@@ -402,7 +402,10 @@ impl Hub {
     pub fn await_space(&self) {
         // It is only another look that changes that.
         if self.is_short.load(Ordering::Acquire) {
-            self.lock().filling.await_space();
+            let mut state = self.lock();
+            if state.await_space() {
+                let _ = state.port.ring_doorbell();
+            }
         }
     }
 
