@@ -193,6 +193,69 @@ fn a_cancelled_thread_may_have_children() {
     assert_eq!(children.code(), Some(0), "{}", children.output);
 }
 
+/// Forks while a thread waits for a socket, and ends, so that interfaces are free for the child, which has
+/// another socket with that number. Who has made both waits until they are gone.
+const WAITS: &str = "import os, socket, sys, threading, time\n\
+    def bound(port):\n    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n    \
+        s.bind((sys.argv[1], port))\n    return s\n\
+    def answer(s):\n    data, sender = s.recvfrom(100)\n    s.sendto(data, sender)\n\
+    def serve(s):\n    while True: answer(s)\n\
+    reader, writer = os.pipe()\n\
+    if os.fork() != 0:\n    os.close(writer)\n    os.read(reader, 1)\n    os._exit(0)\n\
+    s = bound(9)\n\
+    number = s.fileno()\n\
+    print('begun', flush=True)\n\
+    threading.Thread(target=serve, args=[s], daemon=True).start()\n\
+    sys.stdin.readline()\n\
+    time.sleep(0.2)\n\
+    parent = os.getpid()\n\
+    if os.fork() == 0:\n    s.close()\n    \
+        while os.getppid() == parent: time.sleep(0.01)\n    s = bound(10)\n    \
+        assert s.fileno() == number\n    print('child', flush=True)\n    \
+        for _ in range(5): answer(s)\n    os._exit(0)\n\
+    os._exit(0)\n";
+
+#[test]
+fn nobody_waits_in_a_new_child() {
+    let Some((network, python)) = set_up("a fork while a thread waits", 1) else { return };
+    let mut run = command(&network.near, RUN);
+    run.args(["--explain", "--udp", python, "-c", WAITS, NEAR]);
+    let mut program = run
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("a program");
+    let mut output = program.stdout.take().expect("its output");
+    let mut word = |text: &str| {
+        let mut room = [0; 6];
+        output.read_exact(&mut room).expect(text);
+        assert_eq!(&room[..5], text.as_bytes());
+    };
+    let bind = || UdpSocket::bind((FAR, 0)).expect("a socket of the kernel");
+    let exchange = |port| {
+        let far = Network::inside(&network.far, bind);
+        far.connect((NEAR, port)).expect("its port");
+        far.set_read_timeout(Some(PROGRAM_LIMIT)).expect("SO_RCVTIMEO");
+        for _ in 0..5 {
+            // It is asked for before it comes.
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            far.send(b"text").expect("sent");
+            assert_eq!(far.recv(&mut [0; 10]).expect("an answer"), 4);
+        }
+    };
+    word("begun");
+    exchange(9);
+    drop(program.stdin.take());
+    word("child");
+    exchange(10);
+    let told = program.wait_with_output().expect("its end");
+    assert!(told.status.success());
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(told.contains("2 sockets moved"), "{told}");
+    assert!(!told.contains("several threads"), "{told}");
+}
+
 /// Answers until it is killed, and says when it has begun.
 const SERVER: &str = "import socket, sys\n\
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n\

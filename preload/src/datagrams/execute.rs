@@ -5,7 +5,8 @@ use std::ffi::{c_char, c_int, c_void};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::{
-    CANDIDATE, JOINED, KIND, STATES, changed, give_back, leave, library, shared, try_to_change,
+    CANDIDATE, JOINED, KIND, STATES, changed, give_back, leave, library, receive, shared,
+    try_to_change,
 };
 use crate::next;
 
@@ -63,6 +64,7 @@ extern "C" fn after_fork() {
 extern "C" fn in_child() {
     // SAFETY: no pointers.
     PROCESS.store(unsafe { libc::getpid() }, Ordering::Relaxed);
+    receive::nobody_waits();
     changed();
 }
 

@@ -171,7 +171,19 @@ struct Waiting(&'static AtomicU32);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        // Of a child that was made in a signal handler, while this waited, nobody waits any more.
+        let less = |waiting: u32| waiting.checked_sub(1);
+        let _ = self.0.fetch_update(Ordering::AcqRel, Ordering::Relaxed, less);
+    }
+}
+
+/// In a child, which has none of the threads that waited.
+pub fn nobody_waits() {
+    for waiting in &WAITING {
+        // What is only read goes on being the parent's memory as well.
+        if waiting.load(Ordering::Relaxed) != 0 {
+            waiting.store(0, Ordering::Relaxed);
+        }
     }
 }
 
