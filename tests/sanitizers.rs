@@ -31,6 +31,7 @@ const LONG_PROGRAMS: &[&str] = &[
     "ec_add_fd-many_threads",
     "sio_complete-threads",
     "sio_detach-another_thread",
+    "sio_detach-at_once",
     "sio_recv-among_descriptors",
     "sio_recv-threads",
     "sio_reserve-threads",
