@@ -12,12 +12,20 @@ pub struct Own {
     pub depth: Cell<u32>,
     /// Where it says what it looks at: see glance.rs.
     pub(super) word: Cell<Option<&'static Word>>,
+    /// See [`Own::may_be_interrupted`].
+    is_interrupted: Cell<bool>,
 }
 
 // Nothing is to be dropped here: so the loader's call is all there is, and never refused.
 thread_local! {
-    static OWN: Own =
-        const { Own { mark: Cell::new(0), depth: Cell::new(0), word: Cell::new(None) } };
+    static OWN: Own = const {
+        Own {
+            mark: Cell::new(0),
+            depth: Cell::new(0),
+            word: Cell::new(None),
+            is_interrupted: Cell::new(false),
+        }
+    };
 }
 
 /// This thread's.
@@ -39,11 +47,45 @@ impl Own {
         }
     }
 
+    /// Whether system calls of this thread that are never restarted, such as epoll_wait(2), may end
+    /// with `EINTR` without a signal: see [`Interrupts`].
+    pub(super) fn may_be_interrupted(&self) -> bool {
+        self.is_interrupted.get()
+    }
+
     #[cold]
     fn new_mark(&self) -> u64 {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         self.mark.set(NEXT.fetch_add(1, Ordering::Relaxed));
         self.mark.get()
+    }
+}
+
+/// Goes with a ring of the kernel's. That interrupts a thread, as a signal does, when something ends
+/// that it has given to a ring of several threads, and some time after a ring that it has used is gone.
+pub(super) struct Interrupts {
+    /// Only one thread uses the ring, and drops it.
+    is_single: bool,
+}
+
+impl Interrupts {
+    pub fn new(is_single: bool) -> Self {
+        let interrupts = Self { is_single };
+        interrupts.note_use();
+        interrupts
+    }
+
+    /// This thread uses the ring.
+    pub fn note_use(&self) {
+        if !self.is_single {
+            own(|own| own.is_interrupted.set(true));
+        }
+    }
+}
+
+impl Drop for Interrupts {
+    fn drop(&mut self) {
+        own(|own| own.is_interrupted.set(true));
     }
 }
 

@@ -15,6 +15,7 @@ use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
 use super::cell::Leaked;
 use super::check;
 use super::completions::Completions;
+use super::own::Interrupts;
 use super::span::Span;
 use super::thread;
 use super::wait::{ENTER_EXT_ARG, ENTER_GETEVENTS, GetEventsArgument};
@@ -63,6 +64,7 @@ pub struct Ring {
     /// System calls so far, and entries that they have taken.
     calls: u64,
     submitted: u64,
+    interrupts: Interrupts,
 }
 
 fn errno(error: &std::io::Error) -> Errno {
@@ -102,6 +104,7 @@ impl Ring {
                         deferred_max: DEFERRED_MAX,
                         calls,
                         submitted,
+                        interrupts: Interrupts::new(single),
                     });
                 }
                 Err(error) => last = errno(&error),
@@ -162,6 +165,7 @@ impl Ring {
             return if waits { self.run_deferred().map(|()| true) } else { Ok(false) };
         }
         self.calls += 1;
+        self.interrupts.note_use();
         match self.inner.submit() {
             Ok(count) => {
                 self.submitted += count as u64;

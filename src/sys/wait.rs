@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::check;
 #[cfg(feature = "model")]
 pub use super::model::{block, now};
+use super::own::{Own, own};
 use super::sync::atomic::{AtomicU32, Ordering};
 use super::sync::{Mutex, MutexGuard};
 use crate::error::{Errno, Result};
@@ -100,8 +101,12 @@ impl Net {
     }
 
     /// Blocks. Refused with a time limit by kernels before 5.11 and by sandboxes that do not know the
-    /// call.
+    /// call, and here to threads that are interrupted without a signal.
     fn wait(&self, time: Option<&libc::timespec>, mask: Option<&u64>) -> Result<usize> {
+        // That would end the wait as a signal does. poll(2) goes on.
+        if own(Own::may_be_interrupted) {
+            return Err(Errno::ENOSYS);
+        }
         let mut room = [const { MaybeUninit::<libc::epoll_event>::uninit() }; CAUGHT_MAX];
         let (number, limit) = match time {
             Some(time) => (libc::SYS_epoll_pwait2, ptr::from_ref(time) as usize),
