@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::hub::State;
+use super::hub::{Hub, OutletKey, State};
 use crate::error::{Errno, Result};
 use crate::net::flow::{Endpoint, Ends, FlowKey};
 use crate::net::frame::is_of_networks;
@@ -19,6 +19,16 @@ pub(super) enum Claims<'a> {
     Gated(&'a [FlowKey], Arc<Gate>),
     /// Whole frames.
     Frames(FrameType),
+}
+
+impl Hub {
+    /// What [`Hub::close`] has begun is for good.
+    pub fn give_up(&self, key: OutletKey) {
+        let mut state = self.lock();
+        if state.is_open(key) {
+            state.give_up(key.slot);
+        }
+    }
 }
 
 impl State {
@@ -91,7 +101,8 @@ impl State {
         }
     }
 
-    pub(super) fn close(&mut self, slot: usize) {
+    /// The same, and nothing comes for it any more: others may have its flows.
+    pub(super) fn give_up(&mut self, slot: usize) {
         self.forget_found();
         self.disclaim(slot);
         for key in std::mem::take(&mut self.outlets[slot].keys) {
@@ -103,6 +114,10 @@ impl State {
             }
         }
         self.whole = self.whole.filter(|(owner, _)| *owner != slot);
+    }
+
+    pub(super) fn close(&mut self, slot: usize) {
+        self.give_up(slot);
         self.touched.retain(|&touched| touched != slot);
         self.outlets.remove(slot);
     }

@@ -460,7 +460,15 @@ impl Flow {
             }
             return Err(Errno::EBUSY);
         }
+        self.give_up();
         Ok(())
+    }
+
+    /// Another socket may have the flows now, though a thread that waits has this one in hand still.
+    fn give_up(&self) {
+        for (hub, outlet) in &self.legs {
+            hub.give_up(*outlet);
+        }
     }
 
     /// Looks whether something has arrived that a receive would find here; asks to be told if not.
@@ -475,9 +483,7 @@ impl Flow {
 
     /// Gives the flows back to the kernel, and throws away what has arrived and was not fetched.
     pub fn discard(&self, socket: &Socket) {
-        for (hub, outlet) in &self.legs {
-            hub.close(*outlet);
-        }
+        self.give_up();
         self.inlets.lock().discard(socket);
     }
 }

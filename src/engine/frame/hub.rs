@@ -122,6 +122,8 @@ pub struct Hub {
     is_short: AtomicBool,
     /// The port's descriptors are readable because of what has been received already.
     pub(super) is_kept_readable: AtomicBool,
+    /// The last of it to go.
+    pub presence: Arc<()>,
 }
 
 /// Frames of an area that are kept for receiving at most: a half.
@@ -198,6 +200,7 @@ impl Hub {
             generation: AtomicU64::new(0),
             is_short: AtomicBool::new(false),
             is_kept_readable: AtomicBool::new(false),
+            presence: Arc::default(),
         });
         let patron: Arc<dyn Patron> = hub.clone();
         region.add_patron(&patron);

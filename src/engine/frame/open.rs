@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::RawFd;
 use std::sync::{Arc, Weak};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::claims::takes_from_host;
 use super::flow::Flow;
@@ -198,8 +198,8 @@ fn interfaces(fd: RawFd, local: SocketAddr) -> Answer<Vec<Interface>> {
     }
 }
 
-/// With the namespace of their interface.
-type Hubs = Vec<(u64, Weak<Hub>)>;
+/// With the namespace and the number of their interface, and what goes last of each.
+type Hubs = Vec<((u64, u32), Weak<Hub>, Weak<()>)>;
 
 static HUBS: PerProcess<Mutex<Hubs>> = PerProcess::empty();
 
@@ -207,24 +207,34 @@ static HUBS: PerProcess<Mutex<Hubs>> = PerProcess::empty();
 /// take a tenth of a second: drivers start their queues anew.
 fn hub(region: &Arc<Region>, namespace: u64, interface: &Interface) -> Answer<Arc<Hub>> {
     let mut hubs = HUBS.get_or_make(Mutex::default).lock();
-    hubs.retain(|(_, hub)| hub.strong_count() > 0);
-    let here = hubs.iter().filter(|(known, _)| *known == namespace);
-    for known in here.filter_map(|(_, hub)| hub.upgrade()) {
-        if known.interface() == interface.index {
-            if Arc::ptr_eq(known.region(), region) {
-                return Ok(known);
-            }
-            let cause = format!("{}: another area of this process has it", interface.name);
-            return Err(refusal(Errno::EBUSY, &cause));
+    hubs.retain(|(_, _, presence)| presence.strong_count() > 0);
+    let place = (namespace, interface.index);
+    for (_, hub, presence) in hubs.iter().filter(|(known, ..)| *known == place) {
+        let Some(known) = hub.upgrade() else {
+            await_end(presence);
+            continue;
+        };
+        if Arc::ptr_eq(known.region(), region) {
+            return Ok(known);
         }
+        let cause = format!("{}: another area of this process has it", interface.name);
+        return Err(refusal(Errno::EBUSY, &cause));
     }
     let Some(frame_bytes) = region.frame_bytes() else {
         return Err(refusal(Errno::EINVAL, "the area is not made of frames"));
     };
     let port = AfXdp::open(region, interface, frame_bytes as u32)?;
     let hub = new_hub(region, Box::new(port))?;
-    hubs.push((namespace, Arc::downgrade(&hub)));
+    hubs.push((place, Arc::downgrade(&hub), Arc::downgrade(&hub.presence)));
     Ok(hub)
+}
+
+/// Another thread has let go of a hub just now, and gives its interface back.
+fn await_end(presence: &Weak<()>) {
+    let end = Instant::now() + Duration::from_secs(1);
+    while presence.strong_count() > 0 && Instant::now() < end {
+        std::thread::sleep(Duration::from_micros(100));
+    }
 }
 
 fn new_hub(region: &Arc<Region>, port: Box<dyn Port>) -> Answer<Arc<Hub>> {
