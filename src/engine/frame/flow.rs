@@ -414,7 +414,7 @@ impl Flow {
         let must_copy = reuse.is_some_and(|takes_long| takes_long || *is_slow);
         let mut session = Session::new(&self.legs, sender);
         let mut sending = session.send(request, number, must_copy);
-        if sending == Sending::Full {
+        if matches!(sending, Sending::Full | Sending::Starved) {
             session.ring_doorbell();
             session.complete();
             sending = session.send(request, number, must_copy);
@@ -424,7 +424,8 @@ impl Flow {
                 session.ring_doorbell();
                 Err(Errno::ENOBUFS)
             }
-            Sending::Refused => {
+            // Whoever holds all frames may be the caller, and what has arrived for it: it must not wait.
+            Sending::Refused | Sending::Starved => {
                 drop(session);
                 direct::send(socket, request, 0).map(|_| Sent { copied: true })
             }

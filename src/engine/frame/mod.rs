@@ -91,12 +91,12 @@ impl Connection {
             let Some(entry) = self.outbox.first_unsent_mut() else { break };
             match session.send(&mut entry.request, number, false) {
                 Sending::Begun { copied, .. } => self.outbox.launch(copied, !is_zero_copy),
-                Sending::Full if !again => {
+                Sending::Full | Sending::Starved if !again => {
                     again = true;
                     session.ring_doorbell();
                     session.complete();
                 }
-                Sending::Full => break,
+                Sending::Full | Sending::Starved => break,
                 Sending::Refused => {
                     // In order: what the port has goes out first.
                     session.ring_doorbell();

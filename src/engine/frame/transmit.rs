@@ -23,6 +23,8 @@ pub enum Sending {
     Begun { copied: bool, first: Frame },
     /// The port takes no more now.
     Full,
+    /// It would have to be copied, and no frame of the area is free.
+    Starved,
     /// It does not fit: somebody else has to send it.
     Refused,
 }
@@ -243,7 +245,7 @@ impl State {
     /// Headers in a frame of their own, the bytes where they are.
     fn transmit_apart(&mut self, hub: &Hub, mut parcel: Parcel<'_>) -> Sending {
         let region = hub.region();
-        let Some(first) = region.take_frame() else { return Sending::Full };
+        let Some(first) = region.take_frame() else { return Sending::Starved };
         let offset = region.frame_offset(first);
         let room = region.mapping().span(offset, parcel.header_bytes());
         if let Some(template) = &mut parcel.template {
@@ -299,7 +301,7 @@ impl State {
         if headroom + length > hub.facts().chunk_bytes as usize {
             return Sending::Refused;
         }
-        let Some(frame) = region.take_frame() else { return Sending::Full };
+        let Some(frame) = region.take_frame() else { return Sending::Starved };
         let bytes = template.as_ref().map_or(0, |template| template.header_bytes());
         let offset = region.frame_offset(frame) + headroom - bytes;
         let room = region.mapping().span(offset, bytes + length);
