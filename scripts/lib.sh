@@ -19,7 +19,7 @@ has_rust() {
     at_least "$(awk '{print $2}' <<<"$version")" "$rust_needed"
 }
 
-# has WORD: whether that is here. The words are names of Debian packages, apart from two.
+# has WORD: whether that is here. The words are names of Debian packages, apart from a few.
 has() {
     case $1 in
         rust) has_rust ;;
@@ -30,6 +30,7 @@ has() {
         ninja-build) command -v ninja ;;
         dnsmasq-base) command -v dnsmasq ;;
         bind9-dnsutils) command -v dig ;;
+        clang-runtime) [ -e "$(clang -print-file-name=libclang_rt.tsan-"$(uname -m)".a 2>/dev/null)" ] ;;
         *) command -v "$1" ;;
     esac >/dev/null
 }
@@ -57,6 +58,8 @@ packages() {
             fedora:bind9-dnsutils) say bind-utils ;;
             arch:bind9-dnsutils) say bind ;;
             alpine:bind9-dnsutils) say bind-tools ;;
+            debian:clang-runtime) say "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" ;;
+            *:clang-runtime) say compiler-rt ;;
             *:certificates) say ca-certificates ;;
             *) say "$word" ;;
         esac
