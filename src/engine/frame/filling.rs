@@ -3,8 +3,7 @@
 
 use std::sync::Arc;
 
-use super::hub::FILL_SHARE;
-use super::hub::State;
+use super::hub::{FILL_SHARE, State};
 use crate::port::{Facts, Port};
 use crate::region::{Frame, Region};
 

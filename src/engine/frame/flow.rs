@@ -414,7 +414,7 @@ impl Flow {
         let must_copy = reuse.is_some_and(|takes_long| takes_long || *is_slow);
         let mut session = Session::new(&self.legs, sender);
         let mut sending = session.send(request, number, must_copy);
-        if matches!(sending, Sending::Full | Sending::Starved) {
+        if sending.lacks_room() {
             session.ring_doorbell();
             session.complete();
             sending = session.send(request, number, must_copy);

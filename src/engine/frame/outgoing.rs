@@ -291,7 +291,7 @@ impl Outgoing {
         self.number += 1;
         let mut session = Session::new(legs, &mut self.sender);
         let mut sending = session.send_bytes(to, datagram, self.number);
-        if matches!(sending, Sending::Full | Sending::Starved) {
+        if sending.lacks_room() {
             session.ring_doorbell();
             session.complete();
             sending = session.send_bytes(to, datagram, self.number);

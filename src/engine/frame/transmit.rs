@@ -29,6 +29,13 @@ pub enum Sending {
     Refused,
 }
 
+impl Sending {
+    /// It may go when others have gone.
+    pub fn lacks_room(&self) -> bool {
+        matches!(self, Self::Full | Self::Starved)
+    }
+}
+
 /// A packet on its way out.
 #[derive(Clone, Copy)]
 struct Flight {
