@@ -9,7 +9,7 @@ use super::{notify, socket};
 use crate::aio::device;
 use crate::channel::source::{
     Accept, Counter, Descriptor, Kind as SourceKind, Process, Semaphore, Signals, Source, Timer,
-    Word, interest,
+    Turn, Word, interest,
 };
 use crate::channel::state::Modify;
 use crate::channel::{Channel, event};
@@ -159,7 +159,7 @@ pub fn add_accept(fd: RawFd, listener: RawFd, flags: Modify, cookie: u64) -> Res
             fd: listener,
             attach: flags.attach,
             nonblocking: flags.nonblocking,
-            blocks: !descriptor::is_nonblocking(listener)?,
+            turn: Turn::of(listener)?,
             inherit: Box::new({
                 let weak = weak.clone();
                 move |connection| socket::inherit(listener, connection, &weak)

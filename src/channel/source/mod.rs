@@ -18,7 +18,7 @@ mod word;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-pub use accept::{Accept, Heir};
+pub use accept::{Accept, Heir, Turn};
 pub use descriptor::{Counter, Descriptor, interest};
 pub use process::Process;
 pub use semaphore::Semaphore;
