@@ -17,7 +17,6 @@ pub mod channel;
 pub mod engine;
 pub mod error;
 pub mod limits;
-pub mod log;
 pub mod net;
 pub mod port;
 pub mod region;

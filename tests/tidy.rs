@@ -21,7 +21,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Used by all; they use nothing but each other.
-const COMMON: &[&str] = &["error", "id", "limits", "log", "stats", "trace"];
+const COMMON: &[&str] = &["error", "limits"];
 
 /// Where `unsafe` may stand.
 const FENCE: &[&str] =

@@ -6,10 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::error::{Errno, Result};
-use crate::log::{self, Level};
 use crate::sys::annotate;
+use crate::sys::log::{self, Level};
 use crate::sys::own::{Own, own};
-use crate::sys::wait::Uncancellable;
 
 /// Runs code of the library; a panic becomes `ENOTRECOVERABLE`, and nothing unwinds out of it.
 pub fn protect<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
@@ -50,7 +49,6 @@ fn tell<T>(panic: &(dyn Any + Send)) -> Result<T> {
         .copied()
         .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
         .unwrap_or("no message");
-    let _uncancellable = Uncancellable::begin();
     log::write(Level::Error, format_args!("panic: {text}"));
     Err(Errno::ENOTRECOVERABLE)
 }

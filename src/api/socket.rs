@@ -15,7 +15,7 @@ use crate::engine::table::{self, Choice, Frames, Kind};
 use crate::engine::{Counters, Key, Socket};
 use crate::error::{Errno, Result};
 use crate::limits::DESCRIPTOR_MAX;
-use crate::log::{self, Level};
+use crate::sys::log::{self, Level};
 use crate::sys::stat::layout::socket as count;
 use crate::sys::trace::{self, Fallback};
 

@@ -14,10 +14,10 @@ use super::checked::Checked;
 use super::epoll::Epoll;
 use super::uring::Uring;
 use crate::error::{Errno, Refusal, Result};
-use crate::log::{self, Level};
 use crate::port::af_xdp;
 use crate::sys::annotate;
 use crate::sys::cell::Leaked;
+use crate::sys::log::{self, Level};
 use crate::sys::ring::{self, Features};
 use crate::sys::stat::Tally;
 

@@ -31,6 +31,7 @@ pub mod interface;
 pub mod internet;
 pub mod interrupt;
 pub mod kiocb;
+pub mod log;
 pub mod memory;
 pub mod message;
 #[cfg(feature = "model")]

@@ -14,12 +14,11 @@ use super::file::File;
 use super::registry::Device;
 use super::{INHERITED, begin_of};
 use crate::error::{Errno, Result};
-use crate::log::{self, Level};
 use crate::sys::cell::thread_mark;
 use crate::sys::driver::Begin;
 use crate::sys::fork;
 use crate::sys::kiocb::{self, Content, Kiocb};
-use crate::sys::wait::Uncancellable;
+use crate::sys::log::{self, Level};
 
 /// So many end before an ended one is used again.
 const RESTING: usize = 1024;
@@ -191,8 +190,6 @@ impl Books {
             Begin::Sync => "fsync",
         };
         let Place { bytes, position, .. } = place;
-        // Nothing that comes here is a cancellation point.
-        let _uncancellable = Uncancellable::begin();
         log::write(
             Level::Debug,
             format_args!(

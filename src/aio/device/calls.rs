@@ -13,11 +13,10 @@ use super::books::{Opening, Place, Stage};
 use super::file;
 use super::registry::Device;
 use crate::error::{Errno, Result};
-use crate::log::{self, Level};
 use crate::sys::fork;
 use crate::sys::kiocb;
+use crate::sys::log::{self, Level};
 use crate::sys::quiet::Entered;
-use crate::sys::wait::Uncancellable;
 
 /// What a driver answers when it ends a request later. No errno value.
 pub const QUEUED: isize = -529;
@@ -116,7 +115,6 @@ impl State {
             Some(result) => {
                 let outcome = outcome(result, bytes).unwrap_or_else(|| {
                     let what = format_args!("a driver answers {result}, which is no result");
-                    let _uncancellable = Uncancellable::begin();
                     log::write(Level::Warn, what);
                     Err(Errno::EIO)
                 });

@@ -41,8 +41,8 @@ use super::{
     Ask, Engine, Key, Notice, Outbox, PollSet, Readiness, Received, Request, Socket, Taker, Watch,
 };
 use crate::error::{Errno, Result};
-use crate::log::{self, Level};
 use crate::sys::counters::Counters;
+use crate::sys::log::{self, Level};
 use crate::sys::message::Incoming;
 use crate::sys::ring::{Features, Ring};
 use crate::sys::stat::{Tally, layout::engine as count};
