@@ -1,50 +1,27 @@
-//! An io_uring instance, its buffer rings, and what this kernel's io_uring can do.
+//! An io_uring instance.
 //!
-//! Read first: io_uring(7), io_uring_setup(2), io_uring_register_buf_ring(3).
+//! Read first: io_uring(7), io_uring_setup(2).
 //! The completion that was reaped last is not given back to the kernel at once: while the channel
 //! has events queued it stays in the ring ("held"), and keeps the ring's descriptor readable
 //! without a system call.
 
+mod features;
+mod registered;
+
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, RawFd};
-use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU16, Ordering, fence};
+use std::ptr;
+use std::sync::atomic::{Ordering, fence};
 
-use io_uring::{IoUring, Probe, cqueue, opcode, squeue, types};
+use io_uring::{IoUring, cqueue, squeue, types};
 
-use super::cell::Leaked;
+pub use self::features::{Features, NOTIFICATION_COPIED, SEND_ZC_REPORT_USAGE, features};
+pub use self::registered::BufferRing;
 use super::check;
 use super::completions::Completions;
 use super::own::Interrupts;
-use super::span::Span;
-use super::thread;
 use super::wait::{ENTER_EXT_ARG, ENTER_GETEVENTS, GetEventsArgument};
 use crate::error::{Errno, Result};
-
-/// What was found out about io_uring here, once per process.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Features {
-    /// Buffer rings and multishot receive (5.19, 6.0).
-    pub receive_multishot: bool,
-    /// Buffers that are filled piece by piece (6.12).
-    pub receive_incremental: bool,
-    /// Zero-copy send that tells whether the kernel copied (6.0, 6.2).
-    pub send_zero_copy: bool,
-    /// The same for messages of several pieces (6.1).
-    pub sendmsg_zero_copy: bool,
-    /// A table of registered buffers that is filled in later (5.19).
-    pub sparse_buffers: bool,
-    /// Deferred task work for rings of one thread (6.1).
-    pub defer_taskrun: bool,
-    /// A call runs all that was put off before it looks at the set of signals.
-    pub runs_first: bool,
-    /// One poll that tells of every change (5.13).
-    pub poll_multishot: bool,
-    /// One read for everything that comes (6.7).
-    pub read_multishot: bool,
-    /// Waiting on words of memory (6.7).
-    pub futex: bool,
-}
 
 /// How often a full submission queue is offered to the kernel.
 const PUSH_TRIES_MAX: usize = 16;
@@ -373,56 +350,6 @@ impl Ring {
         }
     }
 
-    /// Registers a table of `count` empty slots for buffers.
-    pub fn register_buffer_table(&self, count: u32) -> Result<()> {
-        self.inner.submitter().register_buffers_sparse(count).map_err(|error| errno(&error))
-    }
-
-    /// Puts memory into a slot of the table, or nothing.
-    pub fn register_buffer(&self, slot: u32, span: Option<Span>) -> Result<()> {
-        let buffer = span.map_or(libc::iovec { iov_base: ptr::null_mut(), iov_len: 0 }, |span| {
-            libc::iovec { iov_base: span.address().cast(), iov_len: span.len() }
-        });
-        // SAFETY: the area outlives its registration: it is taken back before it is unmapped, and
-        // the kernel holds its own reference to the pages.
-        unsafe { self.inner.submitter().register_buffers_update(slot, &[buffer], None) }
-            .map_err(|error| errno(&error))
-    }
-
-    /// Registers a table of `count` empty slots for files (5.19).
-    pub fn register_file_table(&self, count: u32) -> Result<()> {
-        self.inner.submitter().register_files_sparse(count).map_err(|error| errno(&error))
-    }
-
-    /// Puts a file into a slot of the table, or nothing. It stays open for that, but no descriptor
-    /// of it is closed afterwards: record locks of the program's stay.
-    pub fn register_file(&self, slot: u32, fd: Option<RawFd>) -> Result<()> {
-        let answer = self.inner.submitter().register_files_update(slot, &[fd.unwrap_or(-1)]);
-        answer.map(drop).map_err(|error| errno(&error))
-    }
-
-    /// Registers a ring through which buffers are handed to multishot receives. With
-    /// `incremental` a buffer is used until it is full; otherwise it is used once.
-    pub fn buffer_ring(&self, group: u16, entries: u16, incremental: bool) -> Result<BufferRing> {
-        let ring = BufferRing::map(entries)?;
-        // SAFETY: the memory is mapped until the BufferRing is dropped; the group is
-        // unregistered, or the io_uring closed, before that.
-        unsafe {
-            self.inner.submitter().register_buf_ring_with_flags(
-                ring.base.as_ptr() as u64,
-                entries,
-                group,
-                if incremental { BUFFER_RING_INCREMENTAL } else { 0 },
-            )
-        }
-        .map_err(|error| errno(&error))?;
-        Ok(ring)
-    }
-
-    pub fn unregister_buffer_ring(&self, group: u16) -> Result<()> {
-        self.inner.submitter().unregister_buf_ring(group).map_err(|error| errno(&error))
-    }
-
     /// Waits for completions for at most `milliseconds`, with the program's locks held: for
     /// requests that were cancelled and must come to an end now.
     pub fn wait_briefly(&mut self, milliseconds: u32) -> Result<()> {
@@ -453,147 +380,4 @@ impl Glance {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
-
-/// Memory shared with the kernel that tells it which buffers it may fill.
-/// struct io_uring_buf_ring: entries of 16 bytes; the tail is bytes 14 and 15 of the first.
-pub struct BufferRing {
-    base: NonNull<u8>,
-    bytes: usize,
-    mask: u16,
-    tail: u16,
-}
-
-// SAFETY: the memory belongs to the value alone, as far as this process goes.
-unsafe impl Send for BufferRing {}
-
-const BUFFER_ENTRY_BYTES: usize = 16;
-/// IOU_PBUF_RING_INC, since 6.12.
-const BUFFER_RING_INCREMENTAL: u16 = 2;
-const TAIL_OFFSET_BYTES: usize = 14;
-
-impl BufferRing {
-    fn map(entries: u16) -> Result<Self> {
-        assert!(entries.is_power_of_two());
-        let bytes = usize::from(entries) * BUFFER_ENTRY_BYTES;
-        // SAFETY: a fresh anonymous mapping; the kernel rounds the length up to pages.
-        let base = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
-                -1,
-                0,
-            )
-        };
-        if base == libc::MAP_FAILED {
-            return Err(Errno::last());
-        }
-        // SAFETY: our own mapping; a child must not get a copy-on-write view of it.
-        unsafe { libc::madvise(base, bytes, libc::MADV_DONTFORK) };
-        let base = NonNull::new(base.cast()).ok_or(Errno::ENOMEM)?;
-        Ok(Self { base, bytes, mask: entries - 1, tail: 0 })
-    }
-
-    /// Adds a buffer; the kernel sees it after [`BufferRing::publish`].
-    pub fn provide(&mut self, span: Span, id: u16) {
-        let index = usize::from(self.tail & self.mask);
-        // SAFETY: the index is below the number of entries; the fields are those of
-        // struct io_uring_buf (addr, len, bid); the last two bytes are not touched, because
-        // those of entry 0 are the tail.
-        unsafe {
-            let entry = self.base.as_ptr().add(index * BUFFER_ENTRY_BYTES);
-            entry.cast::<u64>().write(span.address() as u64);
-            entry.add(8).cast::<u32>().write(span.len() as u32);
-            entry.add(12).cast::<u16>().write(id);
-        }
-        self.tail = self.tail.wrapping_add(1);
-    }
-
-    /// Makes the added buffers visible.
-    pub fn publish(&mut self) {
-        // SAFETY: aligned, inside the mapping, and read by the kernel with acquire semantics:
-        // the release pairs with it, so that entries are written before they are seen.
-        unsafe {
-            let tail = self.base.as_ptr().add(TAIL_OFFSET_BYTES).cast::<u16>();
-            AtomicU16::from_ptr(tail).store(self.tail, Ordering::Release);
-        }
-    }
-}
-
-impl Drop for BufferRing {
-    fn drop(&mut self) {
-        // SAFETY: mapped by map(), not used afterwards; the kernel has its own reference.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
-    }
-}
-
-/// What io_uring can do here, or the errno with which it is refused. Asked once.
-pub fn features() -> Result<Features> {
-    static FEATURES: Leaked<Result<Features>> = Leaked::empty();
-    *FEATURES.get_or_find(probe_aside)
-}
-
-/// When a ring is gone, the kernel interrupts whoever has used it, some milliseconds later: a wait
-/// of the program's would end with `EINTR`. So the rings that are tried out are those of a helper
-/// that is gone with them.
-fn probe_aside() -> Result<Features> {
-    thread::aside(probe).unwrap_or_else(|_| probe())
-}
-
-fn probe() -> Result<Features> {
-    let mut ring = Ring::new(4, 8, false)?;
-    let mut probe = Probe::new();
-    ring.inner.submitter().register_probe(&mut probe).map_err(|error| errno(&error))?;
-    let needed = [opcode::Send::CODE, opcode::SendMsg::CODE, opcode::AsyncCancel::CODE];
-    if needed.iter().any(|&code| !probe.is_supported(code)) {
-        return Err(Errno::ENOSYS);
-    }
-    let send_zero_copy = probe.is_supported(opcode::SendZc::CODE) && reports_usage(&mut ring);
-    // Multishot receive came in 6.0 together with the send that does not copy.
-    let receive_multishot =
-        probe.is_supported(opcode::SendZc::CODE) && ring.buffer_ring(0, 1, false).is_ok();
-    let receive_incremental = receive_multishot && ring.buffer_ring(1, 1, true).is_ok();
-    let mut own =
-        Ring::new(4, 8, true).ok().filter(|ring| ring.inner.params().is_setup_single_issuer());
-    Ok(Features {
-        receive_multishot,
-        receive_incremental,
-        send_zero_copy,
-        sendmsg_zero_copy: send_zero_copy && probe.is_supported(opcode::SendMsgZc::CODE),
-        sparse_buffers: ring.register_buffer_table(1).is_ok(),
-        defer_taskrun: own.is_some(),
-        runs_first: own.as_mut().is_some_and(runs_first),
-        // Both came in 5.13.
-        poll_multishot: ring.inner.params().is_feature_resource_tagging(),
-        read_multishot: probe.is_supported(opcode::ReadMulti::CODE),
-        futex: probe.is_supported(opcode::FutexWaitV::CODE),
-    })
-}
-
-/// The second link of a chain begins in work that is put off.
-fn runs_first(ring: &mut Ring) -> bool {
-    let entry = opcode::Nop::new().build();
-    let pushed = ring
-        .push(&entry.clone().flags(squeue::Flags::IO_LINK))
-        .and_then(|()| ring.push(&entry))
-        .and_then(|()| ring.bring_forth(2, DEFERRED_MAX, Some(&GetEventsArgument::REFUSED)));
-    pushed.is_ok() && ring.inner.completion().len() == 2
-}
-
-/// Report the kernel's copying of a zero-copy send in its notification (6.2).
-pub const SEND_ZC_REPORT_USAGE: u16 = 8;
-/// The flag in the notification's result that says so.
-pub const NOTIFICATION_COPIED: u32 = 1 << 31;
-
-/// An unknown flag is refused with `EINVAL` before the descriptor is looked at: no socket needed.
-fn reports_usage(ring: &mut Ring) -> bool {
-    let entry =
-        opcode::SendZc::new(types::Fd(-1), ptr::null(), 0).zc_flags(SEND_ZC_REPORT_USAGE).build();
-    let mut result = -libc::EINVAL;
-    if ring.push(&entry).is_ok() && ring.inner.submit_and_wait(1).is_ok() {
-        ring.reap(|_, answer, _| result = answer);
-    }
-    result != -libc::EINVAL
 }
