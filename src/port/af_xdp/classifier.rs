@@ -4,7 +4,7 @@
 //! grow: when it is full, the program is loaded anew with larger ones and takes the place of the
 //! old one in one step.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::sync::Arc;
@@ -40,8 +40,8 @@ struct Wanted {
     /// How many flows of each kind there are, by the number of its bit.
     kinds: [usize; 8],
     sockets: Vec<RawFd>,
-    addresses: HashSet<IpAddr>,
-    vlans: HashSet<u16>,
+    addresses: BTreeSet<IpAddr>,
+    vlans: BTreeSet<u16>,
     frames: Option<FrameType>,
     gates: Arc<Gates>,
 }
@@ -62,8 +62,8 @@ impl Classifier {
             flows: HashMap::new(),
             kinds: [0; 8],
             sockets,
-            addresses: HashSet::new(),
-            vlans: HashSet::from([0]),
+            addresses: BTreeSet::new(),
+            vlans: BTreeSet::from([0]),
             frames: None,
             gates: Gates::new()?,
         };
@@ -129,7 +129,7 @@ impl Classifier {
     }
 
     pub fn localize(&mut self, addresses: &[IpAddr], vlans: &[u16]) -> Result<()> {
-        let addresses: HashSet<IpAddr> = addresses.iter().copied().collect();
+        let addresses: BTreeSet<IpAddr> = addresses.iter().copied().collect();
         for gone in self.wanted.addresses.difference(&addresses) {
             self.tables.addresses.remove(&address_key(*gone))?;
         }
@@ -137,7 +137,7 @@ impl Classifier {
             self.tables.add_address(*new)?;
         }
         self.wanted.addresses = addresses;
-        let vlans: HashSet<u16> = vlans.iter().copied().chain([0]).collect();
+        let vlans: BTreeSet<u16> = vlans.iter().copied().chain([0]).collect();
         for gone in self.wanted.vlans.difference(&vlans) {
             self.tables.set_vlan(*gone, false)?;
         }
