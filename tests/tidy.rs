@@ -182,6 +182,20 @@ fn must_forbid(name: &str) -> bool {
     name.starts_with("src/region/") || name.starts_with("src/bin/") || depth_of(name) == 1
 }
 
+/// One that std closes is closed by a cancellation point.
+#[test]
+fn descriptors_are_those_of_sys() {
+    let complaints: Vec<String> = sources()
+        .iter()
+        .filter(|source| !source.name.starts_with("src/bin/"))
+        .filter(|source| !words(&source.code, "OwnedFd").is_empty())
+        .map(|source| {
+            format!("{}: OwnedFd where sys::descriptor::Descriptor is meant", source.name)
+        })
+        .collect();
+    no_complaints(&complaints);
+}
+
 #[test]
 fn every_unsafe_block_has_its_reason() {
     let mut complaints = Vec::new();

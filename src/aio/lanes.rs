@@ -2,12 +2,12 @@
 //! the other, as they were accepted. Reads and writes do not wait for each other.
 
 use std::collections::HashMap;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use slab::Slab;
 
 use super::request::Entry;
-use crate::sys::descriptor::Kept;
+use crate::sys::descriptor::{self, Descriptor};
 use crate::sys::transfer::{self, Identity};
 
 /// One direction of one file under one descriptor: a number that is used again for another file
@@ -37,7 +37,7 @@ struct Lane {
     first: u32,
     last: u32,
     /// By which the file is reached when the program may have closed it.
-    kept: Option<Kept>,
+    kept: Option<Descriptor>,
 }
 
 #[derive(Default)]
@@ -76,13 +76,13 @@ impl Lanes {
         if let Some(lane) = self.0.get_mut(key)
             && lane.kept.is_none()
         {
-            lane.kept = Kept::new(key.fd).ok();
+            lane.kept = descriptor::duplicate(key.fd).ok();
         }
     }
 
     /// That descriptor.
     pub fn kept(&self, key: &Key) -> Option<RawFd> {
-        self.0.get(key)?.kept.as_ref().map(Kept::fd)
+        self.0.get(key)?.kept.as_ref().map(AsRawFd::as_raw_fd)
     }
 
     /// Takes one out that has ended: the next one, if it may begin now.

@@ -60,7 +60,8 @@ pub fn queue() -> Result<&'static Queue> {
     present().map_or_else(make, Ok)
 }
 
-/// Descriptors are closed here, which is a cancellation point, and aio_read(3) is none.
+/// A table asks for randomness and a refusal for its reason, which are cancellation points; aio_read(3)
+/// is none.
 #[cold]
 fn make() -> Result<&'static Queue> {
     let _uncancellable = Uncancellable::begin();

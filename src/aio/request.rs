@@ -7,7 +7,7 @@ use super::lanes::Key;
 use super::mailbox::{Letter, Mailbox};
 use crate::error::Result;
 use crate::sys::control::Control;
-use crate::sys::descriptor::Kept;
+use crate::sys::descriptor::Descriptor;
 use crate::sys::exchange::{Call, Envelope};
 use crate::sys::notify::{self, Callback};
 use crate::sys::transfer::{Identity, Memory};
@@ -220,7 +220,7 @@ pub struct Entry {
     /// The next one in its lane.
     pub next: Option<u32>,
     /// A descriptor of our own where there is no lane to have one.
-    pub kept: Option<Kept>,
+    pub kept: Option<Descriptor>,
     /// The file that it was made for, where another thread starts it: the descriptor may have come
     /// to mean another one until then.
     pub file: Option<Identity>,

@@ -5,7 +5,7 @@
 //! is called while completions are taken in allocates nothing.
 
 use std::collections::{HashMap, VecDeque};
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 use slab::Slab;
@@ -21,7 +21,7 @@ use crate::engine::Path;
 use crate::error::{Errno, Result};
 use crate::sys::cell::thread_mark;
 use crate::sys::control::{Control, Ticket};
-use crate::sys::descriptor::Kept;
+use crate::sys::descriptor;
 use crate::sys::exchange::{self, Envelope};
 use crate::sys::notify::Callback;
 use crate::sys::transfer::{self, NO_OFFSET};
@@ -254,14 +254,16 @@ impl State {
         let entry = &mut self.entries[index as usize];
         match entry.route.lane() {
             Some(lane) => self.lanes.keep(&lane),
-            None if entry.kept.is_none() => entry.kept = Kept::new(entry.request.fd).ok(),
+            None if entry.kept.is_none() => {
+                entry.kept = descriptor::duplicate(entry.request.fd).ok()
+            }
             None => {}
         }
     }
 
     pub fn descriptor(&self, entry: &Entry) -> RawFd {
         let of_lane = || self.lanes.kept(&entry.route.lane()?);
-        entry.kept.as_ref().map(Kept::fd).or_else(of_lane).unwrap_or(entry.request.fd)
+        entry.kept.as_ref().map(AsRawFd::as_raw_fd).or_else(of_lane).unwrap_or(entry.request.fd)
     }
 
     /// Takes in what has ended, and starts what may begin because of it.

@@ -11,11 +11,10 @@ pub use crate::aio::{
 };
 use crate::error::Result;
 use crate::sys::control::Control;
-use crate::sys::wait::{Terms, Uncancellable};
+use crate::sys::wait::Terms;
 
 /// SIGEV_EC: a slot of a channel is reserved, until the request has ended or is refused.
 pub fn event(ec: RawFd, cookie: u64, list: Option<usize>) -> Result<Notification> {
-    let _uncancellable = Uncancellable::begin();
     let mailbox = context().channel(ec)?.reserve_for_request()?;
     Ok(Notification::Event { mailbox, cookie, list })
 }

@@ -8,7 +8,6 @@ use super::context::context;
 use super::notify;
 use crate::channel::{Channel, Event, Options, event};
 use crate::error::{Errno, Result};
-use crate::sys::wait::Uncancellable;
 
 /// `ec_create`: the descriptor of a new channel.
 pub fn create(options: Options) -> Result<RawFd> {
@@ -52,8 +51,6 @@ pub fn next_events(fd: RawFd, room: &mut [Event]) -> Result<usize> {
     if let Some(count @ 1..) = in_passing {
         return Ok(count);
     }
-    // Whoever lets go of a channel last closes its descriptors.
-    let _uncancellable = Uncancellable::begin();
     let channel = context().channel(fd)?;
     let mut state = channel.enter()?;
     state.may_be_polled();
@@ -75,7 +72,6 @@ pub fn post(fd: RawFd, event: Event) -> Result<()> {
     if event.kind != event::USER || event.pad != 0 || event.reserved != 0 {
         return Err(Errno::EINVAL);
     }
-    let _uncancellable = Uncancellable::begin();
     let channel = context().channel(fd)?;
     let mut state = channel.enter()?;
     state.post(Event { source: -1, ..event })?;

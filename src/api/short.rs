@@ -36,8 +36,7 @@ fn inside<R>(
     change: impl FnOnce(&Socket, &Attached, &mut Entered<'_, State>) -> Option<(End, Result<R>)>,
     alone: impl FnOnce(&Socket, &Flow) -> Option<Result<R>>,
 ) -> Option<Result<R>> {
-    // What an interface needs to be told of the network is asked with such calls; and what was lent here
-    // may be let go of by everybody else meanwhile, so that its descriptors are closed here.
+    // As the steps of the long way: see guard.rs.
     let _uncancellable = Uncancellable::begin();
     let mut is_worth_it = false;
     let answer = context().with_socket(fd, |association| {
@@ -214,10 +213,9 @@ pub fn settle(fd: RawFd) -> Result<()> {
         let mut state = channel.try_enter(own)?;
         channel.settle_in_passing(&mut state).ok().filter(|&is_settled| is_settled)
     });
-    if settled.is_none() {
-        // What everybody else has let go of is closed here.
-        let _uncancellable = Uncancellable::begin();
-        let Some(attached) = context().socket(fd)?.attached() else { return Ok(()) };
+    if settled.is_none()
+        && let Some(attached) = context().socket(fd)?.attached()
+    {
         let mut state = attached.channel.enter()?;
         attached.channel.settle(&mut state)?;
     }

@@ -6,14 +6,15 @@
 //! peer stops reading in the middle of a call, and in no other case.
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 use crate::engine::{File, Passed, Request};
 use crate::error::{Errno, Result};
+use crate::sys::descriptor::{self, Descriptor};
 use crate::sys::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::wait::{self, Sleep, Terms};
-use crate::sys::{descriptor, futex, socket, thread};
+use crate::sys::{futex, socket, thread};
 
 /// What the word says.
 const IDLE: u32 = 0;
@@ -91,7 +92,7 @@ impl Rest {
     }
 
     /// An error is the connection's: the next call on the socket will see it too.
-    fn send(&self, fd: &OwnedFd) {
+    fn send(&self, fd: &Descriptor) {
         let mut sent = 0;
         while sent < self.length() {
             match self.send_some(fd.as_raw_fd(), sent) {

@@ -45,7 +45,7 @@ pub fn number(body: impl FnOnce() -> Result<i32>) -> i32 {
 }
 
 /// For functions in which every microsecond counts: they must make no call of the C library that
-/// is a cancellation point, as close(2) is.
+/// is a cancellation point, as close(3) is.
 pub fn fast(body: impl FnOnce() -> Result<i32>) -> i32 {
     let before = errno::get();
     finish(protect(body), before)
@@ -108,7 +108,6 @@ fn go_on<B: Blocking>(
 ) -> i32 {
     let answer = loop {
         let slept = Some(wait::block(&sleep, &call.terms()));
-        // What it has of others may be gone by now: then it is the last to hold it, and closes it.
         let stepped = {
             let _uncancellable = wait::Uncancellable::begin();
             protect(|| call.step(slept))
@@ -119,9 +118,7 @@ fn go_on<B: Blocking>(
             Err(reason) => break Err(reason),
         }
     };
-    // The call may be the last that holds a channel: its descriptors are closed, which changes
-    // errno and is a cancellation point.
-    let _uncancellable = wait::Uncancellable::begin();
+    // It may be the last that holds a channel.
     let dropped = protect(|| {
         drop(call);
         Ok(())

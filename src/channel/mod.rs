@@ -19,7 +19,7 @@ mod wait;
 mod watched;
 mod words;
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, Weak};
 
 use bell::{Bell, Errand};
@@ -34,11 +34,11 @@ use crate::error::{Errno, Result};
 use crate::limits::{CAPACITY_LOG2_DEFAULT, CAPACITY_LOG2_MAX};
 use crate::region::Patron;
 use crate::sys::cell::{Entered, Guarded, thread_mark};
+use crate::sys::descriptor::Descriptor;
 use crate::sys::stat::Tally;
 use crate::sys::stat::layout::{self, Kind as Counted};
 use crate::sys::sync::atomic::{AtomicBool, Ordering};
 use crate::sys::trace::{self, Fallback};
-use crate::sys::wait::Uncancellable;
 use crate::sys::{fork, poll};
 
 /// What `ec_create` was asked for.
@@ -53,7 +53,7 @@ pub struct Options {
 pub struct Channel {
     fd: RawFd,
     /// The descriptor where it is not the poll set's own.
-    _outer: Option<OwnedFd>,
+    _outer: Option<Descriptor>,
     epoch: u32,
     choice: Choice,
     state: Guarded<State>,
@@ -183,8 +183,6 @@ impl Channel {
 
     #[cold]
     fn run_errands(&self, errands: Vec<Errand>, state: &mut State) -> bool {
-        // Descriptors may be closed here, which is a cancellation point.
-        let _uncancellable = Uncancellable::begin();
         state.poll.token_was_raised();
         state.replenish();
         state.collect();

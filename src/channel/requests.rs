@@ -15,7 +15,6 @@ use crate::aio::{Letter, Mailbox, Recipient};
 use crate::engine::{Key, REQUESTS, TOKEN, engine_place};
 use crate::error::{Errno, Result};
 use crate::sys::poll;
-use crate::sys::wait::Uncancellable;
 
 /// What requests have to do with a channel.
 #[derive(Default)]
@@ -33,8 +32,6 @@ struct Subscriber {
 
 impl Subscriber {
     fn change(&self, change: impl FnOnce(&mut State) -> Result<()>) -> Result<()> {
-        // It may be the last to let go of the channel, and close its descriptors.
-        let _uncancellable = Uncancellable::begin();
         let channel = self.channel.upgrade().ok_or(Errno::EBADF)?;
         let mut state = channel.enter()?;
         change(&mut state)?;

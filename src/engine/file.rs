@@ -7,12 +7,12 @@
 //! it is asked for each time, and never changed. To a socket without it the bytes are copied.
 #![forbid(unsafe_code)]
 
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 
 use super::outbox::Outbox;
 use super::{Socket, direct};
 use crate::error::{Errno, Result};
-use crate::sys::descriptor::{self, Kept};
+use crate::sys::descriptor::{self, Descriptor};
 use crate::sys::file as system;
 use crate::sys::socket::let_go;
 
@@ -23,7 +23,7 @@ const TURN_BYTES: usize = 1 << 20;
 pub struct File {
     fd: RawFd,
     /// Once the program may have closed its own.
-    kept: Option<Kept>,
+    kept: Option<Descriptor>,
     /// Why there is none.
     refused: Option<Errno>,
     offset: i64,
@@ -49,8 +49,9 @@ impl File {
     /// From now on the program may close the file. After an error nothing more of it is sent.
     pub fn keep(&mut self) -> Result<()> {
         if self.kept.is_none() {
-            let kept = Kept::new(self.fd).inspect_err(|&errno| self.refused = Some(errno))?;
-            self.fd = kept.fd();
+            let kept =
+                descriptor::duplicate(self.fd).inspect_err(|&errno| self.refused = Some(errno))?;
+            self.fd = kept.as_raw_fd();
             self.kept = Some(kept);
         }
         Ok(())
@@ -58,8 +59,8 @@ impl File {
 
     /// The same part for somebody else.
     pub fn share(&self) -> Result<Self> {
-        let kept = Kept::new(self.fd)?;
-        Ok(Self { fd: kept.fd(), kept: Some(kept), refused: None, offset: self.offset })
+        let kept = descriptor::duplicate(self.fd)?;
+        Ok(Self { fd: kept.as_raw_fd(), kept: Some(kept), refused: None, offset: self.offset })
     }
 
     /// Sends up to `bytes` that follow the first `skip`; `EAGAIN` when the socket takes none now.

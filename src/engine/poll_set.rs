@@ -10,12 +10,12 @@
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
 use crate::error::{Errno, Result};
 use crate::sys::cell::thread_mark;
-use crate::sys::descriptor::Counter;
+use crate::sys::descriptor::{Counter, Descriptor};
 use crate::sys::poll;
 use crate::sys::wait::{CAUGHT_MAX, Net};
 
@@ -57,13 +57,13 @@ const NO_SOURCES_OUTSIDE: usize = 2;
 const READY_MAX: usize = CAUGHT_MAX;
 
 pub struct PollSet {
-    set: OwnedFd,
+    set: Descriptor,
     /// The set that this one is nested in: somebody else says when it is worth asking.
     outer: Option<RawFd>,
     /// Whether sources may become members of that, and which have.
     may_spread: bool,
     outside: HashMap<RawFd, u64>,
-    nested: HashMap<u64, OwnedFd>,
+    nested: HashMap<u64, Descriptor>,
     /// Whose each descriptor is: one that was closed leaves by itself, and its number may come
     /// back as somebody else's before its source goes.
     owners: HashMap<RawFd, u64>,

@@ -3,10 +3,10 @@
 //!
 //! Everything here is a descriptor: what nobody holds any more is gone, a link with what it linked.
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 
 use super::check;
-use super::descriptor::own;
+use super::descriptor::{Descriptor, own};
 use super::fork::Private;
 use crate::error::{Errno, Result};
 
@@ -54,7 +54,7 @@ fn bpf<T>(command: u32, attributes: &mut T) -> Result<usize> {
 
 /// A table that a program of the kernel reads, and we write. Keys and values are plain bytes.
 pub struct Map {
-    descriptor: OwnedFd,
+    descriptor: Descriptor,
     key_bytes: u32,
     value_bytes: u32,
 }
@@ -142,7 +142,7 @@ impl AsRawFd for Map {
 }
 
 /// A program for packets that have just arrived.
-pub struct Program(OwnedFd);
+pub struct Program(Descriptor);
 
 /// What BPF_PROG_TEST_RUN is asked; an older kernel knows the first half, and wants zeroes after it.
 #[repr(C)]

@@ -1,9 +1,7 @@
 //! Descriptors: what they are, and the small kernel objects that the library makes for itself.
 
-use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, OwnedFd, RawFd};
-
-use nix::sys::eventfd::{EfdFlags, EventFd};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 
 use super::check;
 use super::sync::step;
@@ -34,42 +32,47 @@ pub fn is_nonblocking(fd: RawFd) -> Result<bool> {
     Ok(status_flags(fd)? & libc::O_NONBLOCK != 0)
 }
 
-/// Another number for the same file, close-on-exec.
-pub fn duplicate(fd: RawFd) -> Result<OwnedFd> {
-    // SAFETY: no pointers; the result is a descriptor that nobody else owns.
-    check(unsafe { libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 0) }).map(|fd| own(fd as RawFd))
-}
-
-/// Another number for the program's file, by which it is reached even if the program closes its own
-/// and the number comes to mean something else. Not for files that may have record locks: closing
-/// any descriptor of a file gives up all that the process has. fcntl_locking(2).
+/// A descriptor of our own. Unlike an `OwnedFd` it is closed without a cancellation point: whoever
+/// lets go of something last closes what belongs to it, whatever call that happens in.
 #[derive(Debug)]
-pub struct Kept(RawFd);
+pub struct Descriptor(RawFd);
 
-impl Kept {
-    pub fn new(fd: RawFd) -> Result<Self> {
-        // SAFETY: no pointers.
-        check(unsafe { libc::syscall(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, 0) })
-            .map(|fd| Self(fd as RawFd))
-    }
-
-    pub fn fd(&self) -> RawFd {
+impl AsRawFd for Descriptor {
+    fn as_raw_fd(&self) -> RawFd {
         self.0
     }
 }
 
-/// For any descriptor that is to be closed where the thread may be cancelled.
-impl From<OwnedFd> for Kept {
-    fn from(fd: OwnedFd) -> Self {
-        Self(fd.into_raw_fd())
+impl IntoRawFd for Descriptor {
+    fn into_raw_fd(self) -> RawFd {
+        ManuallyDrop::new(self).0
     }
 }
 
-impl Drop for Kept {
+impl Drop for Descriptor {
     fn drop(&mut self) {
-        // SAFETY: the number is ours alone. close(3) of the C library is a cancellation point.
-        unsafe { libc::syscall(libc::SYS_close, self.0) };
+        close(self.0);
     }
+}
+
+/// Takes ownership of a descriptor that a system call has just returned.
+pub(super) fn own(fd: RawFd) -> Descriptor {
+    Descriptor(fd)
+}
+
+/// Closes a number.
+pub fn close(fd: RawFd) {
+    // SAFETY: no pointers. close(3) of the C library is a cancellation point.
+    unsafe { libc::syscall(libc::SYS_close, fd) };
+}
+
+/// Another number for the program's file, close-on-exec: the file is reached by it even if the
+/// program closes its own and that comes to mean something else. Not for files that may have record
+/// locks: closing any descriptor of a file gives up all that the process has. fcntl_locking(2).
+pub fn duplicate(fd: RawFd) -> Result<Descriptor> {
+    // SAFETY: no pointers; the result is a descriptor that nobody else owns.
+    check(unsafe { libc::syscall(libc::SYS_fcntl, fd, libc::F_DUPFD_CLOEXEC, 0) })
+        .map(|fd| own(fd as RawFd))
 }
 
 /// Whether the file is a regular file or a directory: those cannot be waited for.
@@ -87,12 +90,13 @@ pub fn identity(fd: RawFd) -> Result<(u64, u64)> {
 }
 
 /// A counter that makes its descriptor readable while it is not zero. eventfd(2).
-pub struct Counter(EventFd);
+pub struct Counter(Descriptor);
 
 impl Counter {
     pub fn new() -> Result<Self> {
-        let flags = EfdFlags::EFD_CLOEXEC | EfdFlags::EFD_NONBLOCK;
-        EventFd::from_value_and_flags(0, flags).map(Self)
+        // SAFETY: no pointers; the result is a descriptor that nobody else owns.
+        check(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })
+            .map(|fd| Self(own(fd as RawFd)))
     }
 
     pub fn fd(&self) -> RawFd {
@@ -117,7 +121,7 @@ impl Counter {
 }
 
 /// A timer of `clock`, close-on-exec and non-blocking. timerfd_create(2).
-pub fn timer_create(clock: libc::clockid_t) -> Result<OwnedFd> {
+pub fn timer_create(clock: libc::clockid_t) -> Result<Descriptor> {
     // SAFETY: no pointers; the result is a descriptor that nobody else owns.
     let fd = check(unsafe { libc::timerfd_create(clock, libc::TFD_CLOEXEC | libc::TFD_NONBLOCK) })?
         as RawFd;
@@ -198,15 +202,23 @@ pub fn queue_access(fd: RawFd) -> Result<i32> {
     Ok(status_flags(fd)? & libc::O_ACCMODE)
 }
 
-/// Takes ownership of a descriptor that a system call has just returned.
-pub(super) fn own(fd: RawFd) -> OwnedFd {
-    use std::os::fd::FromRawFd;
-    // SAFETY: called only with numbers fresh from the kernel.
-    unsafe { OwnedFd::from_raw_fd(fd) }
-}
+#[cfg(all(test, not(feature = "model")))]
+mod tests {
+    use super::super::ring::Ring;
+    use super::super::wait::Uncancellable;
+    use super::*;
 
-/// Closes a number that the library has accepted on the program's behalf and cannot hand over.
-pub fn close(fd: RawFd) {
-    // SAFETY: the descriptor was never shown to the program.
-    unsafe { libc::close(fd) };
+    #[test]
+    fn closing_is_no_cancellation_point() {
+        let close = || {
+            let ours =
+                (Counter::new(), timer_create(libc::CLOCK_MONOTONIC), Ring::new(4, 8, false));
+            // SAFETY: this thread, which is not cancelled before it has been asked to be.
+            unsafe { libc::pthread_cancel(libc::pthread_self()) };
+            drop(ours);
+            // What ends the thread has cancellation points.
+            std::mem::forget(Uncancellable::begin());
+        };
+        std::thread::spawn(close).join().expect("no panic");
+    }
 }

@@ -5,9 +5,10 @@
 //! remember the epoch in which they were made; in a child theirs is not the present one, and calls
 //! say `EPERM`.
 
-use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU32, AtomicUsize, Ordering};
 
+use super::descriptor::Descriptor;
 use super::tally;
 
 static EPOCH: AtomicU32 = AtomicU32::new(0);
@@ -83,13 +84,13 @@ const NOBODY: RawFd = -1;
 /// A descriptor that no child has. The kernel takes back what such a descriptor stands for when
 /// the process ends, and must not wait for its children.
 pub struct Private {
-    fd: Option<OwnedFd>,
+    fd: Option<Descriptor>,
     place: Option<&'static AtomicI32>,
     epoch: u32,
 }
 
 impl Private {
-    pub fn new(fd: OwnedFd) -> Self {
+    pub fn new(fd: Descriptor) -> Self {
         watch();
         let number = fd.as_raw_fd();
         let place = PRIVATE.iter().find(|place| {

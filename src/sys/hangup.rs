@@ -4,34 +4,34 @@
 //! when no descriptor is left for the other, wherever duplicates of it have gone. pipe(7), poll(2).
 
 use std::ffi::CString;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 
-use super::descriptor::{Kept, own};
+use super::descriptor::{Descriptor, own};
 use super::transfer::{self, Identity, Memory};
 use super::{check, poll};
 use crate::error::{Errno, Result};
 
 /// The library's end.
 pub struct Watch {
-    end: Kept,
+    end: Descriptor,
     /// The pipe: the same for every duplicate of the program's descriptor.
     pub identity: Identity,
 }
 
 /// A new descriptor for the program, and its watch.
-pub fn pair() -> Result<(OwnedFd, Watch)> {
+pub fn pair() -> Result<(Descriptor, Watch)> {
     let mut ends = [0; 2];
     let flags = libc::O_CLOEXEC | libc::O_NONBLOCK;
     // SAFETY: room for two descriptors.
     check(unsafe { libc::syscall(libc::SYS_pipe2, ends.as_mut_ptr(), flags) })?;
-    let (theirs, end) = (own(ends[0]), own(ends[1]).into());
+    let (theirs, end) = (own(ends[0]), own(ends[1]));
     let identity = transfer::identity(ends[0])?;
     Ok((theirs, Watch { end, identity }))
 }
 
 impl Watch {
     pub fn fd(&self) -> RawFd {
-        self.end.fd()
+        self.end.as_raw_fd()
     }
 
     /// Makes the program's descriptors readable, or not. `EOPNOTSUPP`: it cannot be undone where
@@ -64,14 +64,15 @@ impl Watch {
             libc::syscall(libc::SYS_openat, libc::AT_FDCWD, path.as_ptr(), flags, 0)
         });
         let end = match end {
-            Ok(fd) => Kept::from(own(fd as RawFd)),
+            Ok(fd) => own(fd as RawFd),
             Err(Errno::ENOENT | Errno::EACCES) => return Err(Errno::EOPNOTSUPP),
             Err(errno) => return Err(errno),
         };
         let mut byte = 0u8;
         // SAFETY: room for one byte. The end does not block.
-        while check(unsafe { libc::syscall(libc::SYS_read, end.fd(), &raw mut byte, 1usize) })
-            == Ok(1)
+        while check(unsafe {
+            libc::syscall(libc::SYS_read, end.as_raw_fd(), &raw mut byte, 1usize)
+        }) == Ok(1)
         {}
         Ok(())
     }

@@ -2,10 +2,10 @@
 //! Read first: netlink(7), rtnetlink(7).
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 
 use super::check;
-use super::descriptor::own;
+use super::descriptor::{Descriptor, own};
 use crate::error::Result;
 
 /// What a socket may be told of without asking: bits of `nl_groups`.
@@ -21,7 +21,7 @@ pub const ROUTES: u32 = 1 << (libc::RTNLGRP_IPV4_ROUTE - 1)
 /// No message of the kernel's is longer, in bytes.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 
-pub struct Socket(OwnedFd);
+pub struct Socket(Descriptor);
 
 impl Socket {
     /// One that is told of changes in `groups`.

@@ -1,10 +1,10 @@
 //! Sockets for whole frames. Read first: packet(7).
 
 use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 
 use super::check;
-use super::descriptor::own;
+use super::descriptor::{Descriptor, own};
 use super::internet::is_set;
 use super::message::Address;
 use crate::error::{Errno, Result};
@@ -28,7 +28,7 @@ pub struct Wanted {
 }
 
 /// A socket that gets frames of an interface as they arrive, and none that are sent.
-pub fn open(wanted: &Wanted) -> Result<OwnedFd> {
+pub fn open(wanted: &Wanted) -> Result<Descriptor> {
     let socket = create(wanted.nonblocking)?;
     if wanted.promiscuous {
         let membership = libc::packet_mreq {
@@ -44,7 +44,7 @@ pub fn open(wanted: &Wanted) -> Result<OwnedFd> {
 }
 
 /// A socket that gets nothing before it is bound, and none of what is sent after that.
-pub fn create(nonblocking: bool) -> Result<OwnedFd> {
+pub fn create(nonblocking: bool) -> Result<Descriptor> {
     let nonblocking = if nonblocking { libc::SOCK_NONBLOCK } else { 0 };
     let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | nonblocking;
     // SAFETY: no pointers.
@@ -158,6 +158,6 @@ impl Address {
     }
 }
 
-pub(super) fn set_option<T>(socket: &OwnedFd, name: i32, value: &T) -> Result<()> {
+pub(super) fn set_option<T>(socket: &Descriptor, name: i32, value: &T) -> Result<()> {
     super::socket::set_option(socket.as_raw_fd(), libc::SOL_PACKET, name, value)
 }

@@ -1,10 +1,10 @@
 //! epoll(7) and poll(2), by number.
 
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::time::Duration;
 
 use super::check;
-use super::descriptor::own;
+use super::descriptor::{Descriptor, own};
 use super::sync::step;
 use crate::error::Result;
 
@@ -17,7 +17,7 @@ pub const EDGE: u32 = libc::EPOLLET as u32;
 pub const ONESHOT: u32 = libc::EPOLLONESHOT as u32;
 
 /// A new epoll set, close-on-exec.
-pub fn create() -> Result<OwnedFd> {
+pub fn create() -> Result<Descriptor> {
     // SAFETY: no pointers.
     check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).map(|fd| own(fd as RawFd))
 }

@@ -1,10 +1,10 @@
 //! Signals that are taken, not handled. signalfd(2).
 
 use std::mem::MaybeUninit;
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::RawFd;
 
 use super::check;
-use super::descriptor::own;
+use super::descriptor::{Descriptor, own};
 use crate::error::{Errno, Result};
 
 /// One delivery.
@@ -42,7 +42,7 @@ fn wanted(set: &libc::sigset_t) -> Option<libc::sigset_t> {
 }
 
 /// A descriptor that is readable while a signal of the set is pending.
-pub fn descriptor(set: &libc::sigset_t) -> Result<OwnedFd> {
+pub fn descriptor(set: &libc::sigset_t) -> Result<Descriptor> {
     let wanted = wanted(set).ok_or(Errno::EINVAL)?;
     // SAFETY: a valid set; the result is a descriptor that nobody else owns.
     let fd = check(unsafe { libc::signalfd(-1, &wanted, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) })?;

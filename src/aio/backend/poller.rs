@@ -2,11 +2,12 @@
 //! threads. What is ready is transferred by the books (`State::returned`), without blocking.
 
 use std::collections::HashMap;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::{Duration, Instant};
 
 use crate::aio::queue;
 use crate::error::{Errno, Result};
+use crate::sys::descriptor::Descriptor;
 use crate::sys::wait::{self, Sleep, Terms};
 use crate::sys::{poll, thread};
 
@@ -17,7 +18,7 @@ const IDLE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 pub struct Poller {
-    set: Option<OwnedFd>,
+    set: Option<Descriptor>,
     is_running: bool,
     /// Requests in the set by serial number, with the descriptor that stands for them: what the
     /// thread has heard may be out of date when it gets to say it.

@@ -4,7 +4,7 @@
 //! finds out there what is its parent's.
 
 use std::collections::HashMap;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -14,7 +14,7 @@ use super::{OPENED, calls};
 use crate::aio::queue::{self, Queue};
 use crate::error::{Errno, Result};
 use crate::sys::cell::{Current, thread_mark};
-use crate::sys::descriptor::Counter;
+use crate::sys::descriptor::{Counter, Descriptor};
 use crate::sys::driver::Operations;
 use crate::sys::per_process::PerProcess;
 use crate::sys::sync::{Condvar, Mutex};
@@ -90,7 +90,7 @@ pub struct Devices {
     /// The last number that was given to a device or a file. Held during each change.
     numbers: Mutex<u64>,
     /// Where closed descriptors are seen.
-    pub set: OwnedFd,
+    pub set: Descriptor,
     /// Gets the thread to look for errands.
     pub bell: Counter,
     pub service: Mutex<Service>,

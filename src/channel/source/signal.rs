@@ -1,16 +1,17 @@
 //! Signals, as sigwaitinfo(2) takes them. signalfd(2).
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 
 use super::super::event::{self, Event};
 use crate::engine::Key;
 use crate::error::Result;
+use crate::sys::descriptor::Descriptor;
 use crate::sys::signal::{self, Taken};
 
 /// A set of signals that the program has blocked.
 pub struct Signals {
-    descriptor: OwnedFd,
+    descriptor: Descriptor,
 }
 
 impl Signals {

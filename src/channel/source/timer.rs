@@ -1,16 +1,16 @@
 //! A timer. timerfd_create(2).
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 
 use super::super::event::{self, Event};
 use crate::engine::Key;
 use crate::error::{Errno, Result};
-use crate::sys::descriptor;
+use crate::sys::descriptor::{self, Descriptor};
 
 pub struct Timer {
-    descriptor: OwnedFd,
+    descriptor: Descriptor,
     /// Expirations beyond the first in the event that was fetched last.
     overrun: AtomicI32,
 }

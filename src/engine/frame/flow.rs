@@ -4,7 +4,7 @@
 
 use std::hint;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +21,7 @@ use crate::net::flow::{Endpoint, FlowKey};
 use crate::port::FrameType;
 use crate::region::Account;
 use crate::sys::biased::{Biased, Inside};
+use crate::sys::descriptor::Descriptor;
 use crate::sys::glance::Glimpse;
 use crate::sys::own::Own;
 use crate::sys::sync::atomic::{AtomicU64, Ordering};
@@ -36,7 +37,7 @@ pub struct Flow {
     inlets: Biased<Inlets>,
     sender: Mutex<Alone>,
     /// Readable when the socket has something to be looked at: made when it is first asked for.
-    set: OnceLock<Option<OwnedFd>>,
+    set: OnceLock<Option<Descriptor>>,
     /// When the socket was last seen to wait without a limit of time.
     waited: AtomicU64,
     patience: Patience,
@@ -253,7 +254,7 @@ impl Flow {
     /// A descriptor that is readable when it is worth looking again. It is good for a thread that
     /// listens ([`Flow::listen`]) and looks once more before it sleeps.
     pub fn waiting_fd(&self) -> Result<RawFd> {
-        let make = || -> Result<OwnedFd> {
+        let make = || -> Result<Descriptor> {
             let set = poll::create()?;
             for fd in self.watched() {
                 poll::add(set.as_raw_fd(), fd, poll::IN, ANYTHING)?;

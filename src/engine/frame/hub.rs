@@ -6,7 +6,7 @@
 //! ring, in order, and its reader is told when it waits.
 #![forbid(unsafe_code)]
 
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,7 +25,7 @@ use crate::net::table::FlowTable;
 use crate::port::ways::Ways;
 use crate::port::{Facts, FrameType, Port};
 use crate::region::{Account, Patron, Region};
-use crate::sys::descriptor::{self, Counter};
+use crate::sys::descriptor::{self, Counter, Descriptor};
 use crate::sys::gate::Gate;
 use crate::sys::memory::prefer_large_pages;
 use crate::sys::relay::{Putter, relay};
@@ -104,15 +104,15 @@ pub struct Hub {
     epoch: u32,
     /// Readable when there is something to do: made when it is first asked for, because it costs with
     /// each packet.
-    set: OnceLock<Option<OwnedFd>>,
+    set: OnceLock<Option<Descriptor>>,
     /// The same but for packets.
-    _rest: OwnedFd,
+    _rest: Descriptor,
     /// The descriptors of the port, and that of the rest.
     watched: Vec<RawFd>,
     /// Raised when frames have come back while there were none to receive into.
     space: Counter,
     /// Expires when sends may have ended, which no driver tells.
-    timer: OwnedFd,
+    timer: Descriptor,
     state: Mutex<State>,
     /// Datagrams that came in several frames.
     gathered: Mutex<Slab<Gathered>>,
@@ -233,7 +233,7 @@ impl Hub {
 
     /// Readable when there is something to do.
     pub fn fd(&self) -> Result<RawFd> {
-        let make = || -> Result<OwnedFd> {
+        let make = || -> Result<Descriptor> {
             let set = poll::create()?;
             for fd in &self.watched {
                 poll::add(set.as_raw_fd(), *fd, poll::IN, ANYTHING)?;

@@ -20,7 +20,7 @@ pub use self::registered::BufferRing;
 use super::check;
 use super::completions::Completions;
 use super::own::Interrupts;
-use super::wait::{ENTER_EXT_ARG, ENTER_GETEVENTS, GetEventsArgument};
+use super::wait::{ENTER_EXT_ARG, ENTER_GETEVENTS, GetEventsArgument, Uncancellable};
 use crate::error::{Errno, Result};
 
 /// How often a full submission queue is offered to the kernel.
@@ -32,7 +32,7 @@ const DEFERRED_TRIES_MAX: usize = 8;
 
 /// One submission and one completion queue shared with the kernel.
 pub struct Ring {
-    inner: IoUring,
+    inner: ManuallyDrop<IoUring>,
     held: bool,
     /// See [`Features::runs_first`].
     runs_first: bool,
@@ -52,6 +52,8 @@ impl Ring {
     /// A ring with `submissions` and `completions` entries. `single` promises that only the
     /// calling thread will ever use it.
     pub fn new(submissions: u32, completions: u32, single: bool) -> Result<Self> {
+        // One that is refused is closed.
+        let _uncancellable = Uncancellable::begin();
         let mut last = Errno::ENOSYS;
         // Newest first: a kernel that does not know a flag says EINVAL.
         for step in 0..4 {
@@ -75,7 +77,7 @@ impl Ring {
                     }
                     let (calls, submitted) = (0, 0);
                     return Ok(Self {
-                        inner,
+                        inner: ManuallyDrop::new(inner),
                         held: false,
                         runs_first: false,
                         deferred_max: DEFERRED_MAX,
@@ -364,6 +366,15 @@ impl Ring {
                 errno => Err(errno),
             },
         }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // It is closed by close(3).
+        let _uncancellable = Uncancellable::begin();
+        // SAFETY: nobody uses it any more.
+        unsafe { ManuallyDrop::drop(&mut self.inner) };
     }
 }
 
