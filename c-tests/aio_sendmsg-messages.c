@@ -4,32 +4,7 @@
  * pieces, and its descriptor once.
  */
 #include "aio_cb.h"
-
-union control {
-    char bytes[CMSG_SPACE(sizeof(int))];
-    struct cmsghdr align;
-};
-
-static void put_descriptor(struct msghdr *message, union control *control, int fd)
-{
-    memset(control, 0, sizeof *control);
-    message->msg_control = control;
-    message->msg_controllen = sizeof control->bytes;
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(header), &fd, sizeof fd);
-}
-
-static int take_descriptor(struct msghdr *message)
-{
-    int fd;
-    struct cmsghdr *header = CMSG_FIRSTHDR(message);
-    CHECK(header != NULL && header->cmsg_type == SCM_RIGHTS);
-    memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    return fd;
-}
+#include "rights.h"
 
 static void run(enum pair_kind kind)
 {

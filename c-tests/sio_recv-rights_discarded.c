@@ -1,38 +1,19 @@
 /* Descriptors that a peer passes to a program that calls sio_recv are closed, not collected. */
-#include "check.h"
+#include "rights.h"
 
 static void run(enum pair_kind kind, enum attach attach)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
     int pair[2], ends[2];
     pair_open(kind, pair);
     CHECK(pipe2(ends, O_CLOEXEC) == 0);
     struct endpoint end = endpoint_open(pair[0], 1 << 16, attach);
     int before = count_descriptors();
     for (size_t i = 0; i < 20; i++) {
-        char data[10];
-        struct iovec part = { data, sizeof data };
-        struct msghdr message;
-        memset(&message, 0, sizeof message);
-        memset(&control, 0, sizeof control);
-        pattern_fill(data, sizeof data, i);
-        message.msg_iov = &part;
-        message.msg_iovlen = 1;
-        message.msg_control = &control;
-        message.msg_controllen = sizeof control.bytes;
-        struct cmsghdr *item = CMSG_FIRSTHDR(&message);
-        item->cmsg_level = SOL_SOCKET;
-        item->cmsg_type = SCM_RIGHTS;
-        item->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(item), &ends[1], sizeof(int));
-        CHECK(sendmsg(pair[1], &message, 0) == sizeof data);
+        pass_descriptor(pair[1], ends[1], i);
         void *piece;
-        CHECK_IS(sio_recv(pair[0], &piece, sizeof data, 0), sizeof data);
-        CHECK_PATTERN(piece, sizeof data, i);
-        CHECK_OK(sio_release(end.area, piece, sizeof data));
+        CHECK_IS(sio_recv(pair[0], &piece, 10, 0), 10);
+        CHECK_PATTERN(piece, 10, i);
+        CHECK_OK(sio_release(end.area, piece, 10));
     }
     CHECK(count_descriptors() == before);
     endpoint_close(&end);

@@ -1,29 +1,5 @@
 /* SCM_RIGHTS: descriptors arrive as control data of sio_recvmsg, close-on-exec when asked for. */
-#include "check.h"
-
-static void pass(int sock, int fd, size_t at)
-{
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
-    char data[10];
-    struct iovec part = { data, sizeof data };
-    struct msghdr message;
-    memset(&message, 0, sizeof message);
-    memset(&control, 0, sizeof control);
-    pattern_fill(data, sizeof data, at);
-    message.msg_iov = &part;
-    message.msg_iovlen = 1;
-    message.msg_control = &control;
-    message.msg_controllen = sizeof control.bytes;
-    struct cmsghdr *item = CMSG_FIRSTHDR(&message);
-    item->cmsg_level = SOL_SOCKET;
-    item->cmsg_type = SCM_RIGHTS;
-    item->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(item), &fd, sizeof fd);
-    CHECK(sendmsg(sock, &message, 0) == sizeof data);
-}
+#include "rights.h"
 
 static void run(enum pair_kind kind, enum attach attach)
 {
@@ -35,16 +11,12 @@ static void run(enum pair_kind kind, enum attach attach)
     for (size_t i = 0; i < 10; i++) {
         const void *got;
         char byte;
-        pass(pair[1], ends[1], i);
+        pass_descriptor(pair[1], ends[1], i);
         CHECK_IS(sio_recvmsg(pair[0], &got, sizeof(struct msghdr), MSG_CMSG_CLOEXEC), 10);
         struct msghdr message = *(const struct msghdr *)got;
         CHECK_PATTERN(message.msg_iov[0].iov_base, 10, i);
         CHECK((message.msg_flags & MSG_CTRUNC) == 0);
-        struct cmsghdr *item = CMSG_FIRSTHDR(&message);
-        CHECK(item != NULL && item->cmsg_level == SOL_SOCKET && item->cmsg_type == SCM_RIGHTS);
-        CHECK(item->cmsg_len == CMSG_LEN(sizeof(int)));
-        int passed;
-        memcpy(&passed, CMSG_DATA(item), sizeof passed);
+        int passed = take_descriptor(&message);
         CHECK(fcntl(passed, F_GETFD) == FD_CLOEXEC);
         CHECK(write(passed, "z", 1) == 1);
         CHECK(read(ends[0], &byte, 1) == 1 && byte == 'z');

@@ -1,12 +1,9 @@
 /* SCM_RIGHTS: sio_sendmsg passes descriptors over every kind of Unix socket. */
-#include "check.h"
+#include "rights.h"
 
 static void run(enum pair_kind kind, enum attach attach)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control;
+    union control control;
     int pair[2], ends[2];
     pair_open(kind, pair);
     CHECK(pipe2(ends, O_CLOEXEC) == 0);
@@ -17,16 +14,9 @@ static void run(enum pair_kind kind, enum attach attach)
     struct iovec part = { block, 20 };
     struct msghdr message;
     memset(&message, 0, sizeof message);
-    memset(&control, 0, sizeof control);
     message.msg_iov = &part;
     message.msg_iovlen = 1;
-    message.msg_control = &control;
-    message.msg_controllen = sizeof control.bytes;
-    struct cmsghdr *item = CMSG_FIRSTHDR(&message);
-    item->cmsg_level = SOL_SOCKET;
-    item->cmsg_type = SCM_RIGHTS;
-    item->cmsg_len = CMSG_LEN(sizeof(int));
-    memcpy(CMSG_DATA(item), &ends[1], sizeof(int));
+    put_descriptor(&message, &control, ends[1]);
     CHECK_IS(sio_sendmsg(pair[0], &message, sizeof message, 0), 20);
     memset(&control, 0xff, sizeof control);
     if (attach == ATTACHED)
@@ -41,10 +31,7 @@ static void run(enum pair_kind kind, enum attach attach)
     message.msg_controllen = sizeof control.bytes;
     CHECK(recvmsg(pair[1], &message, MSG_CMSG_CLOEXEC) == 20);
     CHECK_PATTERN(data, 20, 0);
-    item = CMSG_FIRSTHDR(&message);
-    CHECK(item != NULL && item->cmsg_type == SCM_RIGHTS);
-    int passed;
-    memcpy(&passed, CMSG_DATA(item), sizeof passed);
+    int passed = take_descriptor(&message);
     CHECK(write(passed, "y", 1) == 1);
     CHECK(read(ends[0], data, 1) == 1 && data[0] == 'y');
     CHECK(close(passed) == 0 && close(ends[0]) == 0 && close(ends[1]) == 0);
