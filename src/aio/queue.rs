@@ -13,7 +13,7 @@ use super::request::{Request, Rest, Route, Stream};
 use super::state::State;
 use super::{device, helper};
 use crate::engine::table::{self, Kind};
-use crate::error::Result;
+use crate::error::{Errno, Result};
 use crate::sys::cell::thread_mark;
 use crate::sys::futex;
 use crate::sys::per_process::PerProcess;
@@ -80,14 +80,26 @@ fn make() -> Result<&'static Queue> {
     })
 }
 
-/// Chosen as the engine of a channel is.
+/// Chosen as the engine of a channel is. Where there is no ring after all, threads do the work: a
+/// smaller one may have been tried before, or the process has forbidden itself more. Descriptors
+/// that are used up are the program's to know of.
 fn build() -> Result<Box<dyn Backend>> {
     let choice = table::choose(0)?;
-    let backend: Box<dyn Backend> = match choice.kind {
-        Kind::Uring => Box::new(backend::Ring::new()?),
-        Kind::Epoll | Kind::AfXdp | Kind::PacketMmap => Box::new(backend::Threads::new()),
+    let (kind, reason, backend): (_, _, Box<dyn Backend>) = match choice.kind {
+        Kind::Uring => match backend::Ring::new() {
+            Ok(ring) => (choice.kind, choice.reason, Box::new(ring)),
+            Err(errno @ (Errno::EMFILE | Errno::ENFILE)) => return Err(errno),
+            Err(errno) if table::is_required() => return Err(errno),
+            Err(errno) => {
+                let reason = format!("{}: {errno:?}: no ring for requests", choice.kind.name());
+                (Kind::Epoll, reason, Box::new(backend::Threads::new()))
+            }
+        },
+        Kind::Epoll | Kind::AfXdp | Kind::PacketMmap => {
+            (choice.kind, choice.reason, Box::new(backend::Threads::new()))
+        }
     };
-    tally::tell(choice.kind.name(), &choice.reason);
+    tally::tell(kind.name(), &reason);
     Ok(backend)
 }
 
