@@ -313,9 +313,7 @@ impl Engine for Uring {
         }
         let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
         connection.outbox.push(request);
-        if !std::mem::replace(&mut connection.is_to_send, true) {
-            self.to_send.push(key);
-        }
+        connection.line_up(&mut self.to_send);
         Ok(())
     }
 

@@ -46,8 +46,8 @@ impl Uring {
         connection.is_sending_plain = false;
         connection.result(result, false);
         connection.tell(notices);
-        if connection.outbox.has_unsent() && !std::mem::replace(&mut connection.is_to_send, true) {
-            self.to_send.push(key);
+        if connection.outbox.has_unsent() {
+            connection.line_up(&mut self.to_send);
         }
     }
 

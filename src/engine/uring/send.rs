@@ -212,9 +212,7 @@ impl Uring {
         let Some(connection) = self.connections.get_mut(key) else { return };
         connection.sending.retain(|busy| *busy != index);
         connection.outbox.started = 0;
-        if !std::mem::replace(&mut connection.is_to_send, true) {
-            self.to_send.push(key);
-        }
+        connection.line_up(&mut self.to_send);
     }
 
     /// A file goes out with the call that asks for it, while the program has it open, if nothing
@@ -227,9 +225,7 @@ impl Uring {
             connection.pass_files(&mut self.calls_beside);
             connection.outbox.keep_last_file();
         }
-        if !std::mem::replace(&mut connection.is_to_send, true) {
-            self.to_send.push(key);
-        }
+        connection.line_up(&mut self.to_send);
         Ok(())
     }
 
@@ -375,7 +371,7 @@ impl Uring {
         let zero_copy = operation.zero_copy;
         operation.is_notified_later = cqueue::more(flags);
         let is_notified_later = operation.is_notified_later;
-        let numbers = match self.connection_mut(key) {
+        let numbers = match self.connections.get_mut(key) {
             Some(connection) => {
                 if let Some(at) = connection.sending.iter().position(|&busy| busy == index) {
                     connection.sending.remove(at);
@@ -391,11 +387,8 @@ impl Uring {
                     }
                 }
                 connection.tell(notices);
-                if connection.outbox.started == 0
-                    && connection.outbox.has_unsent()
-                    && !std::mem::replace(&mut connection.is_to_send, true)
-                {
-                    self.to_send.push(key);
+                if connection.outbox.started == 0 && connection.outbox.has_unsent() {
+                    connection.line_up(&mut self.to_send);
                 }
                 if is_refused {
                     self.counts.add(count::FALLBACKS, 1);
@@ -478,6 +471,14 @@ fn plan_stream(connection: &mut Connection, features: &Features) -> Option<Plan>
 }
 
 impl Connection {
+    /// It has something that the next turn is to send.
+    #[inline]
+    pub(super) fn line_up(&mut self, to_send: &mut Vec<Key>) {
+        if !std::mem::replace(&mut self.is_to_send, true) {
+            to_send.push(self.key);
+        }
+    }
+
     /// Sends what leads to files, and files, by system calls: `true` if the rest has to wait. Files
     /// are not sent by operations, because the kernel gives those to threads of its own.
     fn pass_files(&mut self, calls: &mut u64) -> bool {
