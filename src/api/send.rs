@@ -36,6 +36,36 @@ pub struct Outgoing<'a> {
     pub how: How,
 }
 
+/// What `sio_sendfile` was asked for.
+#[derive(Clone, Copy)]
+pub struct FilePart {
+    pub file: RawFd,
+    pub offset: i64,
+    pub length: usize,
+    /// The flags for the kernel.
+    pub flags: i32,
+    pub quiet: bool,
+}
+
+impl FilePart {
+    /// What an engine is asked for, if this can be sent on such a socket.
+    pub fn request(self, socket: &Socket) -> Result<Request> {
+        let Self { file, offset, length, flags, quiet } = self;
+        let is_known = flags & !(system::DONTWAIT | system::NOSIGNAL) == 0;
+        if !is_known || socket.listening || i32::try_from(length).is_err() || length == 0 {
+            return Err(Errno::EINVAL);
+        }
+        if !socket.is_stream() {
+            return Err(Errno::EOPNOTSUPP);
+        }
+        if offset < 0 {
+            return Err(Errno::EINVAL);
+        }
+        offset.checked_add(length as i64).ok_or(Errno::EOVERFLOW)?;
+        Ok(Request::of_file(File::new(file, offset)?, length, quiet))
+    }
+}
+
 /// A send: accepted by a channel at once, or done by a socket in no channel.
 pub struct Send {
     association: Arc<Association>,
@@ -112,35 +142,18 @@ impl Send {
         })
     }
 
-    /// `sio_sendfile`; `flags` for the kernel.
-    pub fn of_file(
-        fd: RawFd,
-        (file, offset, length): (RawFd, i64, usize),
-        flags: i32,
-        quiet: bool,
-    ) -> Result<Self> {
+    /// `sio_sendfile`.
+    pub fn of_file(fd: RawFd, part: FilePart) -> Result<Self> {
         let association = context().socket(fd)?;
-        let socket = &association.socket;
-        let is_known = flags & !(system::DONTWAIT | system::NOSIGNAL) == 0;
-        if !is_known || socket.listening || i32::try_from(length).is_err() || length == 0 {
-            return Err(Errno::EINVAL);
-        }
-        if !socket.is_stream() {
-            return Err(Errno::EOPNOTSUPP);
-        }
-        if offset < 0 {
-            return Err(Errno::EINVAL);
-        }
-        offset.checked_add(length as i64).ok_or(Errno::EOVERFLOW)?;
-        let request = Request::of_file(File::new(file, offset)?, length, quiet);
+        let request = part.request(&association.socket)?;
         Ok(Self {
             association,
             request: Some(request),
             release: Vec::new(),
             sent: 0,
             copied: false,
-            length,
-            dontwait: flags & system::DONTWAIT != 0,
+            length: part.length,
+            dontwait: part.flags & system::DONTWAIT != 0,
             terms: Terms::default(),
             has_terms: false,
         })

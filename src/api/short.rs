@@ -9,10 +9,10 @@ use std::sync::Arc;
 
 use super::blocking::check_current;
 use super::context::{Attached, Quick, context};
-use super::send::{How, Part};
+use super::send::{FilePart, How, Part};
 use crate::channel::State;
 use crate::engine::frame::{Brief, DirectlySent, Flow, Source};
-use crate::engine::{Ask, File, Form, Pieces, Received, Request, Socket};
+use crate::engine::{Ask, Form, Pieces, Received, Request, Socket};
 use crate::error::{Errno, Result};
 use crate::region::Region;
 use crate::sys::cell::Entered;
@@ -223,24 +223,10 @@ pub fn settle(fd: RawFd) -> Result<()> {
 }
 
 /// `sio_sendfile`.
-pub fn send_file(
-    fd: RawFd,
-    (file, offset, bytes): (RawFd, i64, usize),
-    flags: i32,
-    quiet: bool,
-) -> Option<Result<usize>> {
-    let is_known = flags & !(system::DONTWAIT | system::NOSIGNAL) == 0;
-    if !is_known || bytes == 0 || i32::try_from(bytes).is_err() || offset < 0 {
-        return None;
-    }
-    offset.checked_add(bytes as i64)?;
+pub fn send_file(fd: RawFd, part: FilePart) -> Option<Result<usize>> {
     let change = |socket: &Socket, attached: &Attached, state: &mut Entered<'_, State>| {
-        if !socket.is_stream() {
-            return None;
-        }
-        let make = || Some(Request::of_file(File::new(file, offset).ok()?, bytes, quiet));
-        let sent = state.send_lent(attached.key, make)?;
-        Some((End::SettleForOthers, sent.map(|()| bytes)))
+        let sent = state.send_lent(attached.key, || part.request(socket).ok())?;
+        Some((End::SettleForOthers, sent.map(|()| part.length)))
     };
     inside(fd, change, |_, _| None)
 }

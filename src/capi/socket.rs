@@ -9,7 +9,7 @@ use super::types::{
 };
 use super::{convert, guard};
 use crate::api::blocking::Receive;
-use crate::api::send::{How, Outgoing, Send};
+use crate::api::send::{FilePart, How, Outgoing, Send};
 use crate::api::short::Passed;
 use crate::api::{short, socket};
 use crate::engine::frame::Brief;
@@ -107,10 +107,10 @@ pub extern "C-unwind" fn sio_sendfile(
     size: usize,
     flags: c_int,
 ) -> c_int {
-    let part = (file, offset, size);
-    let (asked, quiet) = (flags & !SIO_QUIET, flags & SIO_QUIET != 0);
-    guard::short(|| short::send_file(sock, part, asked, quiet).transpose()?.map(count).transpose())
-        .unwrap_or_else(|| guard::blocking(|| Send::of_file(sock, part, asked, quiet), count))
+    let (flags, quiet) = (flags & !SIO_QUIET, flags & SIO_QUIET != 0);
+    let part = FilePart { file, offset, length: size, flags, quiet };
+    guard::short(|| short::send_file(sock, part).transpose()?.map(count).transpose())
+        .unwrap_or_else(|| guard::blocking(|| Send::of_file(sock, part), count))
 }
 
 /// Sends a message. See sio_sendmsg(3).
