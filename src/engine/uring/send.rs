@@ -5,7 +5,8 @@
 //! system call does it. Messages that are copied go out together in a system
 //! call of their own; those that are not, one operation each, linked to a chain where one that
 //! has to wait could be overtaken.
-//! Zero copy is tried where it can pay and kept where the kernel's report says that it does.
+//! Zero copy is tried where it can pay and kept where the kernel's report says that it does
+//! (plan.rs).
 #![forbid(unsafe_code)]
 
 use std::ops::Range;
@@ -13,34 +14,24 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use io_uring::{cqueue, opcode, squeue, types};
-use smallvec::SmallVec;
 
+use super::plan::Plan;
 use super::{Connection, Receiving, Uring, plain, receive};
 use crate::engine::outbox::{Entry, Request};
 use crate::engine::path::Path;
 use crate::engine::table::Kind;
 use crate::engine::{Key, Notice, Piece, direct, file};
 use crate::error::{Errno, Result};
-use crate::limits::REGISTERED_BUFFER_BYTES_MAX;
-use crate::region::Region;
 use crate::sys::message::Outgoing;
-use crate::sys::ring::{Features, NOTIFICATION_COPIED, Ring, SEND_ZC_REPORT_USAGE};
-use crate::sys::span::Span;
+use crate::sys::poll;
+use crate::sys::ring::{NOTIFICATION_COPIED, SEND_ZC_REPORT_USAGE};
 use crate::sys::stat::layout::engine as count;
 use crate::sys::trace::{self, Fallback};
-use crate::sys::{poll, socket};
 
-/// What the kernel books for a message besides its bytes is less.
-const PAGE_BYTES: usize = 4096;
-/// Requests that one operation of a stream carries, and operations in one chain.
-const GATHERED_MAX: usize = 64;
-const CHAIN_MAX: usize = 64;
 /// From so many messages of one socket on, a system call of their own is cheaper than operations.
 const TOGETHER_MIN: usize = 4;
 /// What is sent by a plain system call when it is all there is.
 const ALONE_BYTES_MAX: usize = 64 * 1024;
-/// Slots for registered buffers in one ring.
-const SLOTS: usize = 64;
 
 /// One operation under way.
 pub(super) struct SendOperation {
@@ -58,81 +49,7 @@ pub(super) struct SendOperation {
     kept: Option<Arc<Vec<Piece>>>,
 }
 
-/// Areas in the ring's table of registered buffers.
-#[derive(Default)]
-pub(super) struct Registered {
-    has_table: bool,
-    /// The area and its base offset, by slot.
-    slots: Vec<Option<(u64, Span)>>,
-}
-
-impl Registered {
-    pub fn has(&self, area: u64) -> bool {
-        self.slots.iter().flatten().any(|(owner, _)| *owner == area)
-    }
-
-    fn add(&mut self, region: &Region, ring: &Ring) -> Result<()> {
-        if !self.has_table {
-            ring.register_buffer_table(SLOTS as u32)?;
-            self.has_table = true;
-            self.slots.resize(SLOTS, None);
-        }
-        let mapping = region.mapping();
-        let mut offset = 0;
-        while offset < mapping.len() {
-            let bytes = (mapping.len() - offset).min(REGISTERED_BUFFER_BYTES_MAX);
-            let span = mapping.span(offset, bytes);
-            let slot = self.slots.iter().position(Option::is_none).ok_or(Errno::ENOBUFS)?;
-            ring.register_buffer(slot as u32, Some(span))?;
-            self.slots[slot] = Some((region.handle(), span));
-            offset += bytes;
-        }
-        Ok(())
-    }
-
-    pub fn remove(&mut self, area: u64, ring: &Ring) {
-        for (index, slot) in self.slots.iter_mut().enumerate() {
-            if slot.is_some_and(|(owner, _)| owner == area) {
-                let _ = ring.register_buffer(index as u32, None);
-                *slot = None;
-            }
-        }
-    }
-
-    /// The slot that holds all of `span`.
-    fn slot_of(&self, span: Span) -> Option<u16> {
-        let start = span.address() as usize;
-        let index = self.slots.iter().position(|slot| {
-            slot.is_some_and(|(_, whole)| {
-                let base = whole.address() as usize;
-                start >= base && start + span.len() <= base + whole.len()
-            })
-        })?;
-        u16::try_from(index).ok()
-    }
-}
-
-/// What one operation is made of.
-struct Plan {
-    /// What it sends, unless that is in the message.
-    span: Option<Span>,
-    message: Option<Box<Outgoing>>,
-    flags: i32,
-    zero_copy: bool,
-}
-
 impl Uring {
-    /// Registers an area for zero copy; without it sends still work, only slower.
-    pub(super) fn register(&mut self, region: &Region) {
-        let wanted = self.features.send_zero_copy && self.features.sparse_buffers;
-        if wanted && !self.registered.has(region.handle()) {
-            let added = self.registered.add(region, &self.ring);
-            if added.is_err() {
-                self.registered.remove(region.handle(), &self.ring);
-            }
-        }
-    }
-
     /// Without `notices` everything goes out by operations, whose ends are told later.
     pub(super) fn start_sends(&mut self, mut notices: Option<&mut Vec<Notice>>) -> Result<()> {
         // Kept for its memory: nothing is allocated for a batch.
@@ -181,7 +98,7 @@ impl Uring {
                 return if is_leaving { Ok(()) } else { self.wait_for_room(key) };
             }
         }
-        let Some(plan) = plan_stream(connection, &features) else { return Ok(()) };
+        let Some(plan) = connection.plan_stream(&features) else { return Ok(()) };
         connection.outbox.started = 1;
         let fd = types::Fd(connection.socket.fd);
         self.push_send(key, fd, plan, squeue::Flags::empty())
@@ -430,46 +347,6 @@ impl Uring {
     }
 }
 
-/// What the next operation of a stream carries: requests that can go together, or one large one
-/// without a copy.
-fn plan_stream(connection: &mut Connection, features: &Features) -> Option<Plan> {
-    let Connection { outbox, path, socket, .. } = connection;
-    let first = outbox.unsent().next()?;
-    let mut flags = first.request.flags | socket::NOSIGNAL | libc::MSG_WAITALL;
-    if !first.request.is_plain() {
-        // Control data belongs to the first byte only.
-        let message = if first.sent == 0 {
-            first.request.message(0)
-        } else {
-            Outgoing::new(first.request.spans(first.sent), None, Vec::new())
-        };
-        return Some(Plan { span: None, message: Some(message), flags, zero_copy: false });
-    }
-    let mut spans: SmallVec<[Span; 1]> = SmallVec::new();
-    let mut zero_copy = false;
-    'requests: for entry in outbox.gatherable() {
-        flags = entry.request.flags | socket::NOSIGNAL | libc::MSG_WAITALL;
-        for span in entry.request.spans(entry.sent) {
-            if path.is_worth_trying(span.len(), socket.way(), features) {
-                if spans.is_empty() {
-                    spans.push(span);
-                    zero_copy = true;
-                } else {
-                    // What is small goes ahead; the large one follows at once.
-                    flags |= socket::MORE;
-                }
-                break 'requests;
-            }
-            spans.push(span);
-            if spans.len() == GATHERED_MAX {
-                break 'requests;
-            }
-        }
-    }
-    let message = (spans.len() > 1).then(|| Outgoing::new(spans.iter().copied(), None, Vec::new()));
-    Some(Plan { span: spans.first().copied(), message, flags, zero_copy })
-}
-
 impl Connection {
     /// It has something that the next turn is to send.
     #[inline]
@@ -529,56 +406,6 @@ impl Connection {
             trace::fallback(self.socket.fd, Kind::Uring.code(), Fallback::ZeroCopyCopied);
         }
         self.socket.counters.zero_copy.swap(!copied, Ordering::Relaxed);
-    }
-
-    /// How many of the first unsent messages the kernel is to copy.
-    fn copied_messages(&mut self, features: &Features) -> usize {
-        let Self { outbox, path, socket, .. } = self;
-        let is_copied =
-            |entry: &&Entry| !path.is_worth_trying(entry.request.length, socket.way(), features);
-        outbox.unsent().take(GATHERED_MAX).take_while(is_copied).count()
-    }
-
-    /// An operation each for the next messages: one that the kernel copies, or several that it
-    /// does not.
-    fn plan_messages(&mut self, features: &Features) -> Vec<Plan> {
-        let Self { outbox, path, socket, .. } = self;
-        let mut plans = Vec::new();
-        for entry in outbox.unsent().take(CHAIN_MAX) {
-            let request = &entry.request;
-            let is_plain = request.is_plain() && request.pieces.len() == 1;
-            let zero_copy = path.is_worth_trying(request.length, socket.way(), features)
-                && (is_plain || features.sendmsg_zero_copy);
-            if !zero_copy && !plans.is_empty() {
-                break;
-            }
-            let message = (!is_plain).then(|| request.message(0));
-            let flags = request.flags | socket::NOSIGNAL;
-            let span = request.spans(0).next().filter(|_| is_plain);
-            plans.push(Plan { span, message, flags, zero_copy });
-            if !zero_copy {
-                break;
-            }
-        }
-        plans
-    }
-
-    /// How many of the next messages the socket's buffer is sure to take: the kernel looks whether
-    /// there is any room, and books at most twice the bytes and a page. What lies in a huge page it
-    /// books with all of the page that is before it, so that nothing is sure there.
-    fn sure_messages(&self) -> usize {
-        if !self.socket.region.mapping().has_small_pages() {
-            return 0;
-        }
-        let bytes = |entry: &Entry| 2 * entry.request.length + PAGE_BYTES;
-        let room = socket::send_buffer_bytes(self.socket.fd).unwrap_or(0);
-        let mut taken = socket::unsent_bytes(self.socket.fd).unwrap_or(usize::MAX);
-        let fits = |entry: &&Entry| {
-            let fits = taken < room;
-            taken = taken.saturating_add(bytes(entry));
-            fits
-        };
-        self.outbox.unsent().take_while(fits).count()
     }
 
     pub(super) fn tell(&mut self, notices: &mut Vec<Notice>) {
