@@ -5,8 +5,9 @@
 use std::sync::Arc;
 
 use super::allocator::Chunk;
-use super::area::{Loan, Region};
+use super::area::Region;
 use super::framed::Holder;
+use super::loan::Loan;
 use crate::sys::span::Span;
 use crate::sys::stat::layout::area as count;
 

@@ -11,13 +11,17 @@ mod blocks;
 mod claim;
 mod framed;
 mod frames;
+mod loan;
 pub mod map;
+mod message;
 mod parts;
 pub mod places;
 
 pub use account::Account;
-pub use area::{Extra, Loan, Message, Patron, Region};
+pub use area::{Patron, Region};
 pub use claim::Claim;
 pub use framed::Given;
 pub use frames::Frame;
+pub use loan::Loan;
+pub use message::{Extra, Message};
 pub use parts::{Parts, merge};

@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
-use super::area::{Loan, Region};
+use super::area::Region;
 use super::claim::Claim;
 use super::framed::Holder;
+use super::loan::Loan;
 
 /// References that are taken at a time.
 const STOCK: u32 = 32;
