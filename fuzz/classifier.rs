@@ -26,7 +26,7 @@ thread_local! {
 }
 
 fn bench() -> Bench {
-    let sizes = Sizes { fill: 64, completion: 64, receive: 64, send: 64 };
+    let sizes = Sizes { fill: 64, completion: 64, receive: 64 };
     let socket = Socket::beside(&sizes).expect("CAP_NET_RAW");
     let mut classifier =
         Classifier::new(vec![socket.descriptor()], true).expect("CAP_BPF and CAP_NET_ADMIN");

@@ -99,7 +99,7 @@ struct Bench {
 impl Bench {
     /// `None`, and said why, where it is not allowed.
     fn new(what: &str) -> Option<Self> {
-        let sizes = Sizes { fill: 64, completion: 64, receive: 64, send: 64 };
+        let sizes = Sizes { fill: 64, completion: 64, receive: 64 };
         let made = Socket::beside(&sizes).and_then(|socket| {
             let classifier = Classifier::new(vec![socket.descriptor()], true)?;
             Ok(Self { classifier, _socket: socket })

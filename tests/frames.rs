@@ -18,8 +18,8 @@ use sio::engine::Form;
 use sio::engine::frame::Looker;
 use sio::error::Errno;
 use sio::limits::{FRAME_BYTES, FRAME_HEADROOM_BYTES};
+use sio::port::Facts;
 use sio::port::memory::usual_facts;
-use sio::port::{Facts, memory};
 
 #[test]
 fn a_datagram_arrives_where_the_driver_has_put_it() {
@@ -53,6 +53,22 @@ fn an_echo_is_sent_from_where_it_arrived() {
     pair.first.release(&echo);
     pair.first.release_all();
     assert!(pair.is_idle());
+}
+
+#[test]
+fn what_is_still_on_its_way_is_pushed_on() {
+    let pair = Pair::usual();
+    let doorbells = || pair.first.gate.lock().doorbells;
+    pair.first.gate.lock().is_open = false;
+    pair.first.send(b"slowly");
+    let before = doorbells();
+    // A port may have had no room for all of it when it was told to begin.
+    assert!(pair.first.hub.watch_flights());
+    assert_eq!(doorbells(), before + 1);
+    pair.first.gate.lock().is_open = true;
+    pair.first.hub.poll(Looker::Nobody);
+    assert!(!pair.first.hub.watch_flights());
+    assert_eq!(doorbells(), before + 1);
 }
 
 #[test]
@@ -273,13 +289,14 @@ fn a_port_that_was_full_takes_the_rest_later() {
     let ec = Channel::new(Options::default()).expect("a channel");
     let key = pair.first.attach(&ec);
     let (gate, other) = (pair.first.gate.clone(), pair.second.attach(&ec));
-    *gate.lock() = memory::Gate { is_open: false, room: 3 };
+    gate.lock().is_open = false;
+    gate.lock().room = 3;
     for number in 0..8u8 {
         pair.first.send_in(&ec, key, &[number; 50]);
     }
     let sent = || rig::events(&ec).into_iter().filter(|event| event.kind == event::SENT).count();
     assert_eq!(sent(), 0, "none has ended");
-    *gate.lock() = memory::Gate { is_open: true, room: 3 };
+    gate.lock().is_open = true;
     let mut ended = 0;
     for _ in 0..10 {
         ended += sent();

@@ -342,7 +342,7 @@ fn refusals_tell_their_causes() {
         assert!(small.cause.contains("32768 bytes"), "{}", small.cause);
 
         // A program of somebody else's stays where it is.
-        let sizes = Sizes { fill: 64, completion: 64, receive: 64, send: 64 };
+        let sizes = Sizes { fill: 64, completion: 64, receive: 64 };
         let socket = Socket::beside(&sizes).expect("a socket");
         let mut other = Classifier::new(vec![socket.descriptor()], true).expect("a program");
         other.attach(interface.index, true).expect("another program");

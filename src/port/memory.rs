@@ -104,6 +104,8 @@ pub struct Gate {
     pub is_open: bool,
     /// Segments that are taken before the port says that it is full.
     pub room: usize,
+    /// How often it was told to begin.
+    pub doorbells: usize,
 }
 
 /// What distinguishes one end from the other.
@@ -165,7 +167,7 @@ impl MemoryPort {
             outward,
             inward,
             sent: VecDeque::new(),
-            gate: Arc::new(Mutex::new(Gate { is_open: true, room: usize::MAX })),
+            gate: Arc::new(Mutex::new(Gate { is_open: true, room: usize::MAX, doorbells: 0 })),
         })
     }
 
@@ -234,6 +236,7 @@ impl Port for MemoryPort {
     }
 
     fn ring_doorbell(&mut self) -> Result<()> {
+        self.gate.lock().doorbells += 1;
         Ok(())
     }
 

@@ -1,7 +1,9 @@
-//! AF_XDP sockets: four rings each, shared with the kernel, over memory that is the program's.
+//! AF_XDP sockets: rings shared with the kernel, over memory that is the program's.
 //!
 //! Read first: the kernel's Documentation/networking/af_xdp.rst. Of each ring one side is ours:
-//! we produce into `fill` and `send`, the kernel into `receive` and `completion`. An entry is
+//! we produce into `fill` and `send`, the kernel into `receive` and `completion`. What is sent has a
+//! socket of its own: one that somebody waits for is looked at by the kernel with each packet that
+//! has gone, be it only to find that nobody waits for that. An entry is
 //! written before the index that shows it (release), and read after it (acquire); each side keeps
 //! a copy of the other's index, and looks at the shared one when the copy says that the ring is
 //! full or empty.
@@ -44,7 +46,6 @@ pub struct Sizes {
     pub fill: u32,
     pub completion: u32,
     pub receive: u32,
-    pub send: u32,
 }
 
 /// How a socket is to be bound.
@@ -76,9 +77,9 @@ pub struct Statistics {
     pub nothing_to_send: u64,
 }
 
+/// Receives, and says what was sent.
 pub struct Socket {
     receive: Consumer<Descriptor>,
-    send: Producer<Descriptor>,
     fill: Producer<u64>,
     completion: Consumer<u64>,
     /// Behind the rings, so that they are unmapped first.
@@ -111,7 +112,6 @@ impl Socket {
         set_option(&descriptor, libc::XDP_UMEM_FILL_RING, &sizes.fill)?;
         set_option(&descriptor, libc::XDP_UMEM_COMPLETION_RING, &sizes.completion)?;
         set_option(&descriptor, libc::XDP_RX_RING, &sizes.receive)?;
-        set_option(&descriptor, libc::XDP_TX_RING, &sizes.send)?;
         let offsets: libc::xdp_mmap_offsets = option(&descriptor, libc::XDP_MMAP_OFFSETS)?;
         let fill = libc::XDP_UMEM_PGOFF_FILL_RING as i64;
         let completion = libc::XDP_UMEM_PGOFF_COMPLETION_RING as i64;
@@ -121,12 +121,6 @@ impl Socket {
                 sizes.receive,
                 &offsets.rx,
                 libc::XDP_PGOFF_RX_RING,
-            )?),
-            send: Producer::new(Ring::map(
-                &descriptor,
-                sizes.send,
-                &offsets.tx,
-                libc::XDP_PGOFF_TX_RING,
             )?),
             fill: Producer::new(Ring::map(&descriptor, sizes.fill, &offsets.fr, fill)?),
             completion: Consumer::new(Ring::map(
@@ -146,31 +140,12 @@ impl Socket {
             Mode::ZeroCopy => libc::XDP_ZEROCOPY,
             Mode::Copy => libc::XDP_COPY,
         };
-        self.bind_as(to, libc::XDP_USE_NEED_WAKEUP | scattered | mode, 0)
+        bind_as(&self.descriptor, to, libc::XDP_USE_NEED_WAKEUP | scattered | mode, 0)
     }
 
     /// In the same way as `first`, and over the same memory.
     pub fn bind_beside(&self, to: &Binding, first: &Self) -> Result<()> {
-        self.bind_as(to, libc::XDP_SHARED_UMEM, first.descriptor() as u32)
-    }
-
-    fn bind_as(&self, to: &Binding, flags: u16, shared: u32) -> Result<()> {
-        let address = libc::sockaddr_xdp {
-            sxdp_family: libc::AF_XDP as u16,
-            sxdp_flags: flags,
-            sxdp_ifindex: to.interface,
-            sxdp_queue_id: to.queue,
-            sxdp_shared_umem_fd: shared,
-        };
-        // SAFETY: an address of the length that is told.
-        check(unsafe {
-            libc::bind(
-                self.descriptor(),
-                (&raw const address).cast(),
-                size_of_val(&address) as libc::socklen_t,
-            )
-        })
-        .map(drop)
+        bind_as(&self.descriptor, to, libc::XDP_SHARED_UMEM, first.descriptor() as u32)
     }
 
     pub fn descriptor(&self) -> RawFd {
@@ -184,15 +159,7 @@ impl Socket {
     }
 
     pub fn statistics(&self) -> Result<Statistics> {
-        let found: libc::xdp_statistics = option(&self.descriptor, libc::XDP_STATISTICS)?;
-        Ok(Statistics {
-            dropped: found.rx_dropped,
-            invalid_received: found.rx_invalid_descs,
-            invalid_sent: found.tx_invalid_descs,
-            ring_full: found.rx_ring_full,
-            no_frames: found.rx_fill_ring_empty_descs,
-            nothing_to_send: found.tx_ring_empty_descs,
-        })
+        statistics(&self.descriptor)
     }
 
     /// Gives frames to receive into: how many there was room for.
@@ -224,47 +191,9 @@ impl Socket {
         self.receive.is_kept()
     }
 
-    /// How many of the entries fit into the ring; those are to be passed to [`Socket::send`].
-    pub fn room_to_send(&mut self, wanted: usize) -> usize {
-        self.send.room(wanted)
-    }
-
-    /// Puts entries into the ring, for which there is room. The kernel reads them when it is woken.
-    pub fn send(&mut self, entries: impl ExactSizeIterator<Item = Descriptor>) {
-        self.send.put(entries);
-    }
-
     /// Passes on the offsets of up to `count` entries that were sent.
     pub fn complete(&mut self, count: usize, sink: impl FnMut(u64)) -> usize {
         self.completion.take(count, |_| true, sink)
-    }
-
-    /// Has the kernel look at what is to be sent, where it asks for that. In one call it sends some
-    /// thirty packets; the calls end when it does not go on.
-    pub fn wake_to_send(&mut self) -> Result<()> {
-        while self.send.waiting() > 0 && self.send.ring.needs_wakeup() {
-            let before = self.send.waiting();
-            // SAFETY: no memory is passed.
-            let answer = check(unsafe {
-                libc::syscall(
-                    libc::SYS_sendto,
-                    self.descriptor(),
-                    0usize,
-                    0usize,
-                    libc::MSG_DONTWAIT,
-                    0usize,
-                    0usize,
-                )
-            });
-            match answer {
-                Ok(_) | Err(Errno::EAGAIN | Errno::EBUSY | Errno::ENOBUFS | Errno::EINTR) => {}
-                Err(errno) => return Err(errno),
-            }
-            if self.send.waiting() == before {
-                break;
-            }
-        }
-        Ok(())
     }
 
     /// Has the driver look at the frames that it was given, where it asks for that.
@@ -291,6 +220,86 @@ impl Socket {
     }
 }
 
+/// Sends, through the queue of a [`Socket`], which says what was sent.
+pub struct Outlet {
+    ring: Producer<Descriptor>,
+    descriptor: Private,
+}
+
+impl Outlet {
+    /// Of a socket that is bound like this, with room for so many entries.
+    pub fn beside(socket: &Socket, to: &Binding, entries: u32) -> Result<Self> {
+        let descriptor = open()?;
+        set_option(&descriptor, libc::XDP_TX_RING, &entries)?;
+        let offsets: libc::xdp_mmap_offsets = option(&descriptor, libc::XDP_MMAP_OFFSETS)?;
+        let ring = Ring::map(&descriptor, entries, &offsets.tx, libc::XDP_PGOFF_TX_RING)?;
+        bind_as(&descriptor, to, libc::XDP_SHARED_UMEM, socket.descriptor() as u32)?;
+        Ok(Self { ring: Producer::new(ring), descriptor })
+    }
+
+    /// How many of the entries fit into the ring; those are to be passed to [`Outlet::send`].
+    pub fn room(&mut self, wanted: usize) -> usize {
+        self.ring.room(wanted)
+    }
+
+    /// Puts entries into the ring, for which there is room. The kernel reads them when it is woken.
+    pub fn send(&mut self, entries: impl ExactSizeIterator<Item = Descriptor>) {
+        self.ring.put(entries);
+    }
+
+    /// Has the kernel look at what is to be sent, where it asks for that. In one call it sends some
+    /// thirty packets; the calls end when it does not go on.
+    pub fn wake(&mut self) -> Result<()> {
+        while self.ring.waiting() > 0 && self.ring.ring.needs_wakeup() {
+            let before = self.ring.waiting();
+            // SAFETY: no memory is passed.
+            let answer = check(unsafe {
+                libc::syscall(
+                    libc::SYS_sendto,
+                    self.descriptor.as_raw_fd(),
+                    0usize,
+                    0usize,
+                    libc::MSG_DONTWAIT,
+                    0usize,
+                    0usize,
+                )
+            });
+            match answer {
+                Ok(_) | Err(Errno::EAGAIN | Errno::EBUSY | Errno::ENOBUFS | Errno::EINTR) => {}
+                Err(errno) => return Err(errno),
+            }
+            if self.ring.waiting() == before {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// What it could not send, by the kernel's count.
+    pub fn statistics(&self) -> Result<Statistics> {
+        statistics(&self.descriptor)
+    }
+}
+
+fn bind_as(descriptor: &Private, to: &Binding, flags: u16, shared: u32) -> Result<()> {
+    let address = libc::sockaddr_xdp {
+        sxdp_family: libc::AF_XDP as u16,
+        sxdp_flags: flags,
+        sxdp_ifindex: to.interface,
+        sxdp_queue_id: to.queue,
+        sxdp_shared_umem_fd: shared,
+    };
+    // SAFETY: an address of the length that is told.
+    check(unsafe {
+        libc::bind(
+            descriptor.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of_val(&address) as libc::socklen_t,
+        )
+    })
+    .map(drop)
+}
+
 /// Whether this process can have such sockets.
 pub fn is_there() -> Result<()> {
     open().map(drop)
@@ -301,6 +310,18 @@ fn open() -> Result<Private> {
     // SAFETY: no pointers.
     let descriptor = check(unsafe { libc::socket(libc::AF_XDP, kind, 0) })?;
     Ok(Private::new(own(descriptor as RawFd)))
+}
+
+fn statistics(descriptor: &Private) -> Result<Statistics> {
+    let found: libc::xdp_statistics = option(descriptor, libc::XDP_STATISTICS)?;
+    Ok(Statistics {
+        dropped: found.rx_dropped,
+        invalid_received: found.rx_invalid_descs,
+        invalid_sent: found.tx_invalid_descs,
+        ring_full: found.rx_ring_full,
+        no_frames: found.rx_fill_ring_empty_descs,
+        nothing_to_send: found.tx_ring_empty_descs,
+    })
 }
 
 fn set_option<T>(descriptor: &Private, name: i32, value: &T) -> Result<()> {

@@ -87,6 +87,13 @@ impl State {
         Ok(())
     }
 
+    /// Tells the port which addresses the flows that were claimed for any address have.
+    pub(super) fn localize(&mut self, hub: &Hub) {
+        let (addresses, vlans) = self.ways.names(hub.interface());
+        // A port that cannot be told goes by what it was told before.
+        let _ = self.port.localize(&addresses, &vlans);
+    }
+
     /// Gives the flows of an outlet back to the kernel; what comes on the way is still delivered.
     pub(super) fn disclaim(&mut self, slot: usize) {
         for key in self.outlets[slot].keys.clone() {

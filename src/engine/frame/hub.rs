@@ -416,7 +416,12 @@ impl Hub {
     pub fn watch_flights(&self) -> bool {
         let mut state = self.lock();
         state.watch_flights(self);
-        !state.flights.is_empty()
+        let has_flights = !state.flights.is_empty();
+        if has_flights {
+            // What there was no room for goes on: the program may wait for the descriptor elsewhere.
+            let _ = state.port.ring_doorbell();
+        }
+        has_flights
     }
 }
 
@@ -567,12 +572,6 @@ impl State {
                 self.disclaim(slot);
             }
         }
-    }
-
-    fn localize(&mut self, hub: &Hub) {
-        let (addresses, vlans) = self.ways.names(hub.interface());
-        // A port that cannot be told goes by what it was told before.
-        let _ = self.port.localize(&addresses, &vlans);
     }
 
     fn watch_flights(&mut self, hub: &Hub) {

@@ -1,6 +1,6 @@
 //! Frames by AF_XDP: the driver, or the kernel behind it, puts packets of claimed flows into the
 //! area and takes others out of it. The area is the memory of the sockets (their UMEM), and each
-//! receive queue of the interface has a socket.
+//! receive queue of the interface has a socket; the first one has another beside it, that sends.
 //!
 //! Read first: the kernel's Documentation/networking/af_xdp.rst.
 #![forbid(unsafe_code)]
@@ -29,7 +29,7 @@ use crate::sys::bpf::Program;
 use crate::sys::gate::Gate;
 use crate::sys::interface::receive_queues;
 use crate::sys::span::Span;
-use crate::sys::xdp::{Binding, Descriptor, Mode, Sizes, Socket, Statistics};
+use crate::sys::xdp::{Binding, Descriptor, Mode, Outlet, Sizes, Socket, Statistics};
 
 /// The driver may put something in front of a packet: `XDP_PACKET_HEADROOM`.
 const HEADROOM_BYTES: u32 = 256;
@@ -65,6 +65,7 @@ pub struct AfXdp {
     /// Before the sockets: when it is gone, no packet is on its way to them.
     classifier: Classifier,
     sockets: Vec<Socket>,
+    outlet: Outlet,
     descriptors: Vec<RawFd>,
     /// The driver itself runs the classifier: what is passed on does not meet it again.
     is_native: bool,
@@ -97,6 +98,9 @@ impl AfXdp {
             return Err(area_too_small(name, queues, FRAMES_MIN * chunk_bytes));
         }
         let (sockets, scattered, zero_copy) = sockets(area, interface, chunk_bytes, queues)?;
+        let to = Binding { interface: interface.index, queue: 0, scattered };
+        let outlet = Outlet::beside(&sockets[0], &to, RING_ENTRIES)
+            .map_err(|errno| bind_refused(errno, name))?;
         let descriptors: Vec<RawFd> = sockets.iter().map(Socket::descriptor).collect();
         let mut classifier = load(&descriptors).map_err(|errno| refused(errno, name))?;
         let addresses = link::addresses().map_err(|errno| refused(errno, name))?;
@@ -121,12 +125,14 @@ impl AfXdp {
             fills_in_checksums: false,
         };
         let _area = area.clone();
-        Ok(Self { facts, classifier, sockets, descriptors, is_native, passing: None, _area })
+        let passing = None;
+        Ok(Self { facts, classifier, sockets, outlet, descriptors, is_native, passing, _area })
     }
 
-    /// What the kernel says about each queue.
+    /// What the kernel says about each queue, and at the end about what is sent.
     pub fn statistics(&self) -> Result<Vec<Statistics>> {
-        self.sockets.iter().map(Socket::statistics).collect()
+        let queues = self.sockets.iter().map(Socket::statistics);
+        queues.chain(std::iter::once(self.outlet.statistics())).collect()
     }
 
     /// The queue that has the fewest frames to receive into.
@@ -153,12 +159,7 @@ fn sockets(
     queues: u32,
 ) -> std::result::Result<(Vec<Socket>, bool, bool), Refusal> {
     let name = interface.name.as_str();
-    let sizes = Sizes {
-        fill: RING_ENTRIES,
-        completion: RING_ENTRIES,
-        receive: RING_ENTRIES,
-        send: RING_ENTRIES,
-    };
+    let sizes = Sizes { fill: RING_ENTRIES, completion: RING_ENTRIES, receive: RING_ENTRIES };
     let mapping = area.mapping();
     let frames_bytes = mapping.len() / chunk_bytes as usize * chunk_bytes as usize;
     let first = Socket::over(mapping.span(0, frames_bytes), chunk_bytes, &sizes)
@@ -267,12 +268,11 @@ impl Port for AfXdp {
 
     /// All through one queue, so that packets keep their order.
     fn send(&mut self, segments: &[Segment]) -> usize {
-        let Some(socket) = self.sockets.first_mut() else { return 0 };
-        let room = socket.room_to_send(segments.len());
+        let room = self.outlet.room(segments.len());
         let whole = segments[..room].iter().rposition(|segment| !segment.more);
         let count = whole.map_or(0, |last| last + 1);
         if count > 0 {
-            socket.send(segments[..count].iter().map(|segment| Descriptor {
+            self.outlet.send(segments[..count].iter().map(|segment| Descriptor {
                 offset: segment.offset,
                 length: segment.length,
                 options: if segment.more { Descriptor::MORE } else { 0 },
@@ -288,9 +288,7 @@ impl Port for AfXdp {
     }
 
     fn ring_doorbell(&mut self) -> Result<()> {
-        if let Some(socket) = self.sockets.first_mut() {
-            socket.wake_to_send()?;
-        }
+        self.outlet.wake()?;
         self.sockets.iter_mut().try_for_each(Socket::wake_to_receive)
     }
 
