@@ -354,7 +354,9 @@ impl State {
     /// Asks the poll set, and the sources that are ready.
     pub(super) fn fetch_polled(&mut self, room: &mut Room<'_>) -> Result<()> {
         room.told = room.count;
-        if self.poll.take_known_empty() || room.left() == 0 || !self.poll.is_hot() {
+        // What a wait has fetched nobody would find again.
+        let is_full = room.left() == 0 && !self.poll.has_caught();
+        if self.poll.take_known_empty() || is_full || !self.poll.is_hot() {
             return Ok(());
         }
         let found = self.ready(room.left())?;

@@ -485,6 +485,9 @@ impl State {
     /// nothing else brings anything.
     #[inline]
     pub fn can_catch(&mut self) -> bool {
+        if self.poll.has_caught() {
+            return false;
+        }
         let is_alone = self.owner.is_some() && self.kind == Kind::Epoll && self.engines.len() == 1;
         is_alone || self.is_on_poll_set()
     }

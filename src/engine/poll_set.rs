@@ -258,6 +258,7 @@ impl PollSet {
     /// Somebody has slept since.
     pub fn may_have_filled(&mut self) {
         self.is_known_empty = false;
+        self.is_hot |= self.has_caught();
     }
 
     /// Whether that was the last that happened; once.
