@@ -7,6 +7,7 @@ use io_uring::{Probe, opcode, squeue, types};
 use super::{DEFERRED_MAX, Ring, errno};
 use crate::error::{Errno, Result};
 use crate::sys::cell::Leaked;
+use crate::sys::own;
 use crate::sys::thread;
 use crate::sys::wait::GetEventsArgument;
 
@@ -45,7 +46,7 @@ pub fn features() -> Result<Features> {
 /// of the program's would end with `EINTR`. So the rings that are tried out are those of a helper
 /// that is gone with them.
 fn probe_aside() -> Result<Features> {
-    thread::aside(probe).unwrap_or_else(|_| probe())
+    own::spare(|| thread::aside(probe)).unwrap_or_else(|_| probe())
 }
 
 fn probe() -> Result<Features> {
