@@ -369,6 +369,15 @@ impl State {
         Ok(())
     }
 
+    /// What a wait has fetched that was broken off is for others.
+    pub(super) fn keep_caught(&mut self) {
+        if self.poll.has_caught() {
+            self.poll.heat();
+            // An error comes again.
+            let _ = self.fetch_polled(&mut Room::new(&mut []));
+        }
+    }
+
     /// What a member of the poll set that is ready has come to.
     #[inline(never)]
     fn fetch_ready(&mut self, key: u64, events: u32, room: &mut Room<'_>) {

@@ -481,22 +481,25 @@ impl State {
         is_served && !self.poll.is_watched() && self.engines[0].is_in_poll_set()
     }
 
-    /// Whether a thread that waits can fetch by that what the poll set has: nobody else would, and
-    /// nothing else brings anything.
+    /// Whether a thread that waits can fetch by that what the poll set has, or the channel's descriptor:
+    /// nobody else does, and nothing else brings anything.
     #[inline]
     pub fn can_catch(&mut self) -> bool {
-        if self.poll.has_caught() {
+        if self.poll.has_caught() || self.sleepers.is_kernel_taken() {
             return false;
         }
-        let is_alone = self.owner.is_some() && self.kind == Kind::Epoll && self.engines.len() == 1;
-        is_alone || self.is_on_poll_set()
+        let is_by_epoll = self.kind == Kind::Epoll && self.engines.len() == 1;
+        is_by_epoll || self.is_on_poll_set() || (self.live() == 0 && self.is_on_descriptor())
     }
 
     /// What a thread is to wait for that fetches up to `most` events then.
     pub(super) fn sleep_to_fetch(&mut self, most: usize) -> Result<Sleep> {
         let can_catch = self.can_catch();
         let sleep = self.sleep(true)?;
-        Ok(if can_catch { Sleep::Set(self.poll.cast(most)) } else { sleep })
+        Ok(match sleep {
+            Sleep::Poll { fd, .. } if can_catch => Sleep::Set(self.poll.cast(fd, most)),
+            other => other,
+        })
     }
 
     /// A fetch has ended.

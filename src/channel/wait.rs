@@ -82,6 +82,11 @@ impl Sleepers {
         self.is_anyone_waiting() || !self.roused.is_empty()
     }
 
+    /// Whether somebody sleeps in the kernel.
+    pub fn is_kernel_taken(&self) -> bool {
+        self.leader.is_some() || self.masked > 0
+    }
+
     /// Whether somebody sleeps in the kernel until there are events.
     pub fn is_kernel_waiting(&self) -> bool {
         self.leader == Some(None) || self.masked > 0
@@ -440,7 +445,7 @@ impl Waiter<'_> {
                 sleepers.forget(&word);
             }
         }
-        if sleepers.leader.is_none() && sleepers.masked == 0 {
+        if !sleepers.is_kernel_taken() {
             sleepers.is_kicked = false;
         }
         state.queue.tally.set(count::WAKE_UPS, state.sleepers.woken);
@@ -456,6 +461,7 @@ impl Drop for Waiting<'_> {
         }
         if let Ok(mut state) = channel.enter() {
             waiter.leave(&mut state);
+            state.keep_caught();
             state.habit.has_failed();
             // Errors here are the next waiter's to see. A wake-up is passed on.
             let _ = state.wake(usize::from(waiter.was_woken));

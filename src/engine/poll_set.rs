@@ -115,6 +115,27 @@ impl Found {
     }
 }
 
+/// What the outer set has told: of members of both sets so many, at the beginning then, and whether
+/// the inner one has something.
+fn sift(told: &mut [libc::epoll_event]) -> (usize, bool) {
+    let mut count = 0;
+    let mut is_ready = false;
+    for place in 0..told.len() {
+        let key = told[place].u64;
+        match key {
+            INNER => is_ready = true,
+            RING => {}
+            _ => {
+                if count < place {
+                    told[count] = told[place];
+                }
+                count += 1;
+            }
+        }
+    }
+    (count, is_ready)
+}
+
 impl PollSet {
     /// A set that is the channel's descriptor, or is nested in `outer`, which is.
     pub fn new(outer: Option<RawFd>) -> Result<Self> {
@@ -334,10 +355,9 @@ impl PollSet {
         self.remove(fd, ENGINE + place as u64);
     }
 
-    /// For the only thread that uses the set, which is about to wait for it: the wait fetches up to
-    /// `most` of what is ready, which [`PollSet::ready`] tells next.
-    pub fn cast(&mut self, most: usize) -> Arc<Net> {
-        let set = self.fd();
+    /// For the only thread that is about to wait for the set, or always for the outer one: the wait
+    /// fetches up to `most` of what is ready, which [`PollSet::ready`] tells next.
+    pub fn cast(&mut self, set: RawFd, most: usize) -> Arc<Net> {
         let net = self.net.get_or_insert_with(|| Net::new(set));
         net.cast(most);
         net.clone()
@@ -355,31 +375,41 @@ impl PollSet {
         self.net.as_ref().is_some_and(|net| !net.caught().is_empty())
     }
 
-    /// What a wait has fetched, if it has.
-    fn caught(&mut self) -> Option<Found> {
-        let mut caught = self.net.as_ref()?.caught();
-        if caught.is_empty() {
-            return None;
-        }
+    /// What a wait has fetched, if it has, and up to `most` of this set if it was told of that.
+    fn caught(&mut self, most: usize) -> Option<Found> {
         let mut room = std::mem::take(&mut self.room);
-        if room.len() < READY_MAX {
-            room = poll::room(READY_MAX);
+        let told = self.net.as_ref().map_or(0, |net| {
+            let mut caught = net.caught();
+            room.resize(room.len().max(caught.len()).max(READY_MAX), poll::NOTHING);
+            room[..caught.len()].copy_from_slice(&caught);
+            let count = caught.len();
+            caught.clear();
+            count
+        });
+        let (mut count, is_ready) = sift(&mut room[..told]);
+        if is_ready && count < most {
+            // An error comes again when the set is asked next.
+            count += self.fill(self.fd(), &mut room[count..most]).unwrap_or(0);
         }
-        let count = caught.len();
-        room[..count].copy_from_slice(&caught);
-        caught.clear();
-        Some(Found { room, count })
+        let found = Found { room, count };
+        if count > 0 {
+            return Some(found);
+        }
+        self.recycle(found);
+        None
     }
 
     /// At most `most` descriptors that are ready, or what a wait has fetched, however much that is.
     /// The list is to be given back with [`PollSet::recycle`].
     pub fn ready(&mut self, most: usize) -> Result<Found> {
-        if let Some(mut found) = self.caught() {
+        let most = most.clamp(1, READY_MAX);
+        if self.has_caught()
+            && let Some(mut found) = self.caught(most)
+        {
             self.is_hot = true;
             self.ask_nested(&mut found)?;
             return Ok(found);
         }
-        let most = most.clamp(1, READY_MAX);
         let mut room = std::mem::take(&mut self.room);
         if room.len() < most {
             room = poll::room(READY_MAX);
@@ -409,21 +439,7 @@ impl PollSet {
         // Those that are no sources are told before any is told again.
         for _ in 0..=NO_SOURCES_OUTSIDE {
             let told = self.fill(outer, room)?;
-            let mut count = 0;
-            let mut is_ready = false;
-            for place in 0..told {
-                let key = room[place].u64;
-                match key {
-                    INNER => is_ready = true,
-                    RING => {}
-                    _ => {
-                        if count < place {
-                            room[count] = room[place];
-                        }
-                        count += 1;
-                    }
-                }
-            }
+            let (mut count, is_ready) = sift(&mut room[..told]);
             if is_ready {
                 // An error that comes again can wait: what was told must not be lost.
                 let inside = self.fill(self.fd(), &mut room[count..]);

@@ -14,6 +14,7 @@ use super::check;
 #[cfg(feature = "model")]
 pub use super::model::{block, now};
 use super::own::{Own, own};
+use super::poll::NOTHING;
 use super::sync::atomic::{AtomicU32, Ordering};
 use super::sync::{Mutex, MutexGuard};
 use crate::error::{Errno, Result};
@@ -71,8 +72,8 @@ impl Several {
     }
 }
 
-/// An epoll set, and what a wait has fetched from it. For sets of one thread: if that is cancelled
-/// in the wait, nobody asks what it had been told.
+/// An epoll set, and what a wait has fetched from it, also one that was cancelled. For one thread at
+/// a time.
 pub struct Net {
     set: RawFd,
     caught: Mutex<Vec<libc::epoll_event>>,
@@ -107,7 +108,10 @@ impl Net {
         if own(Own::may_be_interrupted) {
             return Err(Errno::ENOSYS);
         }
-        let mut room = [const { MaybeUninit::<libc::epoll_event>::uninit() }; CAUGHT_MAX];
+        let most = self.most.load(Ordering::Relaxed) as usize;
+        let mut haul =
+            Haul { net: self, room: [const { MaybeUninit::uninit() }; CAUGHT_MAX], most };
+        haul.room[..most].fill(MaybeUninit::new(NOTHING));
         let (number, limit) = match time {
             Some(time) => (libc::SYS_epoll_pwait2, ptr::from_ref(time) as usize),
             None => (libc::SYS_epoll_pwait, FOR_EVER as usize),
@@ -116,19 +120,31 @@ impl Net {
             number,
             arguments: [
                 self.set as usize,
-                room.as_mut_ptr() as usize,
-                self.most.load(Ordering::Relaxed) as usize,
+                haul.room.as_mut_ptr() as usize,
+                most,
                 limit,
                 mask.map_or(0, |mask| ptr::from_ref(mask) as usize),
                 KERNEL_SIGSET_BYTES,
             ],
         };
         // SAFETY: as in enter(); the room is for as many as are asked for.
-        let count = check(unsafe { call.make() })?;
-        // SAFETY: so many the kernel has written.
-        let told = room.iter().take(count).map(|event| unsafe { event.assume_init() });
-        self.caught().extend(told);
-        Ok(count)
+        check(unsafe { call.make() })
+    }
+}
+
+/// What one wait fetches. A thread that is cancelled when the kernel has just told it something leaves
+/// that to the others.
+struct Haul<'a> {
+    net: &'a Net,
+    room: [MaybeUninit<libc::epoll_event>; CAUGHT_MAX],
+    most: usize,
+}
+
+impl Drop for Haul<'_> {
+    fn drop(&mut self) {
+        // SAFETY: as many as may have come were there before the wait, as nothing.
+        let told = self.room[..self.most].iter().map(|event| unsafe { event.assume_init() });
+        self.net.caught().extend(told.take_while(|event| event.events != 0));
     }
 }
 
