@@ -1,18 +1,11 @@
 /* A thread that waits on the socket's channel and fetches its events does not keep the callback from
  * running, nor the callback it from its events. */
-#include "check.h"
+#include "callback.h"
 
 #define ROUNDS 200
 
 static struct endpoint end;
-static _Atomic int runs, events, stop;
-
-static void complete(int fd, void *context)
-{
-    (void)fd;
-    (void)context;
-    atomic_fetch_add(&runs, 1);
-}
+static _Atomic int events, stop;
 
 static void *fetcher(void *argument)
 {

@@ -2,16 +2,7 @@
  * An associated socket: the callback runs when data has arrived in the area, in no channel and in
  * a shared one, and whether the data or the registration comes first.
  */
-#include "check.h"
-
-static _Atomic int runs;
-
-static void complete(int fd, void *context)
-{
-    (void)fd;
-    (void)context;
-    atomic_fetch_add(&runs, 1);
-}
+#include "callback.h"
 
 static void receive(struct endpoint *end, size_t size, size_t at)
 {

@@ -1,14 +1,5 @@
 /* Closing the descriptor takes its registrations back, though its file lives on elsewhere. */
-#include "check.h"
-
-static _Atomic int runs;
-
-static void complete(int fd, void *context)
-{
-    (void)fd;
-    (void)context;
-    atomic_fetch_add(&runs, 1);
-}
+#include "callback.h"
 
 int main(void)
 {

@@ -1,16 +1,8 @@
 /* Each error of async_io_notify; nothing is registered then. */
-#include "check.h"
+#include "callback.h"
 
 #include <sys/epoll.h>
 
-static _Atomic int runs;
-
-static void complete(int fd, void *context)
-{
-    (void)fd;
-    (void)context;
-    atomic_fetch_add(&runs, 1);
-}
 
 static void handle(int number)
 {

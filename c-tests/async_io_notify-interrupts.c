@@ -2,19 +2,10 @@
  * Whatever the registering thread waits in, it is interrupted after the callback: calls that go
  * on after a signal do so, others end. No other thread is.
  */
-#include "check.h"
+#include "callback.h"
 
 static _Atomic pid_t waiting;
 static int ends[2], silent[2];
-static _Atomic int runs;
-
-static void complete(int fd, void *context)
-{
-    char byte;
-    (void)context;
-    CHECK(read(fd, &byte, 1) == 1);
-    atomic_fetch_add(&runs, 1);
-}
 
 static void *writer(void *argument)
 {
@@ -35,7 +26,7 @@ static void *writer(void *argument)
 
 static void begin(void)
 {
-    CHECK_OK(async_io_notify(ends[0], complete, NULL));
+    CHECK_OK(async_io_notify(ends[0], complete_byte, NULL));
     atomic_store(&waiting, thread_id());
 }
 

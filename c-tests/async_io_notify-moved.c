@@ -1,16 +1,8 @@
 /* A socket that comes into a channel, or leaves one, takes its registration with it. */
-#include "check.h"
+#include "callback.h"
 
 enum move { INTO, OUT, DESTROYED, TO_ANOTHER, DISASSOCIATED, DETACHED, SINGLE_AND_OUT, MOVES };
 
-static _Atomic int runs;
-
-static void complete(int fd, void *context)
-{
-    (void)fd;
-    (void)context;
-    atomic_fetch_add(&runs, 1);
-}
 
 /* The last wait may have been ended by the callback before, or this one by the last. */
 static void wait_for(int expected)

@@ -1,18 +1,9 @@
 /* Signals of the program's every 100 microseconds, in whatever thread they hit: each callback runs
  * once and no wake-up is lost. */
-#include "check.h"
+#include "callback.h"
 
 #define ROUNDS 2000
 
-static _Atomic int runs;
-
-static void complete(int fd, void *context)
-{
-    char byte;
-    (void)context;
-    CHECK(read(fd, &byte, 1) == 1);
-    atomic_fetch_add(&runs, 1);
-}
 
 static void *work(void *argument)
 {
@@ -20,7 +11,7 @@ static void *work(void *argument)
     _Atomic int *sum = argument;
     CHECK(pipe(ends) == 0);
     for (int i = 0; i < ROUNDS; i++) {
-        CHECK(async_io_notify(ends[0], complete, NULL) == 0);
+        CHECK(async_io_notify(ends[0], complete_byte, NULL) == 0);
         CHECK(write(ends[1], "x", 1) == 1);
         while (async_io_pause() == -1)
             CHECK(errno == EINTR);

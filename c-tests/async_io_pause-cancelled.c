@@ -1,18 +1,9 @@
 /* async_io_pause and pause are cancellation points; the registration is not lost with the wait. */
-#include "check.h"
+#include "callback.h"
 
 static int ends[2];
 static _Atomic pid_t waiting;
-static _Atomic int runs;
 static sigset_t before, after;
-
-static void complete(int fd, void *context)
-{
-    char byte;
-    (void)context;
-    CHECK(read(fd, &byte, 1) == 1);
-    atomic_fetch_add(&runs, 1);
-}
 
 static void look(void *argument)
 {
@@ -24,7 +15,7 @@ static void *waiter(void *argument)
 {
     pthread_cleanup_push(look, NULL);
     if (argument != NULL)
-        CHECK_OK(async_io_notify(ends[0], complete, NULL));
+        CHECK_OK(async_io_notify(ends[0], complete_byte, NULL));
     CHECK_THREAD(pthread_sigmask(SIG_BLOCK, NULL, &before));
     atomic_store(&waiting, thread_id());
     if (argument == &runs)

@@ -1,17 +1,9 @@
 /* A handler of the program's ends async_io_pause and pause with EINTR, also with SA_RESTART; the
  * registration stays. */
-#include "check.h"
+#include "callback.h"
 
-static _Atomic int runs;
 static _Atomic pid_t waiting;
 static pthread_t waiter;
-
-static void complete(int fd, void *context)
-{
-    (void)fd;
-    (void)context;
-    atomic_fetch_add(&runs, 1);
-}
 
 static void *interrupter(void *argument)
 {

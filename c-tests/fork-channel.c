@@ -1,29 +1,5 @@
 /* In a child the parent's channels do not exist: EPERM from every call, and nothing happens. */
-#include "check.h"
-
-static void all_refuse(ec_t ec, int source, int fd, int listener)
-{
-    event_data_t event = user_event(0);
-    struct timespec zero = { 0, 0 };
-    struct itimerspec when = { { 0, 0 }, { 1, 0 } };
-    CHECK_ERR(ec_next_event(ec, &event), EPERM);
-    CHECK_ERR(ec_next_events(ec, &event, 1), EPERM);
-    CHECK_ERR(ec_wait_events(ec, &event, 1, &zero, NULL), EPERM);
-    CHECK_ERR(ec_wait_events(ec, &event, 1, NULL, NULL), EPERM);
-    CHECK_ERR(ec_delay(ec, &zero), EPERM);
-    CHECK_ERR(ec_delay(ec, NULL), EPERM);
-    CHECK_ERR(ec_to_fd(ec), EPERM);
-    CHECK_ERR(ec_post(ec, &event), EPERM);
-    CHECK_ERR(ec_wake(ec, 1), EPERM);
-    CHECK_ERR(ec_flush(ec), EPERM);
-    CHECK_ERR(ec_add_fd(ec, fd, POLLIN, 0, 0), EPERM);
-    CHECK_ERR(ec_add_timer(ec, CLOCK_MONOTONIC, &when, 0, 0), EPERM);
-    CHECK_ERR(ec_add_accept(ec, listener, 0, 0), EPERM);
-    CHECK_ERR(ec_add_socket(ec, fd, 0, 0), EPERM);
-    CHECK_ERR(ec_modify(ec, source, POLLIN, 0), EPERM);
-    CHECK_ERR(ec_remove(ec, source), EPERM);
-    CHECK_ERR(ec_destroy(ec), EPERM);
-}
+#include "refused.h"
 
 int main(void)
 {
@@ -42,7 +18,7 @@ int main(void)
 
         pid_t child = child_start();
         if (child == 0) {
-            all_refuse(ec, source, pair[0], listener);
+            channel_refuses(ec, source, pair[0], listener, EPERM);
             exit(0);
         }
         child_end(child);

@@ -1,17 +1,10 @@
 /* In a thread that has registered nothing pause is the C library's, whatever other threads do: only
  * a signal handler ends it. It may be called in a handler. */
-#include "check.h"
+#include "callback.h"
 
 static int ends[2];
 static _Atomic pid_t waiting;
-static _Atomic int runs, finished;
-
-static void complete(int fd, void *context)
-{
-    (void)fd;
-    (void)context;
-    atomic_fetch_add(&runs, 1);
-}
+static _Atomic int finished;
 
 static void pausing(int number)
 {
