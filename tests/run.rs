@@ -92,9 +92,7 @@ fn asking() -> &'static Path {
 fn sio_run(arguments: &[&str]) -> Command {
     let mut command = Command::new(RUN);
     command.args(arguments).env("LC_ALL", "C");
-    for name in ["SIO_ENGINE", "SIO_REQUIRE", "SIO_PRELOAD", "SIO_LOG", "LD_PRELOAD"] {
-        command.env_remove(name);
-    }
+    common::without_variables(&mut command);
     command
 }
 

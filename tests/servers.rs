@@ -41,9 +41,7 @@ impl Mode {
     fn command(self, arguments: &[&str]) -> Command {
         let mut command = Command::new(RUN);
         command.args(self.options).args(arguments).env("LC_ALL", "C").stdin(Stdio::null());
-        for name in ["SIO_ENGINE", "SIO_REQUIRE", "SIO_PRELOAD", "SIO_LOG", "LD_PRELOAD"] {
-            command.env_remove(name);
-        }
+        common::without_variables(&mut command);
         command
     }
 

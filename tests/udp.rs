@@ -17,9 +17,7 @@ const RUN: &str = env!("CARGO_BIN_EXE_sio-run");
 fn command(space: &str, program: &str) -> Command {
     let mut command = Network::command(space, program);
     command.env("LC_ALL", "C").env("SIO_UDP_AFTER", "1");
-    for name in ["SIO_ENGINE", "SIO_REQUIRE", "SIO_PRELOAD", "SIO_LOG", "LD_PRELOAD"] {
-        command.env_remove(name);
-    }
+    common::without_variables(&mut command);
     command
 }
 

@@ -196,10 +196,15 @@ pub fn run(command: &mut Command, limit: Duration, log: &Path) -> Outcome {
 pub fn with_library(program: &Path) -> Command {
     let mut command = Command::new(program);
     command.env("LD_LIBRARY_PATH", library_directory());
-    for variable in ["SIO_ENGINE", "SIO_REQUIRE", "SIO_LOG"] {
-        command.env_remove(variable);
-    }
+    without_variables(&mut command);
     command
+}
+
+/// Whoever runs the tests may have set them.
+pub fn without_variables(command: &mut Command) {
+    for name in ["SIO_ENGINE", "SIO_REQUIRE", "SIO_PRELOAD", "SIO_LOG", "LD_PRELOAD"] {
+        command.env_remove(name);
+    }
 }
 
 /// Does the work for every item with as many threads as there are processors; the results are in
