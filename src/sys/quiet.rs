@@ -3,49 +3,25 @@
 
 use std::ops::{Deref, DerefMut};
 
+use super::signal::change_mask;
 use super::sync::{Mutex, MutexGuard};
 use super::thread;
-
-/// The kernel's sigset_t has 64 signals; also the two that the C library uses are blocked.
-static ALL: u64 = u64::MAX;
-const SET_BYTES: usize = 8;
 
 /// No signal is taken by this thread until it is dropped; `None`: none is anyway.
 struct Calm(Option<u64>);
 
 impl Calm {
     fn begin() -> Self {
-        if !thread::takes_signals() {
-            return Self(None);
-        }
-        let mut old = 0u64;
-        // SAFETY: both sets are locals of the size that is told.
-        unsafe {
-            libc::syscall(
-                libc::SYS_rt_sigprocmask,
-                libc::SIG_SETMASK,
-                &raw const ALL,
-                &raw mut old,
-                SET_BYTES,
-            )
-        };
-        Self(Some(old))
+        // Also the two that the C library uses.
+        Self(thread::takes_signals().then(|| change_mask(libc::SIG_SETMASK, u64::MAX)))
     }
 }
 
 impl Drop for Calm {
     fn drop(&mut self) {
-        let Some(old) = self.0 else { return };
-        // SAFETY: the set that was in force before; the present one is not asked for.
-        unsafe {
-            libc::syscall(
-                libc::SYS_rt_sigprocmask,
-                libc::SIG_SETMASK,
-                &raw const old,
-                std::ptr::null_mut::<u64>(),
-                SET_BYTES,
-            )
-        };
+        if let Some(old) = self.0 {
+            change_mask(libc::SIG_SETMASK, old);
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Signals that are taken, not handled. signalfd(2).
+//! Signals that are taken, not handled, or not taken now. signalfd(2), sigprocmask(2).
 
 use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
@@ -47,6 +47,19 @@ pub fn descriptor(set: &libc::sigset_t) -> Result<Descriptor> {
     // SAFETY: a valid set; the result is a descriptor that nobody else owns.
     let fd = check(unsafe { libc::signalfd(-1, &wanted, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) })?;
     Ok(own(fd as RawFd))
+}
+
+/// The kernel's sigset_t has 64 signals.
+pub(super) const SET_BYTES: usize = 8;
+
+/// Changes which signals this thread takes, as sigprocmask(2) has it; the set that was in force.
+pub(super) fn change_mask(how: i32, set: u64) -> u64 {
+    let mut old = 0;
+    // SAFETY: both sets are locals of the size that is told.
+    unsafe {
+        libc::syscall(libc::SYS_rt_sigprocmask, how, &raw const set, &raw mut old, SET_BYTES)
+    };
+    old
 }
 
 /// How many are asked for in one system call.

@@ -7,6 +7,7 @@ use std::mem::MaybeUninit;
 use std::os::fd::RawFd;
 
 use super::check;
+use super::signal::{SET_BYTES, change_mask};
 use crate::error::{Errno, Result};
 
 /// The current position, or none: pread2(2) and io_uring.
@@ -228,8 +229,6 @@ pub fn synchronise(fd: RawFd, data_only: bool) -> Result<usize> {
     check(unsafe { libc::syscall(call, fd) })
 }
 
-/// The kernel's sigset_t has 64 signals.
-const SET_BYTES: usize = 8;
 static PIPE: u64 = 1 << (libc::SIGPIPE - 1);
 
 fn pending() -> u64 {
@@ -245,17 +244,7 @@ pub fn without_broken_pipe_signal(
     bytes: usize,
     write: impl FnOnce() -> Result<usize>,
 ) -> Result<usize> {
-    let mut old = 0u64;
-    // SAFETY: both sets are of the size that is told.
-    unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_BLOCK,
-            &raw const PIPE,
-            &raw mut old,
-            SET_BYTES,
-        )
-    };
+    let old = change_mask(libc::SIG_BLOCK, PIPE);
     // One that was not blocked would have been delivered.
     let was_pending = old & PIPE != 0 && pending() & PIPE != 0;
     let answer = write();
@@ -274,15 +263,6 @@ pub fn without_broken_pipe_signal(
             )
         };
     }
-    // SAFETY: the set that was in force before.
-    unsafe {
-        libc::syscall(
-            libc::SYS_rt_sigprocmask,
-            libc::SIG_SETMASK,
-            &raw const old,
-            std::ptr::null_mut::<u64>(),
-            SET_BYTES,
-        )
-    };
+    change_mask(libc::SIG_SETMASK, old);
     answer
 }
