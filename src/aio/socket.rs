@@ -99,7 +99,7 @@ impl State {
     }
 
     /// The socket is ready, or it is time to try again.
-    pub fn go_on_with_call(&mut self, index: u32, call: Call) {
+    fn go_on_with_call(&mut self, index: u32, call: Call) {
         let is_self_driven = self.backend.is_self_driven();
         let fd = self.descriptor(&self.entries[index as usize]);
         let entry = &mut self.entries[index as usize];

@@ -114,7 +114,7 @@ impl State {
 
     /// Something has ended. Whoever looks next collects it; if it cannot have been for this
     /// channel, it is not to wake anybody again.
-    pub(super) fn requests_ready(&mut self) {
+    fn requests_ready(&mut self) {
         if let Some(mailbox) = &self.requests.mailbox
             && mailbox.end_watch()
             && let Some(fd) = self.requests.watched.take()

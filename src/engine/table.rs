@@ -89,7 +89,7 @@ impl Kind {
     }
 
     /// Whether it can be the engine of a channel.
-    pub fn serves_channels(self) -> bool {
+    fn serves_channels(self) -> bool {
         !matches!(self, Self::AfXdp | Self::PacketMmap)
     }
 

@@ -275,15 +275,7 @@ impl Uring {
             return self.has_room(index, key);
         }
         if cqueue::notif(flags) {
-            let copied = result as u32 & NOTIFICATION_COPIED != 0;
-            self.counts.add(count::ZERO_COPY_COPIED, copied.into());
-            let numbers = operation.numbers.clone();
-            self.operations.remove(index);
-            if let Some(connection) = self.connection_mut(key) {
-                connection.let_go(numbers, copied);
-                connection.tell(notices);
-            }
-            return;
+            return self.notified(index, result, notices);
         }
         let zero_copy = operation.zero_copy;
         operation.is_notified_later = cqueue::more(flags);
@@ -319,6 +311,17 @@ impl Uring {
             self.operations.remove(index);
         } else if let Some(operation) = self.operations.get_mut(index) {
             operation.numbers = numbers;
+        }
+    }
+
+    /// The kernel has let go of the memory.
+    fn notified(&mut self, index: usize, result: i32, notices: &mut Vec<Notice>) {
+        let operation = self.operations.remove(index);
+        let copied = result as u32 & NOTIFICATION_COPIED != 0;
+        self.counts.add(count::ZERO_COPY_COPIED, copied.into());
+        if let Some(connection) = self.connection_mut(operation.key) {
+            connection.let_go(operation.numbers, copied);
+            connection.tell(notices);
         }
     }
 

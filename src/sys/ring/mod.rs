@@ -207,7 +207,7 @@ impl Ring {
 
     /// Whether the kernel may have put something off: what it has put off and then run in the same
     /// call it still tells of afterwards.
-    pub fn has_deferred(&mut self) -> bool {
+    fn has_deferred(&mut self) -> bool {
         self.inner.submission().taskrun()
     }
 
