@@ -43,6 +43,13 @@ static void run(enum pair_kind kind, enum attach attach)
     message.msg_control = NULL;
     message.msg_controllen = 64;
     CHECK_ERR(sio_sendmsg(pair[0], &message, sizeof message, 0), EFAULT);
+    /* Lengths that are none are not believed, as by sendmsg(2). */
+    message.msg_control = outside;
+    message.msg_controllen = SIZE_MAX;
+    CHECK_ERR(sio_sendmsg(pair[0], &message, sizeof message, 0), ENOBUFS);
+    message.msg_controllen = (size_t)1 << 46;
+    CHECK_ERR(sio_sendmsg(pair[0], &message, sizeof message, 0), ENOBUFS);
+    message.msg_control = NULL;
     message.msg_controllen = 0;
     if (pair_is_stream(kind)) {
         good.iov_len = 0;

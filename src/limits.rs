@@ -23,6 +23,9 @@ pub const STREAM_PIECE_BYTES_MAX: usize = 256 * 1024;
 pub const DATAGRAM_BYTES_MAX: usize = 65_536;
 /// Room for control data in a received message, in bytes: 253 descriptors and some more.
 pub const CONTROL_BYTES_MAX: usize = 1280;
+/// Control data of one `sio_sendmsg`, in bytes: more than any kernel takes (net.core.optmem_max), so
+/// that a length that is none is not believed.
+pub const SENT_CONTROL_BYTES_MAX: usize = 1 << 20;
 /// Pieces of one `sio_sendmsg`: as `IOV_MAX`.
 pub const IOVECS_MAX: usize = 1024;
 /// One buffer that io_uring registers is at most 1 GiB.

@@ -196,6 +196,9 @@ pub unsafe fn message(pointer: *const c_void, size: usize) -> Result<Message> {
     if header.msg_iov.is_null() && header.msg_iovlen > 0 {
         return Err(Errno::EFAULT);
     }
+    if header.msg_controllen > crate::limits::SENT_CONTROL_BYTES_MAX {
+        return Err(Errno::ENOBUFS);
+    }
     let mut parts = Vec::with_capacity(header.msg_iovlen);
     for index in 0..header.msg_iovlen {
         // SAFETY: below the number of iovecs that the program says there are.
