@@ -28,6 +28,8 @@ pub struct Socket {
     pub counters: Counters,
     /// Datagrams of up to so many bytes go through the kernel together.
     segment_bytes_max: AtomicUsize,
+    /// Held while a message is looked at and then taken: it must be the same one.
+    message: Mutex<()>,
     /// What a channel had received when the socket left it.
     backlog: Mutex<Option<Box<Inbox>>>,
     /// What it has of interfaces, if it is served by them.
@@ -78,6 +80,7 @@ impl Socket {
             region,
             account,
             segment_bytes_max: AtomicUsize::new(if is_udp { segments::BYTES_MAX } else { 0 }),
+            message: Mutex::default(),
             backlog: Mutex::new(None),
             flow: None,
         })
@@ -100,6 +103,13 @@ impl Socket {
 
     pub fn is_stream(&self) -> bool {
         self.kind == libc::SOCK_STREAM
+    }
+
+    /// The right to look how long the next message is and to take it, where that is how room for one
+    /// is found.
+    pub fn enter_messages(&self) -> Option<MutexGuard<'_, ()>> {
+        let is_looked_at = !self.is_stream() && !self.is_internet();
+        is_looked_at.then(|| self.message.lock())
     }
 
     pub fn is_internet(&self) -> bool {
