@@ -126,6 +126,7 @@ impl Send {
             address: asked.parts.first().map_or(0, |part| part.0),
             name: asked.name,
             control: asked.control,
+            rights: Vec::new(),
             flags: asked.how.flags & !(system::DONTWAIT | system::NOSIGNAL),
             quiet: asked.how.quiet,
         };
@@ -294,7 +295,9 @@ impl Blocking for Send {
             if association.tail.is_busy() {
                 return Err(Errno::EAGAIN);
             }
-            state.send(attached.key, request.take().ok_or(Errno::EIO)?)
+            let mut accepted = request.take().ok_or(Errno::EIO)?;
+            accepted.keep_rights()?;
+            state.send(attached.key, accepted)
         };
         let accepted = if self.sent == 0 { association.in_channel(accept) } else { None };
         match accepted {

@@ -96,6 +96,7 @@ impl How {
             address,
             name: None,
             control: Vec::new(),
+            rights: Vec::new(),
             flags: self.flags & system::MORE,
             quiet: self.quiet,
         })

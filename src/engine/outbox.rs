@@ -10,9 +10,10 @@ use super::short::Short;
 use super::{File, Key, Notice, Sent, Socket};
 use crate::error::{Errno, Result};
 use crate::region::Loan;
+use crate::sys::descriptor::Descriptor;
 use crate::sys::message::{Address, Outgoing};
-use crate::sys::socket;
 use crate::sys::span::Span;
+use crate::sys::{rights, socket};
 
 /// Bytes of a block that is lent to the engine until they are sent.
 pub type Piece = Loan;
@@ -31,6 +32,8 @@ pub struct Request {
     pub address: usize,
     pub name: Option<Box<Address>>,
     pub control: Vec<u8>,
+    /// Those that the control data names, once the program may have closed its own.
+    pub rights: Vec<Descriptor>,
     pub flags: i32,
     pub quiet: bool,
 }
@@ -45,14 +48,25 @@ impl Request {
             address: 0,
             name: None,
             control: Vec::new(),
+            rights: Vec::new(),
             flags: 0,
             quiet,
         }
     }
 
-    /// A message of the whole request, or of what is left of it after `skip` bytes.
+    /// From now on the program may close the descriptors that it passes on.
+    pub fn keep_rights(&mut self) -> Result<()> {
+        if !self.control.is_empty() && self.rights.is_empty() {
+            self.rights = rights::keep(&mut self.control)?;
+        }
+        Ok(())
+    }
+
+    /// A message of the whole request, or of what is left of it after `skip` bytes. Control data
+    /// belongs to the first byte only.
     pub fn message(&self, skip: usize) -> Box<Outgoing> {
-        Outgoing::new(self.spans(skip), self.name.as_deref(), self.control.clone())
+        let control = if skip == 0 { self.control.clone() } else { Vec::new() };
+        Outgoing::new(self.spans(skip), self.name.as_deref(), control)
     }
 
     /// The spans that are left after `skip` bytes.

@@ -48,6 +48,7 @@ pub mod poll;
 pub mod process;
 pub mod quiet;
 pub mod relay;
+pub mod rights;
 pub mod ring;
 pub mod segments;
 pub mod semaphore;

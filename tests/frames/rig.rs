@@ -267,6 +267,7 @@ impl Side {
             address: parts.first().map_or(0, |part| part.0),
             name: to.map(name),
             control: Vec::new(),
+            rights: Vec::new(),
             flags: 0,
             quiet: false,
         }

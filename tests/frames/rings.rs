@@ -70,6 +70,7 @@ impl Station {
             address: blocks[0].0,
             name: None,
             control: Vec::new(),
+            rights: Vec::new(),
             flags: 0,
             quiet: false,
         };
