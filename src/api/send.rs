@@ -105,20 +105,24 @@ impl Send {
         let length = asked.parts.iter().try_fold(0usize, |sum, part| sum.checked_add(part.1));
         let length = length.filter(|&sum| i32::try_from(sum).is_ok()).ok_or(Errno::EINVAL)?;
         let mut pieces = Pieces::with_capacity(asked.parts.len());
+        let mut release = Vec::new();
         for &(address, bytes) in asked.parts {
-            // An empty message may have no memory at all.
             if bytes > 0 {
-                pieces.push(socket.region.lend(address, bytes)?);
+                let piece = socket.region.lend(address, bytes)?;
+                if asked.how.release {
+                    release.push(piece.offset());
+                }
+                pieces.push(piece);
+            } else if asked.how.release
+                && let Ok(place) = socket.region.lend(address, 1)
+            {
+                // An empty message may have no memory at all.
+                release.push(place.offset());
             }
         }
         if length == 0 && socket.is_stream() {
             return Err(Errno::EINVAL);
         }
-        let release = if asked.how.release {
-            pieces.iter().map(crate::region::Loan::offset).collect()
-        } else {
-            Vec::new()
-        };
         let request = Request {
             pieces,
             file: None,
@@ -161,9 +165,7 @@ impl Send {
     }
 
     fn accepted(&self) -> Progress<usize> {
-        for &offset in &self.release {
-            self.association.socket.region.release_around(offset);
-        }
+        self.association.socket.region.release_each_around(&self.release);
         Progress::Done(self.length)
     }
 

@@ -326,6 +326,13 @@ impl Region {
         Ok(true)
     }
 
+    /// Whether it lies in a frame that one of the others lies in as well.
+    pub(super) fn is_frame_of_one(&self, offset: usize, others: &[usize]) -> bool {
+        let Some(framed) = &self.framed else { return false };
+        let Some(frame) = framed.frames.find(offset) else { return false };
+        others.iter().any(|&other| framed.frames.find(other) == Some(frame))
+    }
+
     /// The same, for whatever the program holds there.
     pub(super) fn release_frame_around(&self, offset: usize) -> bool {
         let Some(framed) = &self.framed else { return false };
