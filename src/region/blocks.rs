@@ -269,7 +269,8 @@ impl Blocks {
 
     /// Takes back the whole block around `offset`, as `SIO_RELEASE` asks.
     pub fn release_around(&mut self, offset: usize) {
-        let Ok((mut start, held)) = self.block_of(offset, 0) else { return };
+        // Of a byte: where the block has come back already, the one before it ends there.
+        let Ok((mut start, held)) = self.block_of(offset, 1) else { return };
         let mut length = held.length;
         if matches!(held.role, Role::Data) {
             let header = self
