@@ -258,3 +258,57 @@ fn leaves() {
 fn a_socket_leaves_while_others_receive() {
     explore("a_socket_leaves_while_others_receive", 150, leaves);
 }
+
+/// Threads wait in `sio_recv` for a socket in no channel, which comes into one or is taken out of the
+/// library. Nothing arrives before that has been seen.
+fn moves(is_attached: bool) {
+    let rig = Rig::new(AREA_BYTES);
+    let (sock, area) = (rig.near.as_raw_fd(), rig.area);
+    let ec = create();
+    let receivers: Vec<_> = (0..2)
+        .map(|_| {
+            thread::spawn(move || {
+                let mut bytes = 0;
+                loop {
+                    match receive(sock, 1) {
+                        Ok(Some((address, count))) => {
+                            region::release(area, address, count).expect("sio_release");
+                            bytes += count;
+                        }
+                        Ok(None) => return bytes,
+                        Err(errno) => {
+                            assert_eq!(errno, Errno::EINVAL);
+                            return bytes;
+                        }
+                    }
+                }
+            })
+        })
+        .collect();
+    let mut expected = 0;
+    if is_attached {
+        source::add_socket(ec, sock, Modify::default(), 0).expect("ec_add_socket");
+        (&rig.far).write_all(b"xy").expect("sent");
+        rig.far.shutdown(std::net::Shutdown::Write).expect("shut down");
+        expected = 2;
+    } else {
+        assert_eq!(socket::detach(sock), Ok(()));
+    }
+    let bytes: usize = receivers.into_iter().map(|one| one.join().expect("a receiver")).sum();
+    assert_eq!(bytes, expected);
+    if is_attached {
+        assert_eq!(socket::detach(sock), Ok(()));
+    }
+    assert_eq!(channel::destroy(ec), Ok(()));
+    assert_eq!(region::free(area, AREA_BYTES), Ok(()));
+}
+
+#[test]
+fn a_socket_comes_while_others_wait() {
+    explore("a_socket_comes_while_others_wait", 150, || moves(true));
+}
+
+#[test]
+fn a_socket_is_taken_out_while_others_wait() {
+    explore("a_socket_is_taken_out_while_others_wait", 150, || moves(false));
+}

@@ -12,6 +12,7 @@ use crate::engine::frame::{NAP, Sleeper};
 use crate::engine::{Ask, Form, Received, Socket, receive_directly};
 use crate::error::{Errno, Result};
 use crate::region::area::SpaceTicket;
+use crate::sys::descriptor::Counter;
 use crate::sys::wait::{self, Several, Sleep, Terms};
 use crate::sys::{descriptor, socket as system};
 
@@ -95,8 +96,10 @@ pub struct Receive {
     terms: Terms,
     has_terms: bool,
     waiting: Option<Waiting<'static>>,
-    /// The channel of a socket that is waited for by itself, for its end.
+    /// The channel of a socket that is waited for by itself.
     beside: Option<Arc<Channel>>,
+    /// What tells, while this thread sleeps, that the socket has moved.
+    bell: Option<Arc<Counter>>,
     space: Option<SpaceTicket>,
     /// While this thread waits for the socket's flow, and what it has slept on.
     sleeper: Option<Sleeper>,
@@ -138,6 +141,7 @@ impl Receive {
             has_terms: false,
             waiting: None,
             beside: None,
+            bell: None,
             space: None,
             sleeper: None,
             bed: None,
@@ -251,13 +255,27 @@ impl Receive {
         if self.waiting.is_some() {
             return Ok(());
         }
-        let known = context().socket(self.association.socket.fd)?;
-        if Arc::ptr_eq(&known, &self.association) { Ok(()) } else { Err(Errno::EINVAL) }
+        let socket = &self.association.socket;
+        let known = context().socket(socket.fd);
+        let is_that = |known: Arc<Association>| Arc::ptr_eq(&known, &self.association);
+        let found = known.and_then(|known| is_that(known).then_some(()).ok_or(Errno::EINVAL));
+        if found.is_err()
+            && let Some(flow) = socket.flow()
+        {
+            // One call may have woken only this thread.
+            flow.call(self.sleeper.is_some());
+        }
+        found
     }
 
     /// Nothing has arrived: what to wait for.
     fn wait_for_data(&mut self) -> Result<Progress<Received>> {
         self.agree_to_wait()?;
+        let socket = self.association.socket.clone();
+        if socket.flow().is_none() {
+            self.bell = self.association.summons.bell();
+        }
+        self.check_associated()?;
         let is_polled = |attached: &Arc<Attached>, state: &mut State| {
             Ok((Attached::clone(attached), state.is_polled(attached.key)?))
         };
@@ -272,7 +290,6 @@ impl Receive {
             }
             self.beside = Some(channel);
         }
-        let socket = self.association.socket.clone();
         if let Some(flow) = socket.flow() {
             if self.sleeper.is_none() {
                 flow.linger();
@@ -287,9 +304,10 @@ impl Receive {
             }
         }
         let fd = socket.waiting_fd()?;
-        let end = match &self.beside {
-            Some(channel) => channel.enter()?.end_fd(),
-            None => None,
+        let end = match (&self.bell, &self.beside) {
+            (Some(bell), _) => Some(bell.fd()),
+            (None, Some(channel)) => channel.enter()?.end_fd(),
+            (None, None) => None,
         };
         Ok(Progress::Block(Sleep::Data { fd, end }))
     }

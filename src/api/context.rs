@@ -10,6 +10,7 @@ use std::ptr;
 use std::sync::Arc;
 
 use super::mqueue::Registration;
+use super::summons::Summons;
 use super::table::{Glances, Register, Table};
 use super::tail::Tail;
 use super::timer;
@@ -38,6 +39,8 @@ pub struct Association {
     pub limit_bytes: usize,
     attachment: Current<Attached>,
     pub tail: Tail,
+    /// For threads that sleep until something arrives, beside the engine.
+    pub summons: Summons,
     /// Calls since it was last tried to have it found quickly.
     calls: AtomicU32,
 }
@@ -71,6 +74,7 @@ impl Association {
             limit_bytes,
             attachment: Current::empty(),
             tail: Tail::default(),
+            summons: Summons::default(),
             calls: AtomicU32::new(0),
         })
     }
@@ -116,12 +120,14 @@ impl Association {
         if before.is_some() || self.socket.flow().is_some() {
             context().end_quick(self);
         }
+        self.summons.ring();
     }
 
     /// It does not report like this any more, if it still does.
     pub fn leave(&self, attached: &Arc<Attached>) {
         self.attachment.clear_if(attached);
         context().end_quick(self);
+        self.summons.ring();
     }
 
     /// It does not report to that channel any more, if it still does.
@@ -371,6 +377,7 @@ impl Context {
         if before.is_some() || association.socket.flow().is_some() {
             self.end_quick(association);
         }
+        association.summons.ring();
         Ok(())
     }
 
@@ -418,6 +425,10 @@ impl Context {
         let taken = self.quick_sockets.take(index);
         self.sockets.set(index, None);
         association.socket.region.disassociate();
+        association.summons.ring();
+        if let Some(flow) = association.socket.flow() {
+            flow.call(false);
+        }
         taken
     }
 

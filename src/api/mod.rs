@@ -22,6 +22,7 @@ pub mod send;
 pub mod short;
 pub mod socket;
 pub mod source;
+mod summons;
 mod table;
 mod tail;
 pub mod timer;

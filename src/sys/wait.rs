@@ -26,8 +26,8 @@ pub enum Sleep {
     /// poll(2) of one descriptor. An epoll set is polled too, not waited for: that takes no
     /// edge-triggered event away from whoever fetches.
     Poll { fd: RawFd, events: i16 },
-    /// poll(2) of a socket for data, and of a descriptor that tells of the end of its channel, if there
-    /// is one.
+    /// poll(2) of a socket for data, and of a descriptor that tells that it leaves its channel, or that
+    /// this ends, if there is one.
     Data { fd: RawFd, end: Option<RawFd> },
     /// The same of several descriptors, until one is readable.
     Several(Arc<Several>),

@@ -332,6 +332,11 @@ impl Flow {
         self.door.listen()
     }
 
+    /// Threads that sleep until something arrives are to look again; `listens`: but for the caller.
+    pub fn call(&self, listens: bool) {
+        self.door.knock(listens);
+    }
+
     /// Before a thread sleeps on one of the descriptors.
     pub fn prepare_to_sleep(&self) {
         for (hub, _) in &self.legs {
