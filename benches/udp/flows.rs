@@ -80,7 +80,7 @@ fn measure(table: Option<&FlowTable<u32>>, count: u32) -> f64 {
             packet.is_from(*number);
             *ends = packet.parsed().ends;
             if let Some(table) = table {
-                table.places(ends).iter().for_each(|place| prefetch(place));
+                prefetch(table.place(ends));
             }
         }
         for (ends, number) in &batch {

@@ -373,7 +373,10 @@ proptest! {
         seed in any::<u64>(),
         steps in proptest::collection::vec((any::<bool>(), 0..48u16), 0..400),
     ) {
-        let key = |port| FlowKey::open(Endpoint::new(Ipv4Addr::LOCALHOST, port));
+        let key = |port| match port % 2 {
+            0 => FlowKey::open(Endpoint::new(Ipv4Addr::LOCALHOST, port)),
+            _ => FlowKey::open(Endpoint::new(Ipv6Addr::LOCALHOST, port)),
+        };
         let (mut table, mut listed) = (FlowTable::new(seed), std::collections::HashMap::new());
         for (number, (comes, port)) in steps.into_iter().enumerate() {
             if comes {

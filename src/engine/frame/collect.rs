@@ -124,7 +124,7 @@ impl State {
             if let Some(Found { ends, .. }) = &datagram
                 && known.as_ref() != Some(ends)
             {
-                self.table.places(ends).iter().for_each(|place| prefetch(place));
+                prefetch(self.table.place(ends));
                 known = Some(*ends);
             }
             packets.push(Packet { segments: own.len(), datagram });
