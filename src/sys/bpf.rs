@@ -91,7 +91,7 @@ impl Map {
         Ok(Self { descriptor: own(descriptor as RawFd), key_bytes, value_bytes })
     }
 
-    fn change(&self, command: u32, key: &[u8], value: &[u8]) -> Result<()> {
+    fn change(&self, command: u32, key: &[u8], value: Option<&[u8]>) -> Result<()> {
         #[repr(C)]
         struct Attributes {
             map: u32,
@@ -105,7 +105,7 @@ impl Map {
             map: self.descriptor.as_raw_fd() as u32,
             _pad: 0,
             key: key.as_ptr() as u64,
-            value: value.as_ptr() as u64,
+            value: value.map_or(0, |value| value.as_ptr() as u64),
             flags: 0,
         };
         bpf(command, &mut attributes).map(drop)
@@ -114,24 +114,12 @@ impl Map {
     /// Puts an entry in, or another value into the one that is there. `E2BIG`: the map is full.
     pub fn set(&self, key: &[u8], value: &[u8]) -> Result<()> {
         assert_eq!(value.len(), self.value_bytes as usize);
-        self.change(MAP_UPDATE, key, value)
+        self.change(MAP_UPDATE, key, Some(value))
     }
 
     /// `ENOENT`: there is none.
     pub fn remove(&self, key: &[u8]) -> Result<()> {
-        #[repr(C)]
-        struct Attributes {
-            map: u32,
-            _pad: u32,
-            key: u64,
-        }
-        assert_eq!(key.len(), self.key_bytes as usize);
-        let mut attributes = Attributes {
-            map: self.descriptor.as_raw_fd() as u32,
-            _pad: 0,
-            key: key.as_ptr() as u64,
-        };
-        bpf(MAP_DELETE, &mut attributes).map(drop)
+        self.change(MAP_DELETE, key, None)
     }
 }
 
