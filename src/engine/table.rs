@@ -113,7 +113,7 @@ impl Kind {
         let line = |name, support, note| Capability { name, support, note };
         match self {
             Self::Epoll => vec![
-                line("batched system calls", No, "one call for each send and receive"),
+                line("batched system calls", No, "but up to 64 sends of a stream in one"),
                 line("receive into the area", Native, "one copy by the kernel"),
                 line("zero-copy send", No, "the kernel copies"),
                 line("registered memory", No, "not needed"),
