@@ -101,6 +101,22 @@ fn connections_behave_as_through_tcp() {
 }
 
 #[test]
+fn who_waits_for_edges_is_told_of_what_came_by_tcp() {
+    let what = "edges";
+    if !is_possible(what) {
+        return;
+    }
+    let Some(python) = python() else { return skip(what, "no Python of version 3.10") };
+    let script = root().join("tests/bypass/edges.py").to_string_lossy().into_owned();
+    let plain = outcome("edges-plain", Command::new(python).arg(&script));
+    assert_eq!(plain.code(), Some(0), "{}", plain.output);
+    let mut command = sio_run(&["--require", "--local-bypass", python, &script]);
+    let bypassed = outcome("edges", &mut command);
+    assert_eq!(bypassed.code(), Some(0), "{}", bypassed.output);
+    assert_eq!(bypassed.output, plain.output);
+}
+
+#[test]
 fn bad_addresses_are_told_as_by_tcp() {
     let what = "bad addresses";
     if !is_possible(what) {

@@ -3,8 +3,8 @@
 use std::ffi::{c_char, c_int, c_long, c_uint, c_ulong, c_void};
 
 use libc::{
-    iovec, loff_t, mmsghdr, msghdr, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, size_t,
-    sockaddr, socklen_t, ssize_t, timespec,
+    epoll_event, iovec, loff_t, mmsghdr, msghdr, pid_t, posix_spawn_file_actions_t,
+    posix_spawnattr_t, size_t, sockaddr, socklen_t, ssize_t, timespec,
 };
 
 use crate::by_name::Next;
@@ -74,6 +74,7 @@ functions! {
         from: *mut sockaddr,
         from_length: *mut socklen_t
     ) -> ssize_t;
+    fn epoll_ctl(set: c_int, operation: c_int, fd: c_int, event: *mut epoll_event) -> c_int;
     fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int;
     fn read(fd: c_int, bytes: *mut c_void, length: size_t) -> ssize_t;
     fn readv(fd: c_int, pieces: *const iovec, count: c_int) -> ssize_t;

@@ -7,6 +7,7 @@
 //!
 //! Where --local-bypass was not given, each function here looks at one byte and calls the next one.
 
+mod edges;
 mod interrupted;
 mod readable;
 mod receive;
@@ -41,6 +42,7 @@ enum Said {
     HasJoined = 3,
     OtherHasRead = 4,
     HasRead = 5,
+    UnreadByTcp = 6,
 }
 
 /// The level of options by which it is said. Elsewhere there is none, and the answer is an error.
@@ -48,6 +50,11 @@ const LEVEL: c_int = 0x53494f;
 
 /// Whether the kernel says yes. errno stays as it was.
 fn say(fd: c_int, said: Said) -> bool {
+    answer(fd, said) == 0
+}
+
+/// What the kernel answers. errno stays as it was.
+fn answer(fd: c_int, said: Said) -> c_int {
     let value: c_int = 0;
     // SAFETY: errno is this thread's; the value is borrowed for the time of the call.
     unsafe {
@@ -56,8 +63,15 @@ fn say(fd: c_int, said: Said) -> bool {
         let value = (&raw const value).cast::<c_void>();
         let answer = libc::setsockopt(fd, LEVEL, said as c_int, value, size);
         *libc::__errno_location() = before;
-        answer == 0
+        answer
     }
+}
+
+/// What has come by TCP and was not read, of a socket that takes part.
+fn unread_by_tcp(fd: c_int) -> Option<c_int> {
+    const LAST_ERROR: c_int = 4096;
+    let answer = answer(fd, Said::UnreadByTcp);
+    (answer <= -LAST_ERROR).then(|| -LAST_ERROR - answer)
 }
 
 /// # Safety

@@ -1,11 +1,11 @@
-//! How much there is to read, and where urgent data stands in it. The kernel counts what was passed
-//! on and forgets what came by TCP; of the mark it is the other way round.
+//! How much there is to read, and where urgent data stands in it. Where something was passed on, the
+//! kernel counts that and forgets what came by TCP; of the mark it is the other way round.
 
 use std::ffi::{c_int, c_ulong, c_void};
 
 use libc::{FIONREAD, MSG_DONTWAIT, MSG_PEEK, MSG_TRUNC};
 
-use super::{Said, is_on, say};
+use super::{Said, is_on, say, unread_by_tcp};
 use crate::{datagrams, next};
 
 /// linux/sockios.h
@@ -37,6 +37,10 @@ unsafe extern "C-unwind" fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_
         let found = next::recv(fd, std::ptr::null_mut(), BYTES_MAX, flags);
         *libc::__errno_location() = before;
         count.write_unaligned(found.max(0) as c_int);
+    } else if request == FIONREAD
+        && let Some(behind) = unread_by_tcp(fd)
+    {
+        count.write_unaligned(count.read_unaligned().saturating_add(behind));
     }
     answer
 }

@@ -9,6 +9,7 @@ use libc::{
     ssize_t,
 };
 
+use super::edges::{filled, filled_places};
 use super::interrupted::again;
 use super::{Said, is_on, say};
 use crate::datagrams::{self, received};
@@ -102,7 +103,8 @@ unsafe extern "C-unwind" fn read(fd: c_int, bytes: *mut c_void, length: size_t) 
     if let Some(answer) = datagrams::bytes(fd, bytes, length) {
         return answer;
     }
-    received(fd, again(fd, 0, || next::read(fd, bytes, length)))
+    let count = again(fd, 0, || next::read(fd, bytes, length));
+    received(fd, filled(fd, count, (bytes, length), 0))
 }
 
 /// # Safety
@@ -119,7 +121,8 @@ unsafe extern "C-unwind" fn __read_chk(
     {
         return answer;
     }
-    received(fd, again(fd, 0, || next::__read_chk(fd, bytes, length, room)))
+    let count = again(fd, 0, || next::__read_chk(fd, bytes, length, room));
+    received(fd, filled(fd, count, (bytes, length), 0))
 }
 
 /// # Safety
@@ -129,7 +132,8 @@ unsafe extern "C-unwind" fn readv(fd: c_int, pieces: *const libc::iovec, count: 
     if let Some(answer) = datagrams::pieces(fd, pieces, count) {
         return answer;
     }
-    received(fd, again(fd, 0, || next::readv(fd, pieces, count)))
+    let answer = again(fd, 0, || next::readv(fd, pieces, count));
+    received(fd, filled_places(fd, answer, (pieces, count.max(0) as size_t), 0))
 }
 
 /// # Safety
@@ -150,7 +154,8 @@ unsafe extern "C-unwind" fn recv(
     if concerns_us(fd, flags) {
         return stream(fd, bytes, length, flags, NOBODY);
     }
-    received(fd, again(fd, flags, || next::recv(fd, bytes, length, flags)))
+    let count = again(fd, flags, || next::recv(fd, bytes, length, flags));
+    received(fd, filled(fd, count, (bytes, length), flags))
 }
 
 /// # Safety
@@ -171,7 +176,8 @@ unsafe extern "C-unwind" fn __recv_chk(
     if length <= room && concerns_us(fd, flags) {
         return stream(fd, bytes, length, flags, NOBODY);
     }
-    received(fd, again(fd, flags, || next::__recv_chk(fd, bytes, length, room, flags)))
+    let count = again(fd, flags, || next::__recv_chk(fd, bytes, length, room, flags));
+    received(fd, filled(fd, count, (bytes, length), flags))
 }
 
 /// # Safety
@@ -197,7 +203,7 @@ unsafe extern "C-unwind" fn recvfrom(
         return stream(fd, bytes, length, flags, (from, from_length));
     }
     let call = || next::recvfrom(fd, bytes, length, flags, from, from_length);
-    received(fd, again(fd, flags, call))
+    received(fd, filled(fd, again(fd, flags, call), (bytes, length), flags))
 }
 
 /// # Safety
@@ -221,7 +227,7 @@ unsafe extern "C-unwind" fn __recvfrom_chk(
         return stream(fd, bytes, length, flags, (from, from_length));
     }
     let call = || next::__recvfrom_chk(fd, bytes, length, room, flags, from, from_length);
-    received(fd, again(fd, flags, call))
+    received(fd, filled(fd, again(fd, flags, call), (bytes, length), flags))
 }
 
 /// The header of a message, unless the kernel would refuse it or its pieces.
@@ -252,7 +258,13 @@ unsafe extern "C-unwind" fn recvmsg(fd: c_int, message: *mut msghdr, flags: c_in
         return answer;
     }
     if !concerns_us(fd, flags) {
-        return received(fd, again(fd, flags, || next::recvmsg(fd, message, flags)));
+        let count = again(fd, flags, || next::recvmsg(fd, message, flags));
+        if count <= 0 {
+            return received(fd, count);
+        }
+        let header = message.read_unaligned();
+        let places = (header.msg_iov.cast_const(), header.msg_iovlen);
+        return received(fd, filled_places(fd, count, places, flags));
     }
     let Some(mut header) = sound(message) else { return next::recvmsg(fd, message, flags) };
     if flags & MSG_OOB != 0 {

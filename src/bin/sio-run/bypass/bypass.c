@@ -89,7 +89,11 @@ _Static_assert(__builtin_offsetof(struct bpf_sockopt, retval) == 36, "linux/bpf.
 
 /* What is looked at of the kernel's own: places are found when the program is loaded. */
 #define KERNEL __attribute__((preserve_access_index))
+struct sock_common {
+	unsigned char skc_state;
+} KERNEL;
 struct sock {
+	struct sock_common __sk_common;
 	struct {
 		struct {
 			int counter;
@@ -106,6 +110,7 @@ struct sk_psock {
 	struct list ingress_msg;
 } KERNEL;
 struct tcp_sock {
+	u32 rcv_nxt;
 	u32 copied_seq;
 	u32 write_seq;
 } KERNEL;
@@ -365,7 +370,11 @@ int sio_message(struct sk_msg_md *message)
 
 /* What the preloaded object says, as options of a level that there is not. */
 enum { LEVEL_OURS = 0x53494f, MAY_JOIN = 1, SEND_BY_TCP = 2, HAS_JOINED = 3, OTHER_HAS_READ = 4,
-       HAS_READ = 5 };
+       HAS_READ = 5, UNREAD_BY_TCP = 6 };
+/* States of a connection whose other end has not shut it down. */
+enum { ESTABLISHED = 1, FIN_WAIT1 = 4, FIN_WAIT2 = 5 };
+/* Counts are answered as what is less than any error. */
+enum { LAST_ERROR = 4096 };
 
 /* Whether a receiver has read all that was passed to it. Bits of the pointer mean something else. */
 INLINE int has_read(u64 place)
@@ -375,6 +384,16 @@ INLINE int has_read(u64 place)
 	read_kernel(&queue, sizeof queue, &((struct sock *)place)->sk_user_data);
 	list = (u64)&((struct sk_psock *)(queue & ~7ull))->ingress_msg;
 	return !queue || read_kernel(&first, sizeof first, (void *)list) || first == list;
+}
+
+/* What has come by TCP and was not read. The end of a stream has a number as bytes have. */
+INLINE u32 unread_by_tcp(u64 place)
+{
+	u32 unread = PEEK(tcp_sock, place, rcv_nxt) - PEEK(tcp_sock, place, copied_seq);
+	u32 state = PEEK(sock, place, __sk_common.skc_state) & 0xff;
+	int goes_on = state == ESTABLISHED || state == FIN_WAIT1 || state == FIN_WAIT2;
+
+	return unread && !goes_on ? unread - 1 : unread;
 }
 
 INLINE int ours(struct bpf_sockopt *context, struct bpf_sock *sock, struct end *end)
@@ -410,6 +429,11 @@ INLINE int ours(struct bpf_sockopt *context, struct bpf_sock *sock, struct end *
 		if (joined && !has_read(end->own))
 			return 0;
 		break;
+	case UNREAD_BY_TCP:
+		if (!joined)
+			return 0;
+		set_answer(-LAST_ERROR - (int)unread_by_tcp(end->own));
+		return 1;
 	default:
 		return 0;
 	}
