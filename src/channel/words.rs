@@ -166,6 +166,11 @@ impl Crew {
         for (index, entry) in entries.iter().enumerate() {
             let mut work = self.work.lock();
             let Some(place) = work.entries.iter().position(|known| known.id == entry.id) else {
+                if woken == Some(index) {
+                    // Withdrawn meanwhile, by somebody who still waits for us to let go of the word:
+                    // the wake-up is another waiter's.
+                    entry.word.wake(1);
+                }
                 continue;
             };
             let is_same = if is_refused {
