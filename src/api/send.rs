@@ -8,7 +8,7 @@ use super::blocking::{Blocking, Progress, check_current, deadline};
 use super::context::{Association, Attached, context};
 use crate::channel::State;
 use crate::engine::frame::{DirectlySent, Flow};
-use crate::engine::{File, Passed, Pieces, Request, Socket, send_directly};
+use crate::engine::{ControlData, File, Passed, Pieces, Request, Socket, send_directly};
 use crate::error::{Errno, Result};
 use crate::limits::IOVECS_MAX;
 use crate::sys::message::Address;
@@ -129,8 +129,7 @@ impl Send {
             length,
             address: asked.parts.first().map_or(0, |part| part.0),
             name: asked.name,
-            control: asked.control,
-            rights: Vec::new(),
+            control: ControlData::new(asked.control),
             flags: asked.how.flags & !(system::DONTWAIT | system::NOSIGNAL),
             quiet: asked.how.quiet,
         };

@@ -95,8 +95,7 @@ impl How {
             length: bytes,
             address,
             name: None,
-            control: Vec::new(),
-            rights: Vec::new(),
+            control: None,
             flags: self.flags & system::MORE,
             quiet: self.quiet,
         })

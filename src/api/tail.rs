@@ -7,7 +7,7 @@
 #![forbid(unsafe_code)]
 
 use std::os::fd::{AsRawFd, RawFd};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::engine::{File, Passed, Request};
 use crate::error::{Errno, Result};
@@ -23,32 +23,37 @@ const BUSY: u32 = 1;
 /// The rest of one socket, if there is one.
 #[derive(Default)]
 pub struct Tail {
-    word: Arc<AtomicU32>,
+    /// Few sockets ever have one.
+    word: OnceLock<Arc<AtomicU32>>,
 }
 
 impl Tail {
     pub fn is_busy(&self) -> bool {
-        self.word.load(Ordering::Acquire) == BUSY
+        self.word.get().is_some_and(|word| word.load(Ordering::Acquire) == BUSY)
+    }
+
+    fn word(&self) -> &Arc<AtomicU32> {
+        self.word.get_or_init(Default::default)
     }
 
     /// What a thread that may block waits for before it sends.
     pub fn sleep(&self) -> Sleep {
-        Sleep::Word { word: self.word.clone(), expected: BUSY }
+        Sleep::Word { word: self.word().clone(), expected: BUSY }
     }
 
     /// Takes over what is left of a request after `sent` bytes. An error leaves it to the caller.
     pub fn take_over(&self, fd: i32, request: &Request, sent: usize) -> Result<()> {
         let own = descriptor::duplicate(fd)?;
         let rest = Rest::of(request, sent)?;
-        self.word.swap(BUSY, Ordering::AcqRel);
-        let word = self.word.clone();
+        self.word().swap(BUSY, Ordering::AcqRel);
+        let word = self.word().clone();
         thread::spawn("sio-tail", move || {
             rest.send(&own);
             word.swap(IDLE, Ordering::AcqRel);
             futex::wake(&word, i32::MAX);
         })
         .inspect_err(|_| {
-            self.word.swap(IDLE, Ordering::AcqRel);
+            self.word().swap(IDLE, Ordering::AcqRel);
         })
     }
 }

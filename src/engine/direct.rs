@@ -176,7 +176,7 @@ pub fn send_messages(socket: &Socket, outbox: &Outbox, most: usize) -> Result<us
     }
     let mut messages = Batch::with_capacity(count);
     for Entry { request, .. } in outbox.unsent().take(count) {
-        messages.push(request.spans(0), request.name.as_deref(), &request.control);
+        messages.push(request.spans(0), request.name.as_deref(), request.control());
     }
     system::send_messages(socket.fd, messages, flags)
 }
@@ -229,7 +229,7 @@ fn first_run(outbox: &Outbox, from: usize, to: usize) -> Run {
         total += request.length;
         pieces += request.pieces.len();
         let fits = total <= segments::BYTES_MAX && pieces <= IOVECS_MAX;
-        let can_go = first.control.is_empty() && request.control.is_empty() && request.length > 0;
+        let can_go = first.control.is_none() && request.control.is_none() && request.length > 0;
         if !fits || !can_go || request.length > bytes || place(request) != place(first) {
             break;
         }
@@ -252,7 +252,7 @@ fn send_runs(socket: &Socket, outbox: &Outbox, runs: &[Run], flags: i32) -> Resu
     for (run, control) in runs.iter().zip(&controls) {
         let entries = || outbox.unsent().skip(run.range.start).take(run.range.len());
         let Some(Entry { request: first, .. }) = entries().next() else { continue };
-        let control = if run.is_cut() { control.as_slice() } else { &first.control };
+        let control = if run.is_cut() { control.as_slice() } else { first.control() };
         let spans = entries().flat_map(|entry| entry.request.spans(0));
         messages.push(spans, first.name.as_deref(), control);
     }

@@ -26,7 +26,7 @@ use std::sync::Arc;
 
 pub use direct::{receive as receive_directly, send as send_directly};
 pub use file::{File, Passed};
-pub use outbox::{Outbox, Piece, Pieces, Request};
+pub use outbox::{ControlData, Outbox, Piece, Pieces, Request};
 pub use path::{Path, ZERO_COPY_BYTES_MIN};
 pub use poll_set::{Found, PollSet, REQUESTS, RING, TOKEN, engine_place, is_source};
 pub use socket::{Counters, Socket};

@@ -21,6 +21,20 @@ pub type Piece = Loan;
 /// The pieces of a request: one as a rule, which needs no memory of its own.
 pub type Pieces = SmallVec<[Piece; 1]>;
 
+/// What few messages have: so a request has a place for it elsewhere. cmsg(3).
+pub struct ControlData {
+    bytes: Vec<u8>,
+    /// The descriptors that it names, once the program may have closed its own.
+    rights: Vec<Descriptor>,
+}
+
+impl ControlData {
+    /// `None`: there is none.
+    pub fn new(bytes: Vec<u8>) -> Option<Box<Self>> {
+        (!bytes.is_empty()).then(|| Box::new(Self { bytes, rights: Vec::new() }))
+    }
+}
+
 /// One accepted call of `sio_send`, `sio_sendto`, `sio_sendmsg` or `sio_sendfile`.
 pub struct Request {
     pub pieces: Pieces,
@@ -31,9 +45,7 @@ pub struct Request {
     /// What the event's `ev_ptr` will be.
     pub address: usize,
     pub name: Option<Box<Address>>,
-    pub control: Vec<u8>,
-    /// Those that the control data names, once the program may have closed its own.
-    pub rights: Vec<Descriptor>,
+    pub control: Option<Box<ControlData>>,
     pub flags: i32,
     pub quiet: bool,
 }
@@ -47,8 +59,7 @@ impl Request {
             length,
             address: 0,
             name: None,
-            control: Vec::new(),
-            rights: Vec::new(),
+            control: None,
             flags: 0,
             quiet,
         }
@@ -56,16 +67,24 @@ impl Request {
 
     /// From now on the program may close the descriptors that it passes on.
     pub fn keep_rights(&mut self) -> Result<()> {
-        if !self.control.is_empty() && self.rights.is_empty() {
-            self.rights = rights::keep(&mut self.control)?;
+        match &mut self.control {
+            Some(data) if data.rights.is_empty() => {
+                data.rights = rights::keep(&mut data.bytes)?;
+                Ok(())
+            }
+            _ => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Its control data, or nothing.
+    pub fn control(&self) -> &[u8] {
+        self.control.as_ref().map_or(&[], |data| &data.bytes)
     }
 
     /// A message of the whole request, or of what is left of it after `skip` bytes. Control data
     /// belongs to the first byte only.
     pub fn message(&self, skip: usize) -> Box<Outgoing> {
-        let control = if skip == 0 { self.control.clone() } else { Vec::new() };
+        let control = if skip == 0 { self.control().to_vec() } else { Vec::new() };
         Outgoing::new(self.spans(skip), self.name.as_deref(), control)
     }
 
@@ -81,7 +100,7 @@ impl Request {
 
     /// Whether it can be sent by send(2): memory, no address, no control data.
     pub fn is_plain(&self) -> bool {
-        self.name.is_none() && self.control.is_empty() && self.file.is_none()
+        self.name.is_none() && self.control.is_none() && self.file.is_none()
     }
 }
 

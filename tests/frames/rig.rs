@@ -266,8 +266,7 @@ impl Side {
             length: parts.iter().map(|part| part.1).sum(),
             address: parts.first().map_or(0, |part| part.0),
             name: to.map(name),
-            control: Vec::new(),
-            rights: Vec::new(),
+            control: None,
             flags: 0,
             quiet: false,
         }

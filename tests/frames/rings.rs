@@ -69,8 +69,7 @@ impl Station {
             length: parts.iter().map(|part| part.len()).sum(),
             address: blocks[0].0,
             name: None,
-            control: Vec::new(),
-            rights: Vec::new(),
+            control: None,
             flags: 0,
             quiet: false,
         };

@@ -91,7 +91,7 @@ impl Sender {
 impl Datagrams {
     /// Whether the port can have the request at all.
     fn is_ours(&mut self, request: &Request) -> bool {
-        let is_plain = request.control.is_empty() && request.flags == 0 && !self.is_corked;
+        let is_plain = request.control.is_none() && request.flags == 0 && !self.is_corked;
         self.is_corked = request.flags & MORE != 0;
         is_plain
     }
@@ -258,7 +258,7 @@ impl<'a> Session<'a> {
     /// One that the kernel would refuse is given to the kernel.
     fn send_frame(&mut self, request: &mut Request, number: u64, must_copy: bool) -> Sending {
         let (hub, outlet) = &self.hubs.legs[0];
-        let is_plain = request.control.is_empty() && request.flags == 0;
+        let is_plain = request.control.is_none() && request.flags == 0;
         let to = request.name.as_ref().map(|name| name.to_interface());
         let is_here = to.is_none_or(|interface| interface == Some(hub.interface()));
         let lengths = ETHERNET_BYTES..=ETHERNET_BYTES + hub.facts().mtu_bytes as usize;
