@@ -4,7 +4,7 @@
 
 enum { AREA = 1 << 20, ROUNDS = 40, THREADS = 2 };
 
-static _Atomic int is_over, ended;
+static _Atomic int is_over;
 static int sock;
 
 static void *receive(void *argument)
@@ -14,22 +14,7 @@ static void *receive(void *argument)
         void *block;
         CHECK_ERR(sio_recv(sock, &block, 2048, 0), EINVAL);
     }
-    atomic_fetch_add(&ended, 1);
     return NULL;
-}
-
-/* They wait until something arrives. */
-static void wake_receivers(void)
-{
-    struct frame frame;
-    int peer;
-    CHECK_SET(peer, sio_open_ethernet("vb", FRAME_TYPE));
-    size_t length = frame_fill(&frame, FRAME_TYPE, 100, 0);
-    while (atomic_load(&ended) < THREADS) {
-        CHECK(send(peer, &frame, length, 0) == (ssize_t)length);
-        sleep_ms(10);
-    }
-    CHECK(close(peer) == 0);
 }
 
 int main(void)
@@ -49,7 +34,6 @@ int main(void)
     }
     atomic_store(&is_over, 1);
     CHECK_OK(sio_detach(sock));
-    wake_receivers();
     for (int i = 0; i < THREADS; i++)
         thread_end(threads[i]);
     CHECK_OK(dma_free(area, AREA));

@@ -223,7 +223,10 @@ fn hub(region: &Arc<Region>, namespace: u64, interface: &Interface) -> Answer<Ar
     let Some(frame_bytes) = region.frame_bytes() else {
         return Err(refusal(Errno::EINVAL, "the area is not made of frames"));
     };
-    let port = AfXdp::open(region, interface, frame_bytes as u32)?;
+    // What was found before may be of when another thread had not given the interface back yet.
+    let interface = link::interface_by_index(interface.index)
+        .map_err(refused_by("the kernel does not tell of interfaces"))?;
+    let port = AfXdp::open(region, &interface, frame_bytes as u32)?;
     let hub = new_hub(region, Box::new(port))?;
     hubs.push((place, Arc::downgrade(&hub), Arc::downgrade(&hub.presence)));
     Ok(hub)
