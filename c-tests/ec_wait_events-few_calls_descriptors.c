@@ -1,5 +1,6 @@
 /* A thread that waits for many descriptors is told by the system call that waits, or, of the first few of
- * a shared channel on a ring, by one more. A parent counts the calls of a child. */
+ * a shared channel on a ring, by one more. One that has made such a ring is interrupted for it, and asks
+ * after it has waited. A parent counts the calls of a child. */
 #include "calls.h"
 
 #include <sys/eventfd.h>
@@ -35,13 +36,22 @@ static void take(ec_t ec, int number)
     atomic_store(taken, number + 1);
 }
 
+static void *make_shared(void *ec)
+{
+    CHECK_SET(*(ec_t *)ec, ec_create(0));
+    return NULL;
+}
+
 static void watch(size_t count, unsigned flags)
 {
     int descriptors[DESCRIPTORS], status;
     pid_t child;
     ec_t ec;
 
-    CHECK_SET(ec, ec_create(flags));
+    if (flags & EC_SINGLE)
+        CHECK_SET(ec, ec_create(flags));
+    else
+        thread_end(thread_start(make_shared, &ec));
     for (size_t i = 0; i < count; i++) {
         CHECK_SET(descriptors[i], eventfd(0, 0));
         CHECK(ec_add_fd(ec, descriptors[i], POLLIN, EC_EDGE, i) >= 0);

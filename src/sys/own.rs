@@ -2,7 +2,7 @@
 //! that the program makes with each datagram has time for one.
 
 use std::cell::Cell;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::glance::Word;
 
@@ -14,8 +14,6 @@ pub struct Own {
     pub(super) word: Cell<Option<&'static Word>>,
     /// See [`Own::may_be_interrupted`].
     is_interrupted: Cell<bool>,
-    /// The thread has made a ring.
-    has_ring: Cell<bool>,
 }
 
 // Nothing is to be dropped here: so the loader's call is all there is, and never refused.
@@ -26,7 +24,6 @@ thread_local! {
             depth: Cell::new(0),
             word: Cell::new(None),
             is_interrupted: Cell::new(false),
-            has_ring: Cell::new(false),
         }
     };
 }
@@ -53,7 +50,7 @@ impl Own {
     /// Whether system calls of this thread that are never restarted, such as epoll_wait(2), may end
     /// with `EINTR` without a signal: see [`Interrupts`].
     pub(super) fn may_be_interrupted(&self) -> bool {
-        self.is_interrupted.get() || self.has_ring.get() && HAS_LOST_RING.load(Ordering::Relaxed)
+        self.is_interrupted.get()
     }
 
     #[cold]
@@ -64,29 +61,22 @@ impl Own {
     }
 }
 
-/// A ring was dropped by another thread than the one that had made it.
-static HAS_LOST_RING: AtomicBool = AtomicBool::new(false);
-
 /// Goes with a ring of the kernel's. That interrupts a thread, as a signal does, when something ends
-/// that it has given to a ring of several threads, and some time after a ring that it has made or used
-/// is gone.
+/// that it has given to a ring of several threads, and some time after a ring that it has used is gone.
 pub(super) struct Interrupts {
     /// Only one thread uses the ring, and drops it.
     is_single: bool,
-    /// The mark of the thread that has made it.
-    maker: u64,
 }
 
 impl Interrupts {
-    /// This thread has made the ring.
+    /// A thread that has made the ring may be asleep when another one drops it.
     pub fn new(is_single: bool) -> Self {
-        own(|own| {
-            own.has_ring.set(true);
-            Self { is_single, maker: own.mark() }
-        })
+        let interrupts = Self { is_single };
+        interrupts.note_use();
+        interrupts
     }
 
-    /// This thread gives the ring something to do.
+    /// This thread uses the ring.
     pub fn note_use(&self) {
         if !self.is_single {
             own(|own| own.is_interrupted.set(true));
@@ -96,12 +86,7 @@ impl Interrupts {
 
 impl Drop for Interrupts {
     fn drop(&mut self) {
-        own(|own| {
-            own.is_interrupted.set(true);
-            if own.mark() != self.maker {
-                HAS_LOST_RING.store(true, Ordering::Relaxed);
-            }
-        });
+        own(|own| own.is_interrupted.set(true));
     }
 }
 
@@ -109,10 +94,9 @@ impl Drop for Interrupts {
 /// in its place.
 pub fn spare<R>(body: impl FnOnce() -> R) -> R {
     own(|own| {
-        let (is_interrupted, has_ring) = (own.is_interrupted.get(), own.has_ring.get());
+        let is_interrupted = own.is_interrupted.get();
         let answer = body();
         own.is_interrupted.set(is_interrupted);
-        own.has_ring.set(has_ring);
         answer
     })
 }
