@@ -37,31 +37,32 @@ has() {
 
 # packages DISTRIBUTION WORD...: what the words are called there.
 packages() {
+    # Not `say`, which the caller may send elsewhere.
     local distribution=$1 word
     shift
     for word; do
         case $distribution:$word in
-            debian:gcc) say gcc libc6-dev ;;
-            fedora:gcc) say gcc glibc-devel ;;
-            alpine:gcc) say gcc musl-dev ;;
-            debian:rust) say cargo rustc ;;
-            fedora:rust | alpine:rust) say cargo rust ;;
-            fedora:g++) say gcc-c++ ;;
-            arch:g++) say gcc ;;
-            fedora:pkg-config) say pkgconf-pkg-config ;;
-            arch:pkg-config | alpine:pkg-config) say pkgconf ;;
-            arch:ninja-build | alpine:ninja-build) say ninja ;;
-            fedora:iproute2) say iproute ;;
-            fedora:netcat-openbsd) say netcat ;;
-            arch:netcat-openbsd) say openbsd-netcat ;;
-            fedora:dnsmasq-base | arch:dnsmasq-base | alpine:dnsmasq-base) say dnsmasq ;;
-            fedora:bind9-dnsutils) say bind-utils ;;
-            arch:bind9-dnsutils) say bind ;;
-            alpine:bind9-dnsutils) say bind-tools ;;
-            debian:clang-runtime) say "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" ;;
-            *:clang-runtime) say compiler-rt ;;
-            *:certificates) say ca-certificates ;;
-            *) say "$word" ;;
+            debian:gcc) echo gcc libc6-dev ;;
+            fedora:gcc) echo gcc glibc-devel ;;
+            alpine:gcc) echo gcc musl-dev ;;
+            debian:rust) echo cargo rustc ;;
+            fedora:rust | alpine:rust) echo cargo rust ;;
+            fedora:g++) echo gcc-c++ ;;
+            arch:g++) echo gcc ;;
+            fedora:pkg-config) echo pkgconf-pkg-config ;;
+            arch:pkg-config | alpine:pkg-config) echo pkgconf ;;
+            arch:ninja-build | alpine:ninja-build) echo ninja ;;
+            fedora:iproute2) echo iproute ;;
+            fedora:netcat-openbsd) echo netcat ;;
+            arch:netcat-openbsd) echo openbsd-netcat ;;
+            fedora:dnsmasq-base | arch:dnsmasq-base | alpine:dnsmasq-base) echo dnsmasq ;;
+            fedora:bind9-dnsutils) echo bind-utils ;;
+            arch:bind9-dnsutils) echo bind ;;
+            alpine:bind9-dnsutils) echo bind-tools ;;
+            debian:clang-runtime) echo "libclang-rt-$(clang -dumpversion | cut -d. -f1)-dev" ;;
+            *:clang-runtime) echo compiler-rt ;;
+            *:certificates) echo ca-certificates ;;
+            *) echo "$word" ;;
         esac
     done | paste -sd ' ' -
 }
