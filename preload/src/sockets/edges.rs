@@ -53,10 +53,12 @@ fn may_go_on(fd: c_int, count: ssize_t, length: size_t, flags: c_int) -> bool {
         && is_on()
         && flags & MSG_PEEK == 0
         && has_edges(fd)
+        // Costs less, and ends most questions.
+        && is_sound(fd)
         && unread_by_tcp(fd).is_some_and(|unread| unread > 0)
 }
 
-/// An error is left for the next call, which tells it.
+/// Whether there is anything at all. An error is left for the next call, which tells it.
 fn is_sound(fd: c_int) -> bool {
     let mut look = libc::pollfd { fd, events: POLLIN, revents: 0 };
     // SAFETY: errno is this thread's; the descriptor's state is written here.
@@ -86,7 +88,7 @@ pub unsafe fn filled(
     (bytes, length): (*mut c_void, size_t),
     flags: c_int,
 ) -> ssize_t {
-    if !may_go_on(fd, count, length, flags) || !is_sound(fd) {
+    if !may_go_on(fd, count, length, flags) {
         return count;
     }
     let done = count as size_t;
@@ -108,7 +110,7 @@ pub unsafe fn filled_places(
     }
     let places = (0..number).map(|at| places.add(at).read_unaligned());
     let length = places.clone().fold(0, |sum: usize, place| sum.saturating_add(place.iov_len));
-    if !may_go_on(fd, count, length, flags) || !is_sound(fd) {
+    if !may_go_on(fd, count, length, flags) {
         return count;
     }
     let mut done = count as size_t;
