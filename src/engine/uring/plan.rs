@@ -34,13 +34,8 @@ impl Connection {
         let first = outbox.unsent().next()?;
         let mut flags = first.request.flags | socket::NOSIGNAL | libc::MSG_WAITALL;
         if !first.request.is_plain() {
-            // Control data belongs to the first byte only.
-            let message = if first.sent == 0 {
-                first.request.message(0)
-            } else {
-                Outgoing::new(first.request.spans(first.sent), None, Vec::new())
-            };
-            return Some(Plan { span: None, message: Some(message), flags, zero_copy: false });
+            let message = Some(first.request.message(first.sent));
+            return Some(Plan { span: None, message, flags, zero_copy: false });
         }
         let mut spans: SmallVec<[Span; 1]> = SmallVec::new();
         let mut zero_copy = false;
