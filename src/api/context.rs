@@ -117,16 +117,20 @@ impl Association {
     /// It reports to a channel from now on, or to none.
     pub fn attach(&self, attached: Option<Attached>) {
         let before = self.attachment.set(attached.map(Arc::new));
-        if before.is_some() || self.socket.flow().is_some() {
-            context().end_quick(self);
-        }
-        self.summons.ring();
+        self.has_moved(before.is_some());
     }
 
     /// It does not report like this any more, if it still does.
     pub fn leave(&self, attached: &Arc<Attached>) {
         self.attachment.clear_if(attached);
-        context().end_quick(self);
+        self.has_moved(true);
+    }
+
+    /// Calls are to find it anew, and threads that sleep beside the engine to look where it is.
+    fn has_moved(&self, was_attached: bool) {
+        if was_attached || self.socket.flow().is_some() {
+            context().end_quick(self);
+        }
         self.summons.ring();
     }
 
@@ -374,10 +378,7 @@ impl Context {
             }
             before = association.attachment.set(Some(Arc::new(attached)));
         }
-        if before.is_some() || association.socket.flow().is_some() {
-            self.end_quick(association);
-        }
-        association.summons.ring();
+        association.has_moved(before.is_some());
         Ok(())
     }
 
