@@ -74,7 +74,7 @@ impl Sleepers {
     }
 
     pub fn is_anyone_waiting(&self) -> bool {
-        self.leader.is_some() || self.masked > 0 || !self.followers.is_empty()
+        self.is_kernel_taken() || !self.followers.is_empty()
     }
 
     /// Whether somebody waits, or is on the way to look and may wait then.

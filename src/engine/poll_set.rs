@@ -377,15 +377,16 @@ impl PollSet {
 
     /// What a wait has fetched, if it has, and up to `most` of this set if it was told of that.
     fn caught(&mut self, most: usize) -> Option<Found> {
+        let mut caught = self.net.as_ref()?.caught();
+        let told = caught.len();
+        if told == 0 {
+            return None;
+        }
         let mut room = std::mem::take(&mut self.room);
-        let told = self.net.as_ref().map_or(0, |net| {
-            let mut caught = net.caught();
-            room.resize(room.len().max(caught.len()).max(READY_MAX), poll::NOTHING);
-            room[..caught.len()].copy_from_slice(&caught);
-            let count = caught.len();
-            caught.clear();
-            count
-        });
+        room.resize(room.len().max(told).max(READY_MAX), poll::NOTHING);
+        room[..told].copy_from_slice(&caught);
+        caught.clear();
+        drop(caught);
         let (mut count, is_ready) = sift(&mut room[..told]);
         if is_ready && count < most {
             // An error comes again when the set is asked next.
@@ -403,9 +404,7 @@ impl PollSet {
     /// The list is to be given back with [`PollSet::recycle`].
     pub fn ready(&mut self, most: usize) -> Result<Found> {
         let most = most.clamp(1, READY_MAX);
-        if self.has_caught()
-            && let Some(mut found) = self.caught(most)
-        {
+        if let Some(mut found) = self.caught(most) {
             self.is_hot = true;
             self.ask_nested(&mut found)?;
             return Ok(found);
