@@ -22,13 +22,7 @@ pub struct Masked {
 impl Masked {
     /// All signals.
     pub fn all() -> Self {
-        let mut set = MaybeUninit::uninit();
-        // SAFETY: writes the whole set.
-        let set = unsafe {
-            libc::sigfillset(set.as_mut_ptr());
-            set.assume_init()
-        };
-        Self { old: change_mask(libc::SIG_BLOCK, &set), _stays: PhantomData }
+        Self { old: change_mask(libc::SIG_BLOCK, &every_signal()), _stays: PhantomData }
     }
 
     /// One of them.
@@ -46,6 +40,16 @@ impl Drop for Masked {
 /// Lets a signal reach this thread.
 pub fn unmask(signal: c_int) {
     change_mask(libc::SIG_UNBLOCK, &set_of(signal));
+}
+
+/// But those that the C library keeps for itself.
+fn every_signal() -> libc::sigset_t {
+    let mut set = MaybeUninit::uninit();
+    // SAFETY: writes the whole set.
+    unsafe {
+        libc::sigfillset(set.as_mut_ptr());
+        set.assume_init()
+    }
 }
 
 fn set_of(signal: c_int) -> libc::sigset_t {
@@ -240,6 +244,9 @@ fn begin<Body: FnOnce() + Send + 'static>(name: CString, body: Body) -> Result<(
 extern "C-unwind" fn run<Body: FnOnce()>(argument: *mut c_void) -> *mut c_void {
     // SAFETY: the box that begin() made for this thread.
     let Start(name, body) = unsafe { *Box::from_raw(argument.cast::<Start<Body>>()) };
+    // Whoever has started it may be where even the C library's own signals are kept off (see
+    // `quiet`). With those blocked here, setuid(2) would wait for this thread for ever.
+    change_mask(libc::SIG_SETMASK, &every_signal());
     // SAFETY: a string of at most 15 bytes and its end; a longer one is cut.
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
     drop(name);
