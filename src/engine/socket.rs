@@ -105,10 +105,10 @@ impl Socket {
         self.kind == libc::SOCK_STREAM
     }
 
-    /// The right to look how long the next message is and to take it, where that is how room for one
-    /// is found.
+    /// The right to take a message, so that nobody takes the one away whose length another has
+    /// looked at to find room for it.
     pub fn enter_messages(&self) -> Option<MutexGuard<'_, ()>> {
-        let is_looked_at = !self.is_stream() && !self.is_internet();
+        let is_looked_at = !self.is_stream();
         is_looked_at.then(|| self.message.lock())
     }
 
