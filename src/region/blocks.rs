@@ -98,18 +98,18 @@ impl Blocks {
     }
 
     /// Cuts a chunk to what it holds if room is short; otherwise that is not worth the while.
-    pub fn trim_if_tight(&mut self, chunk: Chunk, bytes: usize) {
-        if self.is_tight() {
-            self.trim(chunk, bytes);
-        }
+    /// `true`: there is more room now.
+    pub fn trim_if_tight(&mut self, chunk: Chunk, bytes: usize) -> bool {
+        self.is_tight() && self.trim(chunk, bytes)
     }
 
-    pub fn trim(&mut self, chunk: Chunk, bytes: usize) {
-        if let Some(size) = self.granules(bytes)
-            && size.max(1) < self.allocator.size(chunk)
-        {
-            self.allocator.shrink(chunk, size.max(1));
+    pub fn trim(&mut self, chunk: Chunk, bytes: usize) -> bool {
+        let size = self.granules(bytes).unwrap_or(u32::MAX).max(1);
+        let is_larger = size < self.allocator.size(chunk);
+        if is_larger {
+            self.allocator.shrink(chunk, size);
         }
+        is_larger
     }
 
     /// More references of a caller who has one.

@@ -71,7 +71,10 @@ impl Region {
     pub fn cut(&self, claim: &mut Claim, bytes: usize) {
         claim.length = bytes;
         if self.is_tight() {
-            self.blocks().trim_if_tight(claim.chunk, bytes);
+            let is_more = self.blocks().trim_if_tight(claim.chunk, bytes);
+            if is_more {
+                self.announce_space();
+            }
         }
     }
 

@@ -72,7 +72,11 @@ impl Loan {
     pub fn trim(&mut self, bytes: usize) {
         self.length = bytes;
         if let Holder::Chunk(chunk) = self.holder {
-            self.region.blocks().trim(chunk, bytes);
+            let is_more = self.region.blocks().trim(chunk, bytes);
+            if is_more {
+                // Somebody may have looked for room meanwhile.
+                self.region.announce_space();
+            }
         }
     }
 
