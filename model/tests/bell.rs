@@ -22,7 +22,7 @@ use sio_model::sys::word::Word;
 fn errands(bell: &Bell) -> Vec<u64> {
     let answer = bell.answer().unwrap_or_default();
     let number = |errand| match errand {
-        Errand::Retire(area) => area,
+        Errand::Retire(area) | Errand::Spare(area) => area,
         Errand::Abandon(key) | Errand::Woken(key, ..) => key as u64,
     };
     answer.into_iter().map(number).collect()

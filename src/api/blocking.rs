@@ -101,6 +101,8 @@ pub struct Receive {
     /// What tells, while this thread sleeps, that the socket has moved.
     bell: Option<Arc<Counter>>,
     space: Option<SpaceTicket>,
+    /// What others keep of the area and do not use has been asked for.
+    has_begged: bool,
     /// While this thread waits for the socket's flow, and what it has slept on.
     sleeper: Option<Sleeper>,
     bed: Option<Arc<Several>>,
@@ -143,6 +145,7 @@ impl Receive {
             beside: None,
             bell: None,
             space: None,
+            has_begged: false,
             sleeper: None,
             bed: None,
             may_wait: false,
@@ -314,6 +317,10 @@ impl Receive {
 
     /// The area is full: wait for a block to come back.
     fn wait_for_space(&mut self) -> Result<Progress<Received>> {
+        if !std::mem::replace(&mut self.has_begged, true) {
+            self.association.socket.region.reclaim();
+            return self.step(None);
+        }
         if !self.may_block()? {
             return Err(Errno::EAGAIN);
         }
@@ -326,6 +333,7 @@ impl Receive {
             self.space = Some(self.association.socket.region.await_space());
             return self.step(None);
         }
+        self.has_begged = false;
         let ticket = self.space.take().ok_or(Errno::EIO)?;
         let sleep = Sleep::Word { word: ticket.word.clone(), expected: ticket.seen };
         self.space = Some(self.association.socket.region.await_space());

@@ -19,6 +19,8 @@ pub struct Bell {
 
 /// What there is to do for whoever enters the channel next.
 pub enum Errand {
+    /// Another channel wants what this one keeps of an area and does not use.
+    Spare(u64),
     /// An area went while only another thread could have given up the channel's part of it.
     Retire(u64),
     /// The socket of a source was closed without a word and has been found out.
@@ -40,6 +42,17 @@ impl Bell {
 
     pub fn ring_for(&self, errand: Errand) {
         self.errands.lock().push(errand);
+        self.ring();
+    }
+
+    /// The same for what is asked for once, however often that is.
+    pub fn ring_for_room(&self, area: u64) {
+        let mut errands = self.errands.lock();
+        let is_asked = |errand: &Errand| matches!(errand, Errand::Spare(known) if *known == area);
+        if !errands.iter().any(is_asked) {
+            errands.push(Errand::Spare(area));
+        }
+        drop(errands);
         self.ring();
     }
 

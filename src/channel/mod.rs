@@ -188,6 +188,7 @@ impl Channel {
         state.collect();
         for errand in errands {
             match errand {
+                Errand::Spare(area) => state.reclaim(area),
                 Errand::Retire(area) => state.retire(area),
                 // It may have been removed meanwhile.
                 Errand::Abandon(key) => drop(state.remove(key)),
@@ -256,6 +257,21 @@ impl Patron for Channel {
         if let Ok(mut state) = self.enter() {
             state.reclaim(area);
             let _ = self.settle(&mut state);
+        }
+    }
+
+    fn spare(&self, area: u64, asker: RawFd) {
+        if self.fd == asker || self.epoch != fork::epoch() {
+            return;
+        }
+        match self.state.try_enter() {
+            Some(_) if self.is_dead() => {}
+            Some(mut state) => {
+                state.reclaim(area);
+                let _ = self.settle(&mut state);
+            }
+            // Whoever is inside will do it, or the owner's thread with its next call.
+            None => self.bell.ring_for_room(area),
         }
     }
 

@@ -1,6 +1,7 @@
 //! One DMA area: its mapping, its blocks, and those who want to know when there is room again.
 #![forbid(unsafe_code)]
 
+use std::os::fd::RawFd;
 use std::sync::{Arc, Weak};
 
 use super::blocks::Blocks;
@@ -21,6 +22,9 @@ pub trait Patron: Send + Sync {
     fn space(&self);
     /// The program needs the room: give back what is kept and not in use. Called without locks.
     fn reclaim(&self, area: u64);
+    /// Another patron, the channel of this number, needs the room. Called with the lock of that one
+    /// held: must not wait for any.
+    fn spare(&self, _area: u64, _asker: RawFd) {}
     /// The area is about to go: give back everything. Called without locks.
     fn retire(&self, area: u64);
 }
@@ -37,6 +41,8 @@ pub struct Region {
     patrons: Mutex<Vec<Weak<dyn Patron>>>,
     /// Somebody waits for room.
     hungry: AtomicBool,
+    /// How often they have been told that there is some.
+    announced: AtomicU32,
     /// When something was taken last, room was short.
     is_tight: AtomicBool,
     /// Moved on whenever room may have become free while `sleepers` is not zero.
@@ -79,6 +85,7 @@ impl Region {
             associations: AtomicUsize::new(0),
             patrons: Mutex::new(Vec::new()),
             hungry: AtomicBool::new(false),
+            announced: AtomicU32::new(0),
             is_tight: AtomicBool::new(false),
             freed: Arc::new(AtomicU32::new(0)),
             sleepers: AtomicUsize::new(0),
@@ -141,14 +148,30 @@ impl Region {
         }
         match self.try_to_reserve(bytes) {
             Err(Errno::ENOBUFS) if bytes <= self.mapping.len() => {
-                // Buffers that wait for data are room that the program may have instead.
-                for patron in self.living_patrons() {
-                    patron.reclaim(self.handle);
-                }
+                self.reclaim();
                 self.try_to_reserve(bytes)
             }
             answer => answer,
         }
+    }
+
+    /// Buffers that wait for data are room that others may have instead.
+    pub fn reclaim(&self) {
+        for patron in self.living_patrons() {
+            patron.reclaim(self.handle);
+        }
+    }
+
+    /// The same for a patron, which has the lock of the channel of this number.
+    pub fn beg(&self, asker: RawFd) {
+        for patron in self.living_patrons() {
+            patron.spare(self.handle, asker);
+        }
+    }
+
+    /// A number that is another one once room has come back for somebody who wanted it.
+    pub fn announced(&self) -> u32 {
+        self.announced.load(Ordering::Relaxed)
     }
 
     fn try_to_reserve(&self, bytes: usize) -> Result<usize> {
@@ -287,6 +310,7 @@ impl Region {
         // Looked at first: most of the time nobody wants to know, and a locked operation is not
         // cheap.
         if self.hungry.load(Ordering::SeqCst) && self.hungry.swap(false, Ordering::SeqCst) {
+            self.announced.fetch_add(1, Ordering::Relaxed);
             // Not under the lock: a patron that goes meanwhile gives back blocks of its own.
             for patron in self.living_patrons() {
                 patron.space();

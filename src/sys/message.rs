@@ -1,8 +1,9 @@
 //! Message headers of sendmsg(2) that own what they point to, apart from DMA memory.
 
 use std::marker::PhantomData;
+use std::os::fd::RawFd;
 
-use super::socket::empty_header;
+use super::socket::{self, MessageRoom, empty_header};
 use super::span::Span;
 use crate::error::{Errno, Result};
 
@@ -91,6 +92,25 @@ impl Incoming {
 
     pub fn header(&self) -> *const libc::msghdr {
         &raw const self.header
+    }
+
+    /// Receives one message into a buffer as the kernel would that way, without waiting: how many
+    /// bytes its payload has, which may be more than there is room for.
+    pub fn receive(fd: RawFd, buffer: Span) -> Result<usize> {
+        assert!(buffer.len() >= INCOMING_BYTES);
+        let room = MessageRoom {
+            name: buffer.skip(Self::NAME_OFFSET).first(INCOMING_NAME_BYTES),
+            control: buffer.skip(Self::CONTROL_OFFSET).first(INCOMING_CONTROL_BYTES),
+            data: buffer.skip(INCOMING_BYTES),
+        };
+        let facts = socket::receive_message(fd, &room, socket::TRUNC)?;
+        let lengths = [facts.name_length, facts.control_length, facts.bytes];
+        let [name, control, payload] = lengths.map(|length| length as u32);
+        let flags = (facts.flags & !socket::TRUNC).cast_unsigned();
+        let words = buffer.address().cast::<[u32; 4]>();
+        // SAFETY: the buffer is at least so long, aligned to a cache line, and the caller's.
+        unsafe { words.write([name, control, payload, flags]) };
+        Ok(facts.bytes)
     }
 
     /// Reads the kernel's header at the start of a filled buffer.

@@ -67,6 +67,12 @@ pub struct Group {
     promised_bytes: usize,
     /// Sockets that found no buffer, in the order in which they came.
     starved: VecDeque<Key>,
+    /// Those of them for whose next message, as long as it is, there was no room either.
+    hungry: VecDeque<Key>,
+    /// There was no room for a single buffer.
+    lacks_room: bool,
+    /// Others were asked for what they keep, when so much had come back of itself.
+    has_begged: Option<u32>,
 }
 
 impl Group {
@@ -113,6 +119,9 @@ impl Group {
             typical_bytes: buffer_bytes,
             promised_bytes: 0,
             starved: VecDeque::new(),
+            hungry: VecDeque::new(),
+            lacks_room: false,
+            has_begged: None,
         })
     }
 
@@ -141,7 +150,39 @@ impl Group {
     }
 
     pub fn has_starved(&self) -> bool {
-        !self.starved.is_empty()
+        !self.starved.is_empty() || !self.hungry.is_empty()
+    }
+
+    /// There was no room for its next message: it waits for more.
+    pub fn add_hungry(&mut self, key: Key) {
+        self.hungry.push_back(key);
+    }
+
+    /// Room has come back: whoever waits for some may look.
+    pub fn space(&mut self) {
+        self.starved.append(&mut self.hungry);
+    }
+
+    pub fn lacks_room(&self) -> bool {
+        self.lacks_room && self.has_starved()
+    }
+
+    /// There was no room, for messages as long as they are neither, and nobody has been asked since
+    /// something came back. From now on somebody has.
+    pub fn begs(&mut self) -> bool {
+        let is_for_messages = self.use_of_buffers == Use::Message;
+        if !self.lacks_room() || is_for_messages && self.hungry.is_empty() {
+            return false;
+        }
+        let announced = Some(self.region.announced());
+        std::mem::replace(&mut self.has_begged, announced) != announced
+    }
+
+    /// The next of those who found no buffer, where free memory lies in pieces that are too small
+    /// for one: their messages may fit. Each is told once.
+    pub fn next_to_take(&mut self) -> Option<Key> {
+        let is_meant = self.lacks_room && self.use_of_buffers == Use::Message;
+        if is_meant { self.starved.pop_front() } else { None }
     }
 
     /// Has buffers for those who found none, if the area has room. Otherwise it is looked at once,
@@ -158,7 +199,9 @@ impl Group {
             // Said first, looked at again afterwards: nothing that comes back is missed.
             self.region.want_space();
             self.refill(max);
+            self.lacks_room = true;
         }
+        self.lacks_room &= !self.has_buffers();
         if is_for_messages { self.count() - before } else { 0 }
     }
 
@@ -168,7 +211,7 @@ impl Group {
         if !self.has_buffers() || !(all || self.promised_bytes < self.left_bytes) {
             return None;
         }
-        let key = self.starved.pop_front()?;
+        let key = self.starved.pop_front().or_else(|| self.hungry.pop_front())?;
         self.promised_bytes += self.typical_bytes;
         Some(key)
     }

@@ -7,6 +7,7 @@
 //! still touch, until its final completion has come.
 #![forbid(unsafe_code)]
 
+mod exact;
 mod gong;
 mod group;
 mod intake;
@@ -93,6 +94,10 @@ pub struct Uring {
     to_send: Vec<Key>,
     to_arm: Vec<Key>,
     starved: Vec<Key>,
+    /// Sockets whose messages are taken one by one, where buffers find no room.
+    to_take: Vec<Key>,
+    /// A group has found no room, while others may have some that they do not use.
+    needs_room: bool,
     completions: Vec<(u64, i32, u32)>,
     /// What receives of messages point to.
     incoming: Box<Incoming>,
@@ -151,6 +156,8 @@ impl Uring {
             to_send: Vec::new(),
             to_arm: Vec::new(),
             starved: Vec::new(),
+            to_take: Vec::new(),
+            needs_room: false,
             completions: Vec::new(),
             incoming: Incoming::new(),
         })
@@ -183,7 +190,9 @@ impl Uring {
     /// Something is to be handed in.
     #[inline(always)]
     fn has_work(&self) -> bool {
-        !self.to_watch.is_empty() || !self.to_arm.is_empty() || !self.to_send.is_empty()
+        let has_some = !self.to_watch.is_empty() || !self.to_arm.is_empty();
+        let has_more = !self.to_take.is_empty() || self.needs_room;
+        has_some || has_more || !self.to_send.is_empty()
     }
 
     /// Shows what the ring has counted.
@@ -472,6 +481,7 @@ impl Engine for Uring {
                 self.starved.retain(|&starved| starved != key);
             }
         }
+        self.groups.iter_mut().for_each(Group::space);
         self.feed();
     }
 

@@ -300,16 +300,23 @@ impl Uring {
                 while let Some(key) = group.next_to_feed(true) {
                     self.to_arm.push(key);
                 }
+                self.to_take.extend(std::iter::from_fn(|| group.next_to_take()));
             }
         }
     }
 
     fn feed_some(&mut self, all: bool) {
+        let channel = self.counts.channel();
         for group in &mut self.groups {
             self.messages.supplied(group.prepare_to_feed(self.messages.max()));
+            if group.begs() {
+                group.region().beg(channel);
+                self.needs_room = true;
+            }
             while let Some(key) = group.next_to_feed(all) {
                 self.to_arm.push(key);
             }
+            self.to_take.extend(std::iter::from_fn(|| group.next_to_take()));
         }
         // Those with a share of their own wait for a part of that to come back.
         for key in std::mem::take(&mut self.starved) {

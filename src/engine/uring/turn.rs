@@ -31,6 +31,8 @@ impl Uring {
         self.come_in();
         if self.has_work() {
             self.start_watches()?;
+            self.make_room(poll, notices);
+            self.take_messages(notices);
             self.start_receives()?;
             self.start_sends(Some(notices))?;
         }

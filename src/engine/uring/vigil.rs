@@ -21,6 +21,7 @@ impl Uring {
     pub(super) fn begin_all(&mut self) -> Result<()> {
         self.messages.end_limit();
         self.feed_all();
+        self.put_off_taking()?;
         self.start_watches()?;
         self.start_receives()?;
         self.start_sends(None)?;
