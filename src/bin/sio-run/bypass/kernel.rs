@@ -55,13 +55,15 @@ impl Kernel {
     pub fn find(group: &Group) -> Result<Option<Self>, String> {
         let mut ours = Ebpf::load(OBJECT).map_err(|error| told(&error))?;
         load_for_groups(&mut ours)?;
-        match (theirs(&ours, STATE), theirs(&ours, OPTION)) {
-            // Those of one run, not one of each of two.
-            (Some(state), Some(option)) if map(&state, RUNS)?.0 == map(&option, RUNS)?.0 => {
-                Self::attach(group, state, option).map(Some)
+        let mut options = theirs(&ours, OPTION);
+        for (number, state) in theirs(&ours, STATE) {
+            // Those of one run: of another version's one of them may be the same.
+            if let Some(at) = options.iter().position(|(other, _)| *other == number) {
+                let (_, option) = options.swap_remove(at);
+                return Self::attach(group, state, option).map(Some);
             }
-            _ => Ok(None),
         }
+        Ok(None)
     }
 
     /// Loads the programs, and attaches them to the group.
@@ -121,12 +123,16 @@ fn info(object: &Ebpf, name: &str) -> Result<ProgramInfo, String> {
     program.info().map_err(|error| told(&error))
 }
 
-/// The same program, loaded before.
-fn theirs(ours: &Ebpf, name: &str) -> Option<ProgramInfo> {
-    let own = info(ours, name).ok()?;
-    loaded_programs().flatten().find(|other| {
-        other.name() == name.as_bytes() && other.tag() == own.tag() && other.id() != own.id()
-    })
+/// The same program, as often as it was loaded before, each with the number of its table of runs.
+fn theirs(ours: &Ebpf, name: &str) -> Vec<(u32, ProgramInfo)> {
+    let Ok(own) = info(ours, name) else { return Vec::new() };
+    loaded_programs()
+        .flatten()
+        .filter(|other| {
+            other.name() == name.as_bytes() && other.tag() == own.tag() && other.id() != own.id()
+        })
+        .filter_map(|other| Some((map(&other, RUNS).ok()?.0, other)))
+        .collect()
 }
 
 /// The program that messages go through is a part of the table, and lives as long.
