@@ -4,7 +4,9 @@ What is sent first is passed on, and the rest goes by TCP, since there is no roo
 receiver is. The test runs it as it is and under sio-run --local-bypass: nobody may wait in vain.
 """
 import array
+import ctypes
 import fcntl
+import os
 import select
 import socket
 import termios
@@ -48,6 +50,59 @@ def recvmsg_into(sock):
     return until_short(receive)
 
 
+class Piece(ctypes.Structure):
+    _fields_ = [("place", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+
+class Message(ctypes.Structure):
+    """struct mmsghdr"""
+    _fields_ = [("name", ctypes.c_void_p), ("name_length", ctypes.c_uint32),
+                ("pieces", ctypes.POINTER(Piece)), ("count", ctypes.c_size_t),
+                ("control", ctypes.c_void_p), ("control_length", ctypes.c_size_t),
+                ("flags", ctypes.c_int), ("pad", ctypes.c_int),
+                ("length", ctypes.c_uint)]
+
+
+LIBRARY = ctypes.CDLL(None, use_errno=True)
+
+
+def recvmmsg(sock):
+    """One message, so that the call does not look for more."""
+    place = ctypes.create_string_buffer(ROOM)
+    piece = Piece(ctypes.addressof(place), ROOM)
+    message = Message(pieces=ctypes.pointer(piece), count=1)
+
+    def receive(_):
+        count = LIBRARY.recvmmsg(sock.fileno(), ctypes.byref(message), 1, 0, None)
+        return message.length if count == 1 else 0
+    return until_short(receive)
+
+
+def recv_to_nowhere(sock):
+    def receive(room):
+        try:
+            return len(sock.recv(room, socket.MSG_TRUNC))
+        except BlockingIOError:
+            return 0
+    return until_short(receive)
+
+
+def splice(sock):
+    reading, writing = os.pipe()
+
+    def receive(room):
+        try:
+            count = os.splice(sock.fileno(), writing, room, flags=os.SPLICE_F_NONBLOCK)
+        except BlockingIOError:
+            return 0
+        os.read(reading, room)
+        return count
+    got = until_short(receive)
+    os.close(reading)
+    os.close(writing)
+    return got
+
+
 def recv_as_counted(sock):
     """What has been counted is all that is there."""
     number = array.array("i", [-1])
@@ -79,5 +134,5 @@ def carries(receive):
     return "all"
 
 
-for way in recv, recvmsg_into, recv_as_counted:
+for way in recv, recvmsg_into, recvmmsg, recv_to_nowhere, splice, recv_as_counted:
     print(f"{way.__name__}: {carries(way)}", flush=True)

@@ -22,7 +22,7 @@ unsafe extern "C-unwind" fn recvmmsg(
     if !has_joined(fd) || !limit.is_null() {
         let answer = next::recvmmsg(fd, messages, count, flags, limit);
         receive::count(fd, answer as ssize_t);
-        return answer;
+        return sockets::filled_messages(fd, answer, messages, flags);
     }
     let errno = libc::__errno_location();
     let before = *errno;

@@ -2,12 +2,12 @@
 //! nothing is left, as epoll(7) lets them: they would not be told of the rest. The kernel ends a piece
 //! where what was passed on ends, though more may have come by TCP behind it. Here that is added.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_int, c_uint, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{
-    EPOLL_CTL_DEL, EPOLLET, MSG_DONTWAIT, MSG_PEEK, POLLERR, POLLIN, epoll_event, iovec, size_t,
-    ssize_t,
+    EPOLL_CTL_DEL, EPOLLET, MSG_DONTWAIT, MSG_PEEK, POLLERR, POLLIN, epoll_event, iovec, mmsghdr,
+    size_t, ssize_t,
 };
 
 use super::{is_on, unread_by_tcp};
@@ -128,4 +128,24 @@ pub unsafe fn filled_places(
         before += place.iov_len;
     }
     done as ssize_t
+}
+
+/// So many messages, and what belongs to the last of them: behind the others the kernel has looked.
+///
+/// # Safety
+/// The kernel has taken the messages, if there are any.
+pub unsafe fn filled_messages(
+    fd: c_int,
+    count: c_int,
+    messages: *mut mmsghdr,
+    flags: c_int,
+) -> c_int {
+    if count > 0 && is_on() && has_edges(fd) {
+        let place = messages.add(count as usize - 1);
+        let mut last = place.read_unaligned();
+        let pieces = (last.msg_hdr.msg_iov.cast_const(), last.msg_hdr.msg_iovlen);
+        last.msg_len = filled_places(fd, last.msg_len as ssize_t, pieces, flags) as c_uint;
+        (&raw mut (*place).msg_len).write_unaligned(last.msg_len);
+    }
+    count
 }

@@ -14,6 +14,7 @@ mod receive;
 mod send;
 mod splice;
 
+pub use edges::filled_messages;
 pub use send::{messages, sent, some, sum};
 
 use std::ffi::{c_int, c_void};

@@ -1,5 +1,5 @@
 //! Receiving with flags that the kernel does not look at where TCP is bypassed: MSG_WAITALL is
-//! done by receiving again, MSG_TRUNC by receiving into a place that nobody reads. Urgent data is
+//! done by receiving again, MSG_TRUNC by receiving all there is into a place that nobody reads. Urgent data is
 //! not to be had before the data in front of it has been read.
 
 use std::ffi::{c_int, c_void};
@@ -41,7 +41,7 @@ unsafe fn stream(
     if flags & MSG_OOB != 0 {
         return urgent(fd, || receive(bytes, length, flags | MSG_DONTWAIT));
     }
-    let once = flags & !OURS;
+    let mut once = flags & !OURS;
     let is_thrown_away = flags & MSG_TRUNC != 0;
     let mut scratch = [0u8; SCRATCH_BYTES];
     let mut done = 0;
@@ -57,9 +57,12 @@ unsafe fn stream(
         }
         done += count as usize;
         // What is only looked at would be found again.
-        let goes_on = flags & MSG_WAITALL != 0 && flags & MSG_PEEK == 0;
-        if done >= length || !goes_on {
+        if done >= length || flags & MSG_PEEK != 0 {
             return done as ssize_t;
+        }
+        if flags & MSG_WAITALL == 0 {
+            // The rest of what is there.
+            once |= MSG_DONTWAIT;
         }
     }
 }

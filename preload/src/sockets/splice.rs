@@ -28,15 +28,30 @@ unsafe extern "C-unwind" fn splice(
     }
     let mut bytes = [0u8; PIECE_BYTES];
     let place = bytes.as_mut_ptr().cast::<c_void>();
-    let found = next::recv(from, place, length.min(PIECE_BYTES), MSG_PEEK);
-    if found <= 0 {
-        return found;
+    let errno = libc::__errno_location();
+    let before = *errno;
+    let mut done = 0;
+    // All there is, as far as there is room, but nobody waits twice.
+    loop {
+        let wait = if done > 0 { MSG_DONTWAIT } else { 0 };
+        let found = next::recv(from, place, (length - done).min(PIECE_BYTES), MSG_PEEK | wait);
+        let written = if found > 0 {
+            write(to, place, found as usize, done > 0 || flags & SPLICE_F_NONBLOCK != 0)
+        } else {
+            found
+        };
+        if written <= 0 && done == 0 {
+            return written;
+        }
+        if written > 0 {
+            next::recv(from, place, written as usize, MSG_DONTWAIT);
+            done += written as usize;
+        }
+        if written <= 0 || written < found || done == length {
+            *errno = before;
+            return done as ssize_t;
+        }
     }
-    let written = write(to, place, found as usize, flags & SPLICE_F_NONBLOCK != 0);
-    if written > 0 {
-        next::recv(from, place, written as usize, MSG_DONTWAIT);
-    }
-    written
 }
 
 /// Writes what there is room for, and waits for room if there is none at all.
