@@ -116,6 +116,39 @@ fn who_waits_for_edges_is_told_of_what_came_by_tcp() {
     assert_eq!(bypassed.output, plain.output);
 }
 
+/// What decides which way a message goes are buffers and readers, so it is tried often.
+#[test]
+fn nobody_waits_for_edges_in_vain() {
+    let what = "random senders and receivers that wait for edges";
+    if !is_possible(what) {
+        return;
+    }
+    let Some(python) = python() else { return skip(what, "no Python of version 3.10") };
+    let script = root().join("tests/bypass/random_edges.py").to_string_lossy().into_owned();
+    const FIRST: u32 = 1;
+    const SEEDS: u32 = 8;
+    let arguments = [script, FIRST.to_string(), SEEDS.to_string()];
+    let expected: Vec<String> = (FIRST..FIRST + SEEDS).map(|seed| format!("{seed}: all")).collect();
+    let plain = outcome("random-edges-plain", Command::new(python).args(&arguments));
+    assert_eq!(plain.output.lines().collect::<Vec<_>>(), expected);
+    let mut command = sio_run(&["--require", "--local-bypass", python]);
+    let bypassed = outcome("random-edges", command.args(&arguments));
+    assert_eq!(bypassed.output.lines().collect::<Vec<_>>(), expected);
+}
+
+/// Programs of the run, also those that others start, look at the table of those that have nothing by
+/// TCP, and have no descriptor of it.
+#[test]
+fn programs_have_the_table() {
+    if !is_possible("the table") {
+        return;
+    }
+    const LOOK: &str = "grep bpf-map /proc/self/maps | cut -d ' ' -f 2; \
+        if ls -l /proc/self/fd | grep bpf-map; then echo a descriptor; fi";
+    let shell = outcome("table", &mut sio_run(&["--require", "--local-bypass", "sh", "-c", LOOK]));
+    assert_eq!(shell.output, "r--s\n");
+}
+
 #[test]
 fn bad_addresses_are_told_as_by_tcp() {
     let what = "bad addresses";

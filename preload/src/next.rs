@@ -74,6 +74,7 @@ functions! {
         from: *mut sockaddr,
         from_length: *mut socklen_t
     ) -> ssize_t;
+    fn unshare(flags: c_int) -> c_int;
     fn epoll_ctl(set: c_int, operation: c_int, fd: c_int, event: *mut epoll_event) -> c_int;
     fn ioctl(fd: c_int, request: c_ulong, argument: *mut c_void) -> c_int;
     fn read(fd: c_int, bytes: *mut c_void, length: size_t) -> ssize_t;

@@ -42,8 +42,8 @@ unsafe fn begin(arguments: *const *const c_char) {
         return off::leave(arguments);
     }
     next::find_all();
-    if variable(BYPASS).is_some() {
-        sockets::turn_on();
+    if let Some(table) = variable(BYPASS) {
+        sockets::turn_on(table);
     }
     if let Some(path) = variable(REPORT) {
         report::join(path);

@@ -9,6 +9,7 @@
 
 mod edges;
 mod interrupted;
+mod passed;
 mod readable;
 mod receive;
 mod send;
@@ -17,7 +18,7 @@ mod splice;
 pub use edges::filled_messages;
 pub use send::{messages, sent, some, sum};
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{sockaddr, socklen_t};
@@ -26,8 +27,9 @@ use crate::{datagrams, memory, next};
 
 static IS_ON: AtomicBool = AtomicBool::new(false);
 
-/// From now on, and before the program begins.
-pub fn turn_on() {
+/// From now on, and before the program begins. By this name there is a table to look at.
+pub fn turn_on(table: &CStr) {
+    passed::turn_on(table);
     IS_ON.store(true, Ordering::Relaxed);
 }
 
@@ -93,6 +95,7 @@ unsafe extern "C-unwind" fn connect(
         }
     }
     datagrams::connects(fd);
+    edges::connects(fd);
     let answer = next::connect(fd, address, length);
     datagrams::connected(fd, answer);
     answer

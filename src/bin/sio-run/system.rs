@@ -146,6 +146,20 @@ pub fn say(socket: &impl AsFd, said: Said) -> Result<(), Errno> {
     Errno::result(answer).map(drop)
 }
 
+/// From now on only the kernel's programs write to this table of theirs.
+pub fn freeze(table: &impl AsFd) -> Result<(), Errno> {
+    const MAP_FREEZE: libc::c_long = 22;
+    let table = table.as_fd().as_raw_fd();
+    // SAFETY: the kernel reads as many bytes as told; the rest of what it takes is 0.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_bpf, MAP_FREEZE, &raw const table, size_of_val(&table)) };
+    match Errno::result(answer) {
+        // Somebody has said so before.
+        Ok(_) | Err(Errno::EBUSY) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// How many bytes can be read at once, or -1.
 pub fn readable(socket: &impl AsFd) -> i32 {
     let mut count = 0;

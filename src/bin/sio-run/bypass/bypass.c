@@ -11,6 +11,9 @@
  * before what came by TCP, so nothing is passed while something is on its way by TCP or unread
  * there. Nothing is passed either when the receiver's buffer is full: TCP makes the sender wait.
  *
+ * So a receiver to which the last message was passed has nothing by TCP. Which they are stands in a
+ * table that programs can look at (PASSED).
+ *
  * What sio-run loads is bypass.o, which is made from this file:
  *
  *     SIO_UPDATE_BYPASS=1 cargo test --test bypass
@@ -29,9 +32,9 @@ typedef unsigned long long u64;
 })
 
 /* linux/bpf.h */
-enum { MAP_HASH = 1, MAP_SOCKHASH = 18, MAP_SK_STORAGE = 24 };
+enum { MAP_HASH = 1, MAP_ARRAY = 2, MAP_SOCKHASH = 18, MAP_SK_STORAGE = 24 };
 enum { ANY = 0, NO_EXIST = 1, STORAGE_CREATE = 1, INGRESS = 1 };
-enum { NO_PREALLOC = 1, CLONE = 1 << 9 };
+enum { NO_PREALLOC = 1, CLONE = 1 << 9, MAPPABLE = 1 << 10 };
 enum { DROP = 0, PASS = 1 };
 enum { OPERATION_TIMEOUT = 1, OPERATION_CONNECT = 3, OPERATION_ACTIVE = 4, OPERATION_PASSIVE = 5,
        OPERATION_STATE = 10 };
@@ -101,6 +104,7 @@ struct sock {
 	} sk_backlog;
 	int sk_rcvbuf;
 	int sk_rcvlowat;
+	int sk_write_pending;
 	void *sk_user_data;
 } KERNEL;
 struct list {
@@ -118,6 +122,7 @@ struct tcp_sock {
 static void *(*const lookup)(const void *map, const void *key) = (void *)1;
 static long (*const update)(const void *map, const void *key, const void *value, u64 flags) = (void *)2;
 static long (*const delete)(const void *map, const void *key) = (void *)3;
+static u64 (*const cookie)(struct bpf_sock_ops *context) = (void *)46;
 static long (*const set_callbacks)(struct bpf_sock_ops *context, int flags) = (void *)59;
 static long (*const enter)(struct bpf_sock_ops *context, const void *map, void *key, u64 flags) = (void *)70;
 static long (*const redirect)(struct sk_msg_md *message, const void *map, void *key, u64 flags) = (void *)71;
@@ -149,6 +154,14 @@ struct end {
 	/* Where both sockets are; the other one is looked up with the first message. */
 	u64 own;
 	u64 other;
+	/* The number of the other one: SO_COOKIE. */
+	u64 other_number;
+};
+
+/* A socket of the table. */
+struct place {
+	u64 sock;
+	u64 number;
 };
 
 /* Connections of a run, by its control group. */
@@ -177,11 +190,18 @@ MAP(SOCKETS, MAP_SOCKHASH, 0, 65536, struct name, u32);
 /* A child of a listening socket has its parent's. */
 STORAGE(ENDS, NO_PREALLOC | CLONE, struct end);
 /* Where the sockets of the table are. */
-MAP(PLACES, MAP_HASH, NO_PREALLOC, 65536, struct name, u64);
+MAP(PLACES, MAP_HASH, NO_PREALLOC, 65536, struct name, struct place);
 /* Connections that are being made, by the name of the active end. */
 MAP(DIALLING, MAP_HASH, NO_PREALLOC, 65536, struct name, u32);
 enum { ASKED = 0, HEARD = 1, ENTERED = 2 };
 MAP(RUNS, MAP_HASH, NO_PREALLOC, 65536, u64, struct tally);
+/*
+ * Numbers of sockets that have nothing by TCP, neither unread nor on its way: whatever was sent to
+ * them since then was passed. Each may stand in one entry only. Two that share theirs push each other
+ * out, and then it is not known of them: so nobody has to hand entries out or to clear them.
+ */
+enum { PASSED_BITS = 16 };
+MAP(PASSED, MAP_ARRAY, MAPPABLE, 1 << PASSED_BITS, u32, u64);
 
 INLINE void turn_round(struct name *to, const struct name *from)
 {
@@ -225,13 +245,33 @@ INLINE void count(struct end *end, int joined)
 		__sync_fetch_and_add(joined ? &tally->joined : &tally->by_tcp, 1);
 }
 
+/* Before the message can be received. Who sends has locked the sender. */
+INLINE void note(u64 number, int is_passed)
+{
+	/* As the preloaded object has it. Numbers that follow each other are far apart. */
+	u32 at = (u32)((number * 0x9e3779b97f4a7c15ull) >> (64 - PASSED_BITS));
+	volatile u64 *entry = lookup(&PASSED, &at);
+
+	/* It is read by others: nothing is written that is there already. */
+	if (!entry)
+		return;
+	if (is_passed) {
+		if (*entry != number)
+			*entry = number;
+	} else if (*entry == number) {
+		*entry = 0;
+	}
+}
+
 INLINE int join(struct bpf_sock_ops *context, struct bpf_sock *sock, struct end *end,
 		struct name *own, struct name *other)
 {
-	u64 place = (u64)sock;
+	struct place place = {(u64)sock, cookie(context)};
 	end->other_name = *other;
-	end->own = place;
-	end->other = 0;
+	end->own = place.sock;
+	end->other = end->other_number = 0;
+	/* It may have been another connection's. */
+	note(place.number, 0);
 	if (update(&PLACES, own, &place, ANY))
 		return 0;
 	if (enter(context, &SOCKETS, own, NO_EXIST)) {
@@ -335,36 +375,53 @@ int sio_state(struct bpf_sock_ops *context)
 	value; \
 })
 
+/* Whether a message was passed to the other end. */
+INLINE int pass(struct sk_msg_md *message, struct end *end)
+{
+	u64 other = end->other;
+	int unread;
+
+	if (end->flags & BY_TCP)
+		return 0;
+	if (!other) {
+		struct place *place = lookup(&PLACES, &end->other_name);
+		if (!place)
+			return 0;
+		other = end->other = place->sock;
+		end->other_number = place->number;
+	}
+	if (PEEK(tcp_sock, end->own, write_seq) != PEEK(tcp_sock, other, copied_seq))
+		return 0;
+	/* Another thread waits for room, and has more to send by TCP. */
+	if (PEEK(sock, end->own, sk_write_pending))
+		return 0;
+	if ((int)PEEK(sock, other, sk_rcvlowat) > 1)
+		return 0;
+	unread = (int)PEEK(sock, other, sk_backlog.rmem_alloc.counter);
+	if (unread > 0 && unread + (int)WORD(message->size) > (int)PEEK(sock, other, sk_rcvbuf))
+		return 0;
+	if (redirect(message, &SOCKETS, &end->other_name, INGRESS) != PASS) {
+		/* The other end is gone: TCP will say so. */
+		end->other = 0;
+		return 0;
+	}
+	return 1;
+}
+
 SECTION("sk_msg")
 int sio_message(struct sk_msg_md *message)
 {
 	struct bpf_sock *sock = message->sk;
 	struct end *end;
-	u64 other;
-	int unread;
 
 	if (!sock)
 		return PASS;
 	end = storage(&ENDS, sock, 0, 0);
-	if (!end || end->flags & BY_TCP)
-		return PASS;
-	other = end->other;
-	if (!other) {
-		u64 *place = lookup(&PLACES, &end->other_name);
-		if (!place)
-			return PASS;
-		other = end->other = *place;
+	if (end) {
+		int is_passed = pass(message, end);
+
+		note(end->other_number, is_passed);
 	}
-	if (PEEK(tcp_sock, end->own, write_seq) != PEEK(tcp_sock, other, copied_seq))
-		return PASS;
-	if ((int)PEEK(sock, other, sk_rcvlowat) > 1)
-		return PASS;
-	unread = (int)PEEK(sock, other, sk_backlog.rmem_alloc.counter);
-	if (unread > 0 && unread + (int)WORD(message->size) > (int)PEEK(sock, other, sk_rcvbuf))
-		return PASS;
-	/* The other end is gone: TCP will say so. */
-	if (redirect(message, &SOCKETS, &end->other_name, INGRESS) != PASS)
-		end->other = 0;
 	return PASS;
 }
 

@@ -17,6 +17,7 @@ use nix::unistd::{chdir, close, dup2_stderr, dup2_stdin, dup2_stdout, pipe2, set
 use super::super::system;
 use super::group::Group;
 use super::kernel::Kernel;
+use super::table::Table;
 
 /// Held until the program has come or will not come. It goes with execve(2).
 pub struct Alive {
@@ -24,16 +25,16 @@ pub struct Alive {
 }
 
 /// Starts the keeper of a group in which nothing is yet.
-pub fn start(group: &Group, kernel: &mut Kernel) -> Result<Alive, String> {
+pub fn start(group: &Group, kernel: &mut Kernel, table: Option<Table>) -> Result<Alive, String> {
     let told = |errno: Errno| format!("the keeper of the run: {}", errno.desc());
     let events = group.events()?;
     let (reading, writing) = pipe2(OFlag::O_CLOEXEC).map_err(told)?;
-    let (mut reading, mut writing) = (File::from(reading), Some(File::from(writing)));
+    let (reading, mut writing) = (File::from(reading), Some(File::from(writing)));
     // The one in between ends at once, so that the keeper is nobody's child.
     let between = system::fork(|| {
         writing = None;
         let keeper = system::fork(|| {
-            keep(&mut reading, events);
+            keep(&reading, events, table.as_ref());
             kernel.forget(group.number());
             group.remove();
             0
@@ -46,23 +47,35 @@ pub fn start(group: &Group, kernel: &mut Kernel) -> Result<Alive, String> {
 }
 
 /// Returns when the run is over.
-fn keep(alive: &mut File, mut events: File) {
+fn keep(alive: &File, mut events: File, table: Option<&Table>) {
     let _ = setsid();
     let _ = prctl::set_name(c"sio-keeper");
     // Who ends a service or a session means its programs; the keeper goes after them.
     let _ = SigSet::all().thread_block();
     let _ = chdir("/");
     let_go();
-    let _ = alive.read_to_end(&mut Vec::new());
-    loop {
-        let mut text = String::new();
-        let is_read = events.rewind().and_then(|()| events.read_to_string(&mut text));
-        if is_read.is_err() || text.lines().any(|line| line == "populated 0") {
-            return;
+    let mut may_come = true;
+    while may_come || is_populated(&mut events) {
+        let change = if may_come {
+            PollFd::new(alive.as_fd(), PollFlags::POLLIN)
+        } else {
+            PollFd::new(events.as_fd(), PollFlags::POLLPRI)
+        };
+        let mut waits = vec![change];
+        waits.extend(table.map(|table| PollFd::new(table.as_fd(), PollFlags::POLLIN)));
+        let _ = poll(&mut waits, PollTimeout::NONE);
+        // Nothing is written there: it is the end of it.
+        may_come &= !waits[0].any().unwrap_or_default();
+        if let Some(table) = table {
+            table.give();
         }
-        let mut changed = [PollFd::new(events.as_fd(), PollFlags::POLLPRI)];
-        let _ = poll(&mut changed, PollTimeout::NONE);
     }
+}
+
+fn is_populated(events: &mut File) -> bool {
+    let mut text = String::new();
+    let is_read = events.rewind().and_then(|()| events.read_to_string(&mut text));
+    is_read.is_ok() && text.lines().all(|line| line != "populated 0")
 }
 
 /// Lets go of all that sio-run has inherited: somebody may wait for the end of a pipe. What is ours

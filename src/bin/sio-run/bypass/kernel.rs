@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use std::borrow::Cow;
+use std::os::fd::{AsFd, OwnedFd};
 
 use aya::maps::{HashMap, Map, MapData, MapInfo, SockHash};
 use aya::programs::cgroup_sockopt::CgroupSockoptAttachType;
@@ -9,7 +10,9 @@ use aya::programs::{
     CgroupAttachMode, CgroupSockopt, Program, ProgramInfo, SkMsg, SockOps, loaded_programs,
 };
 use aya::{Ebpf, include_bytes_aligned};
+use nix::errno::Errno;
 
+use super::super::system;
 use super::group::Group;
 
 /// Made from bypass.c.
@@ -20,6 +23,7 @@ const OPTION: &str = "sio_option";
 const MESSAGE: &str = "sio_message";
 const SOCKETS: &str = "SOCKETS";
 const RUNS: &str = "RUNS";
+const PASSED: &str = "PASSED";
 
 /// Ends of connections of a run: `struct tally` of bypass.c.
 #[derive(Default)]
@@ -35,6 +39,8 @@ pub struct Kernel {
     /// The program that messages go through leaves the table with the last descriptor of it.
     _sockets: MapData,
     runs: HashMap<MapData, u64, [u64; 2]>,
+    /// The table that programs look at.
+    passed: MapData,
 }
 
 /// What has gone wrong, with the kernel's reason rather than the library's.
@@ -79,6 +85,7 @@ impl Kernel {
         let (_, sockets) = map(&state, SOCKETS)?;
         let (_, runs) = map(&state, RUNS)?;
         let runs = HashMap::try_from(Map::HashMap(runs)).map_err(|error| told(&error))?;
+        let (_, passed) = map(&state, PASSED)?;
         let mut state = SockOps::from_program_info(state, Cow::Borrowed(STATE))
             .map_err(|error| told(&error))?;
         let kind = CgroupSockoptAttachType::Set;
@@ -87,12 +94,19 @@ impl Kernel {
         // A link, which goes with the last descriptor of it; others may be attached as well.
         state.attach(group, CgroupAttachMode::Single).map_err(|error| told(&error))?;
         option.attach(group, CgroupAttachMode::Single).map_err(|error| told(&error))?;
-        Ok(Self { _state: state, _option: option, _sockets: sockets, runs })
+        Ok(Self { _state: state, _option: option, _sockets: sockets, runs, passed })
     }
 
     pub fn tally(&self, group: u64) -> Tally {
         let [joined, by_tcp] = self.runs.get(&group, 0).unwrap_or_default();
         Tally { joined, by_tcp }
+    }
+
+    /// The table of sockets that have nothing by TCP, to which nobody can write who has it.
+    pub fn passed(&self) -> Result<OwnedFd, Errno> {
+        let table = self.passed.fd().as_fd();
+        system::freeze(&table)?;
+        table.try_clone_to_owned().map_err(|_| Errno::EMFILE)
     }
 
     /// Nobody asks for the counts of a run any more.

@@ -11,6 +11,7 @@
 mod group;
 mod keeper;
 mod kernel;
+mod table;
 mod trial;
 
 use std::ffi::OsString;
@@ -19,8 +20,9 @@ use nix::sys::wait::{WaitStatus, waitpid};
 
 use group::Group;
 use kernel::Kernel;
+use table::Table;
 
-/// How the preloaded object learns of it.
+/// How the preloaded object learns of it, and where it gets the table, if anywhere.
 const VARIABLE: &str = "SIO_BYPASS";
 
 /// Set up, with nothing in it yet.
@@ -29,6 +31,7 @@ pub struct Bypass {
     kernel: Kernel,
     /// Ends of connections that were not the program's.
     of_trial: u64,
+    table: String,
     /// While this is open the keeper knows that the program may still come.
     _alive: keeper::Alive,
 }
@@ -44,9 +47,12 @@ impl Bypass {
         let kernel = Self::prepare(&group).inspect_err(|_| group.remove());
         let mut kernel = kernel?;
         let of_trial = kernel.tally(group.number()).joined;
-        let alive = keeper::start(&group, &mut kernel).inspect_err(|_| group.remove())?;
+        // Without it the kernel is asked instead.
+        let table = kernel.passed().and_then(Table::new).ok();
+        let name = table.as_ref().map_or("", Table::name).to_owned();
+        let alive = keeper::start(&group, &mut kernel, table).inspect_err(|_| group.remove())?;
         drop(turn);
-        Ok(Self { group, kernel, of_trial, _alive: alive })
+        Ok(Self { group, kernel, of_trial, table: name, _alive: alive })
     }
 
     /// What another run has, if it works: that run may be about to end.
@@ -68,7 +74,7 @@ impl Bypass {
     }
 
     pub fn variable(&self) -> (OsString, OsString) {
-        (VARIABLE.into(), "1".into())
+        (VARIABLE.into(), self.table.clone().into())
     }
 
     /// What came of it, in words.
