@@ -57,6 +57,7 @@ fn run(queue: &'static Queue) {
         while let Some(index) = state.helper.to_start.pop_front() {
             state.start(index);
         }
+        state.flush();
         if let Some(call) = state.helper.to_call.pop_front() {
             queue.settle(&mut state);
             drop(state);

@@ -4,7 +4,7 @@ use super::inline::{self, Outcome};
 use super::request::{End, Notification, Request, Rest};
 use super::state::Group;
 use super::wait::Waiting;
-use super::{device, helper, queue};
+use super::{helper, queue};
 use crate::error::{Errno, Result};
 
 /// How the end of a list is told.
@@ -77,8 +77,7 @@ impl Begun {
                 refused.push((place, errno));
             }
         }
-        queue.settle(&mut state);
-        device::begin_due(queue, state);
+        queue.begun(state);
         for (place, errno) in refused {
             requests[place].notification.expect_no_more();
             self.refuse(&requests[place], errno);

@@ -199,8 +199,7 @@ impl Queue {
         request.notification.expect(self.fd)?;
         let mut state = self.enter();
         let accepted = self.take_on(&mut state, request, rest);
-        self.settle(&mut state);
-        device::begin_due(self, state);
+        self.begun(state);
         accepted.inspect_err(|_| request.notification.expect_no_more())
     }
 
@@ -231,9 +230,19 @@ impl Queue {
         Ok(())
     }
 
+    /// Leaves the books after something was begun.
+    pub fn begun(&'static self, mut state: Entered<'static, State>) {
+        self.settle(&mut state);
+        let is_refused = state.backend.is_refused();
+        device::begin_due(self, state);
+        if is_refused {
+            helper::call_due(self, self.enter());
+        }
+    }
+
     /// Ends a change of the books: what was begun goes out, and whoever should look is woken.
     pub fn settle(&self, state: &mut State) {
-        state.backend.flush();
+        state.flush();
         if state.devices.has_errands() {
             device::ring();
         }
@@ -249,6 +258,7 @@ impl Queue {
         }
         if leader != 0 && leader != me && (has_news || has_errand && helper_leads) {
             state.backend.kick();
+            state.flush();
         }
     }
 

@@ -281,10 +281,24 @@ impl State {
                     self.start(index);
                 }
             }
-            self.backend.flush();
-            if is_idle {
+            if self.backend.is_refused() {
+                // Our thread may sleep where nobody can wake it any more.
+                while let Some(index) = self.helper.to_start.pop_front() {
+                    self.start(index);
+                }
+            }
+            let has_refused = self.backend.flush();
+            if is_idle && !has_refused {
                 return;
             }
+        }
+    }
+
+    /// What was begun goes out.
+    pub fn flush(&mut self) {
+        let has_refused = self.backend.flush();
+        if has_refused || self.backend.is_refused() && !self.helper.to_start.is_empty() {
+            self.reap();
         }
     }
 

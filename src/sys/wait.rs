@@ -310,17 +310,29 @@ pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
             }
             answer => return answer,
         },
-        Sleep::Ring { fd, complete } => Call {
-            number: libc::SYS_io_uring_enter,
-            arguments: [
-                *fd as usize,
-                0,
-                *complete as usize,
-                (ENTER_GETEVENTS | ENTER_EXT_ARG) as usize,
-                &raw const argument as usize,
-                size_of::<GetEventsArgument>(),
-            ],
-        },
+        Sleep::Ring { fd, complete } => {
+            let call = Call {
+                number: libc::SYS_io_uring_enter,
+                arguments: [
+                    *fd as usize,
+                    0,
+                    *complete as usize,
+                    (ENTER_GETEVENTS | ENTER_EXT_ARG) as usize,
+                    &raw const argument as usize,
+                    size_of::<GetEventsArgument>(),
+                ],
+            };
+            // SAFETY: as below.
+            match check(unsafe { call.make() }) {
+                // The process has forbidden itself the call. What the kernel has goes on.
+                Err(Errno::ENOSYS | Errno::EPERM | Errno::EACCES) => {
+                    polled[0].fd = *fd;
+                    polled[0].events = libc::POLLIN;
+                    poll(&mut polled, 1, time_copy_pointer)
+                }
+                answer => return answer,
+            }
+        }
         Sleep::Poll { fd, events } => {
             polled[0].fd = *fd;
             polled[0].events = *events;

@@ -86,8 +86,13 @@ pub trait Backend: Send {
     /// Takes one on; nobody sees it before [`Backend::flush`]. `EPERM`: that cannot be waited for.
     fn start(&mut self, index: u32, work: &Work) -> Result<()>;
 
-    /// What was taken on is begun.
-    fn flush(&mut self);
+    /// What was taken on is begun. `true`: some of it has ended by that, and is there to be reaped.
+    fn flush(&mut self) -> bool;
+
+    /// Whether nothing can be begun any more, nor a sleeping leader be got to look.
+    fn is_refused(&self) -> bool {
+        false
+    }
 
     /// Passes what has ended, as number and result; never blocks, allocates nothing. `true`: what
     /// a sleeping leader was to see may have been taken away.

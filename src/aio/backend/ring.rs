@@ -2,8 +2,14 @@
 //!
 //! Any thread submits and reaps, with the books locked. What a thread has submitted and what is
 //! not on a disk yet ends with that thread: the kernel says `ECANCELED`, and it is begun again.
+//!
+//! A process may forbid itself the calls of the ring later on, by seccomp(2). Then what the kernel has
+//! comes to its end, and everything else ends with the error of the call.
 
+use std::collections::VecDeque;
 use std::os::fd::RawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use io_uring::{opcode, squeue, types};
 
@@ -33,6 +39,12 @@ pub struct Ring {
     has_taken: bool,
     files: Files,
     notified: Notified,
+    /// User data of what the kernel may not have taken yet, in order.
+    unsent: VecDeque<u64>,
+    /// Why it takes nothing more.
+    refusal: Option<Errno>,
+    /// Some have ended by that which nobody has asked for.
+    has_refused: Arc<AtomicBool>,
 }
 
 const _: () = assert!(ENDED_MAX >= 2 * COMPLETIONS as usize);
@@ -40,8 +52,53 @@ const _: () = assert!(ENDED_MAX >= 2 * COMPLETIONS as usize);
 impl Ring {
     pub fn new() -> Result<Self> {
         let ring = System::new(SUBMISSIONS, COMPLETIONS, false)?;
-        let ended = Vec::with_capacity(ENDED_MAX);
-        Ok(Self { ring, ended, has_taken: false, files: Files::new(), notified: Notified::new() })
+        Ok(Self {
+            ring,
+            ended: Vec::with_capacity(ENDED_MAX),
+            has_taken: false,
+            files: Files::new(),
+            notified: Notified::new(),
+            unsent: VecDeque::with_capacity(SUBMISSIONS as usize),
+            refusal: None,
+            has_refused: Arc::default(),
+        })
+    }
+
+    /// Forgets what the kernel has taken: all but so many.
+    fn trim(&mut self, left: usize) {
+        while self.unsent.len() > left {
+            self.unsent.pop_front();
+        }
+    }
+
+    fn push(&mut self, entry: squeue::Entry, data: u64) -> Result<()> {
+        if let Some(errno) = self.refusal {
+            return Err(errno);
+        }
+        match self.ring.push(&entry.user_data(data)) {
+            Ok(()) => {
+                // All but this one.
+                let before = self.ring.unsubmitted() - 1;
+                self.trim(before);
+                self.unsent.push_back(data);
+                Ok(())
+            }
+            Err(errno) => {
+                // Otherwise there is no room now.
+                if errno != Errno::EBUSY {
+                    self.refusal = Some(errno);
+                }
+                Err(errno)
+            }
+        }
+    }
+
+    /// Ends one that the kernel has not taken and will not take.
+    fn refuse(&mut self, index: u32, errno: Errno) {
+        self.files.give_back(&self.ring, index);
+        self.notified.remove(index);
+        self.ended.push((index, Err(errno)));
+        self.has_refused.store(true, Ordering::Release);
     }
 
     /// Takes in what there is; the answer to a cancellation, if it was among it.
@@ -164,31 +221,59 @@ impl Backend for Ring {
             Some(_) => squeue::Flags::FIXED_FILE | squeue::Flags::ASYNC,
             None => squeue::Flags::empty(),
         };
-        let pushed = self.ring.push(&entry.flags(flags).user_data(u64::from(index)));
-        if pushed.is_err() {
-            self.files.give_back(&self.ring, index);
-            self.notified.remove(index);
+        let pushed = self.push(entry.flags(flags), u64::from(index));
+        match (pushed, self.refusal) {
+            (Ok(()), _) => Ok(()),
+            (Err(_), Some(errno)) => {
+                self.refuse(index, errno);
+                Ok(())
+            }
+            (Err(errno), None) => {
+                self.files.give_back(&self.ring, index);
+                self.notified.remove(index);
+                Err(errno)
+            }
         }
-        pushed
     }
 
-    fn flush(&mut self) {
-        // What the kernel does not take now is offered again with the next call.
-        let _ = self.ring.submit();
+    fn flush(&mut self) -> bool {
+        // What there is no room for now is offered again with the next call.
+        if self.refusal.is_none() {
+            self.refusal = self.ring.submit().err();
+        }
+        let Some(errno) = self.refusal else { return false };
+        let left = self.ring.unsubmitted();
+        self.trim(left);
+        while let Some(data) = self.unsent.pop_front() {
+            if data != KICK && data != CANCEL {
+                self.refuse(data as u32, errno);
+            }
+        }
+        !self.ended.is_empty()
+    }
+
+    fn is_refused(&self) -> bool {
+        self.refusal.is_some()
     }
 
     fn reap(&mut self, ended: &mut Vec<(u32, Result<usize>)>) -> bool {
         self.take();
         ended.append(&mut self.ended);
+        if self.is_refused() {
+            self.has_refused.store(false, Ordering::Release);
+        }
         std::mem::take(&mut self.has_taken)
     }
 
     fn withdraw(&mut self, index: u32) -> Withdrawn {
-        let entry = opcode::AsyncCancel::new(u64::from(index)).build().user_data(CANCEL);
-        if self.ring.push(&entry).is_err() {
+        let entry = opcode::AsyncCancel::new(u64::from(index)).build();
+        if self.push(entry, CANCEL).is_err() {
             return Withdrawn::No;
         }
         self.flush();
+        if self.is_refused() {
+            return Withdrawn::No;
+        }
         for _ in 0..LOOKS_MAX {
             match self.take() {
                 // It was running: a thread of the kernel's is interrupted.
@@ -212,8 +297,7 @@ impl Backend for Ring {
     }
 
     fn kick(&mut self) {
-        let entry = opcode::Nop::new().build().user_data(KICK);
-        if self.ring.push(&entry).is_ok() {
+        if self.push(opcode::Nop::new().build(), KICK).is_ok() {
             self.flush();
         }
     }
@@ -227,7 +311,7 @@ impl Backend for Ring {
     }
 
     fn glance(&mut self) -> Glance {
-        let glance = self.ring.glance();
-        Box::new(move || !glance.is_empty())
+        let (glance, has_refused) = (self.ring.glance(), self.has_refused.clone());
+        Box::new(move || !glance.is_empty() || has_refused.load(Ordering::Relaxed))
     }
 }

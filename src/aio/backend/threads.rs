@@ -179,7 +179,9 @@ impl Backend for Threads {
         Ok(())
     }
 
-    fn flush(&mut self) {}
+    fn flush(&mut self) -> bool {
+        false
+    }
 
     fn reap(&mut self, ended: &mut Vec<(u32, Result<usize>)>) -> bool {
         let count = self.ended.len().min(ENDED_MAX);

@@ -51,6 +51,11 @@ fn probe_aside() -> Result<Features> {
 
 fn probe() -> Result<Features> {
     let mut ring = Ring::new(4, 8, false)?;
+    // A filter may let rings be made, and refuse to have them used.
+    ring.push(&opcode::Nop::new().build())?;
+    ring.submit()?;
+    ring.reap(|_, _, _| {});
+    ring.let_go();
     let mut probe = Probe::new();
     ring.inner.submitter().register_probe(&mut probe).map_err(|error| errno(&error))?;
     let needed = [opcode::Send::CODE, opcode::SendMsg::CODE, opcode::AsyncCancel::CODE];

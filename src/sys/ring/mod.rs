@@ -133,6 +133,11 @@ impl Ring {
         Err(Errno::EBUSY)
     }
 
+    /// Entries that the kernel has not taken yet.
+    pub fn unsubmitted(&mut self) -> usize {
+        self.inner.submission().len()
+    }
+
     /// Rings the doorbell if there is something to submit, or something that only an entry to
     /// the kernel brings forth (deferred work, overflown completions). Never blocks. Returns
     /// whether a system call was made.
