@@ -10,6 +10,7 @@ use super::lanes::Key;
 use super::request::{Operation, Request, Rest, Route, Stream};
 use super::{device, queue, socket};
 use crate::error::{Errno, Result};
+use crate::sys::poll;
 use crate::sys::tally::{self, Way};
 use crate::sys::transfer::{self, Memory, NO_OFFSET};
 
@@ -132,7 +133,13 @@ fn read_cached(request: &Request) -> Result<(usize, bool)> {
     let Request { fd, memory, offset, .. } = *request;
     let mut done = 0;
     while done < memory.length || done == 0 {
-        match transfer::read_now(fd, memory.skip(done), offset + done as i64) {
+        let answer = if memory.length == 0 {
+            // The other call does not ask the file then.
+            transfer::read_at(fd, memory, offset)
+        } else {
+            transfer::read_now(fd, memory.skip(done), offset + done as i64)
+        };
+        match answer {
             // The end of the file, or nothing was asked for.
             Ok(0) => return Ok((done, true)),
             Ok(count) => done += count,
@@ -248,13 +255,22 @@ fn write(request: &Request) -> Result<Outcome> {
             if !is_small || flags & SYNCHRONOUS != 0 {
                 return Ok(rest(route));
             }
-            return write_cached(request, kind, route);
+            match write_cached(request, kind, route) {
+                // Many files of proc(5) have an offset for reading only.
+                Err(Errno::ESPIPE) => return write_stream(request, Stream::Other, flags, None),
+                outcome => return outcome,
+            }
         }
         Kind::Socket => Stream::Socket,
         Kind::Pipe => Stream::Pipe,
         Kind::Other => match transfer::write_now(fd, memory, offset) {
             Ok(count) => return Ok(Outcome::Done(Ok(count))),
             Err(Errno::ESPIPE) => Stream::Other,
+            // Some never say that there is room, as /dev/kmsg, and the ring would wait for that.
+            Err(Errno::EOPNOTSUPP | Errno::ENOSYS) if poll::now(fd, libc::POLLOUT) == Ok(0) => {
+                return transfer::write_at(fd, memory, offset)
+                    .map(|count| Outcome::Done(Ok(count)));
+            }
             Err(Errno::EAGAIN | Errno::EINTR | Errno::EOPNOTSUPP | Errno::ENOSYS) => {
                 return Ok(rest(Route::File { offload }));
             }

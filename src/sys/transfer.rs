@@ -13,6 +13,10 @@ use crate::error::{Errno, Result};
 /// The current position, or none: pread2(2) and io_uring.
 pub const NO_OFFSET: i64 = -1;
 
+/// What the kernel transfers at most in one go; read(2). It looks whether all that it is asked for could
+/// be memory, also what it would not touch.
+pub const BYTES_MAX: usize = 0x7fff_f000;
+
 /// Memory of the program's.
 #[derive(Clone, Copy, Debug)]
 pub struct Memory {
@@ -28,7 +32,7 @@ impl Memory {
     }
 
     fn piece(self) -> libc::iovec {
-        libc::iovec { iov_base: self.address as *mut _, iov_len: self.length }
+        libc::iovec { iov_base: self.address as *mut _, iov_len: self.length.min(BYTES_MAX) }
     }
 }
 
@@ -120,7 +124,9 @@ pub fn file_system(fd: RawFd) -> Result<u32> {
 /// pread(2); may block.
 pub fn read_at(fd: RawFd, memory: Memory, offset: i64) -> Result<usize> {
     // SAFETY: the memory is the program's for this request, by the contract of the call.
-    check(unsafe { libc::syscall(libc::SYS_pread64, fd, memory.address, memory.length, offset) })
+    check(unsafe {
+        libc::syscall(libc::SYS_pread64, fd, memory.address, memory.length.min(BYTES_MAX), offset)
+    })
 }
 
 /// pread(2) for files: `ESPIPE` from what has no offsets, `EOPNOTSUPP` from devices whose drivers
@@ -132,19 +138,25 @@ pub fn read_file(fd: RawFd, memory: Memory, offset: i64) -> Result<usize> {
 /// pwrite(2); may block.
 pub fn write_at(fd: RawFd, memory: Memory, offset: i64) -> Result<usize> {
     // SAFETY: as above.
-    check(unsafe { libc::syscall(libc::SYS_pwrite64, fd, memory.address, memory.length, offset) })
+    check(unsafe {
+        libc::syscall(libc::SYS_pwrite64, fd, memory.address, memory.length.min(BYTES_MAX), offset)
+    })
 }
 
 /// read(2); may block, unless the descriptor does not.
 pub fn read(fd: RawFd, memory: Memory) -> Result<usize> {
     // SAFETY: as above.
-    check(unsafe { libc::syscall(libc::SYS_read, fd, memory.address, memory.length) })
+    check(unsafe {
+        libc::syscall(libc::SYS_read, fd, memory.address, memory.length.min(BYTES_MAX))
+    })
 }
 
 /// write(2); may block, unless the descriptor does not; may raise `SIGPIPE`.
 pub fn write(fd: RawFd, memory: Memory) -> Result<usize> {
     // SAFETY: as above.
-    check(unsafe { libc::syscall(libc::SYS_write, fd, memory.address, memory.length) })
+    check(unsafe {
+        libc::syscall(libc::SYS_write, fd, memory.address, memory.length.min(BYTES_MAX))
+    })
 }
 
 /// As wide as a register: the last argument of a call stands in memory, and who watches sees the
@@ -198,7 +210,7 @@ pub fn receive_now(fd: RawFd, memory: Memory) -> Result<usize> {
             libc::SYS_recvfrom,
             fd,
             memory.address,
-            memory.length,
+            memory.length.min(BYTES_MAX),
             libc::MSG_DONTWAIT,
             0usize,
             0usize,
@@ -214,7 +226,7 @@ pub fn send_now(fd: RawFd, memory: Memory) -> Result<usize> {
             libc::SYS_sendto,
             fd,
             memory.address,
-            memory.length,
+            memory.length.min(BYTES_MAX),
             libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL,
             0usize,
             0usize,

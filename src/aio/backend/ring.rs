@@ -19,12 +19,11 @@ use super::{Backend, ENDED_MAX, Glance, Means, PAUSE, Withdrawn, Work};
 use crate::error::{Errno, Result};
 use crate::sys::exchange::Call;
 use crate::sys::ring::{Ring as System, SEND_ZC_REPORT_USAGE};
+use crate::sys::transfer;
 use crate::sys::wait::Sleep;
 
 const SUBMISSIONS: u32 = 256;
 const COMPLETIONS: u32 = 4096;
-/// What the kernel transfers at most in one go; read(2).
-const TRANSFER_BYTES_MAX: usize = 0x7fff_f000;
 static PAUSED: types::Timespec = types::Timespec::new().nsec(PAUSE.subsec_nanos());
 /// User data of what is no request.
 const KICK: u64 = u64::MAX;
@@ -138,7 +137,7 @@ impl Ring {
 fn of_call(work: &Work, call: Call) -> squeue::Entry {
     let fd = types::Fd(work.fd);
     let start = work.memory.address;
-    let length = work.memory.length.min(TRANSFER_BYTES_MAX) as u32;
+    let length = work.memory.length.min(transfer::BYTES_MAX) as u32;
     // The kernel waits until all of a stream has gone out, or come in.
     let all = if call.wants_all() { libc::MSG_WAITALL } else { 0 };
     let flags = call.kernel_flags() | all;
@@ -183,7 +182,7 @@ impl Backend for Ring {
         let slot = if is_later { self.files.take(&self.ring, index, work.fd) } else { None };
         let fd = types::Fd(slot.map_or(work.fd, |slot| slot as RawFd));
         let address = work.memory.address;
-        let length = work.memory.length.min(TRANSFER_BYTES_MAX) as u32;
+        let length = work.memory.length.min(transfer::BYTES_MAX) as u32;
         let entry = match work.means {
             Means::Read { offset, .. } => {
                 opcode::Read::new(fd, address as *mut u8, length).offset(offset as u64).build()

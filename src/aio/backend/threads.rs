@@ -121,7 +121,11 @@ impl Job {
             Means::Read { offset, .. } if offset < 0 => transfer::read(fd, memory),
             Means::Read { offset, .. } => transfer::read_at(fd, memory, offset),
             Means::Write { offset, .. } if offset < 0 => transfer::write(fd, memory),
-            Means::Write { offset, .. } => transfer::write_at(fd, memory, offset),
+            Means::Write { offset, .. } => match transfer::write_at(fd, memory, offset) {
+                // A file with an offset for reading only.
+                Err(Errno::ESPIPE) => transfer::write(fd, memory),
+                answer => answer,
+            },
             Means::Sync { data_only } => transfer::synchronise(fd, data_only),
             Means::Call(call) | Means::Uncopied(call) => call.wait(fd, memory),
             Means::Pause => {
