@@ -29,6 +29,7 @@ const LONG_PROGRAMS: &[&str] = &[
     "aio-many_threads",
     "aio_suspend-threads",
     "ec_add_fd-many_threads",
+    "ec_create-threads",
     "sio_complete-threads",
     "sio_detach-another_thread",
     "sio_detach-at_once",

@@ -35,7 +35,8 @@ impl Notification {
     pub fn new(queue: RawFd) -> Result<Self> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: no pointers.
-        let socket = check(unsafe { libc::socket(libc::AF_NETLINK, kind, 0) })? as RawFd;
+        let socket =
+            check(unsafe { libc::syscall(libc::SYS_socket, libc::AF_NETLINK, kind, 0) })? as RawFd;
         let mut made = Self { queue, socket, has_ended: true };
         let record = [0u8; RECORD_BYTES];
         // SAFETY: a sigevent is plain data for which zeroes are valid.

@@ -19,13 +19,15 @@ pub const ONESHOT: u32 = libc::EPOLLONESHOT as u32;
 /// A new epoll set, close-on-exec.
 pub fn create() -> Result<Descriptor> {
     // SAFETY: no pointers.
-    check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).map(|fd| own(fd as RawFd))
+    check(unsafe { libc::syscall(libc::SYS_epoll_create1, libc::EPOLL_CLOEXEC) })
+        .map(|fd| own(fd as RawFd))
 }
 
 fn control(set: RawFd, operation: i32, fd: RawFd, events: u32, key: u64) -> Result<()> {
     let mut event = libc::epoll_event { events, u64: key };
     // SAFETY: the event is a local that the kernel copies.
-    check(unsafe { libc::epoll_ctl(set, operation, fd, &raw mut event) }).map(drop)
+    check(unsafe { libc::syscall(libc::SYS_epoll_ctl, set, operation, fd, &raw mut event) })
+        .map(drop)
 }
 
 pub fn add(set: RawFd, fd: RawFd, events: u32, key: u64) -> Result<()> {

@@ -44,8 +44,10 @@ fn wanted(set: &libc::sigset_t) -> Option<libc::sigset_t> {
 /// A descriptor that is readable while a signal of the set is pending.
 pub fn descriptor(set: &libc::sigset_t) -> Result<Descriptor> {
     let wanted = wanted(set).ok_or(Errno::EINVAL)?;
-    // SAFETY: a valid set; the result is a descriptor that nobody else owns.
-    let fd = check(unsafe { libc::signalfd(-1, &wanted, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) })?;
+    let (call, flags) = (libc::SYS_signalfd4, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK);
+    // SAFETY: a valid set, of which the kernel reads the first bytes; the result is a descriptor that
+    // nobody else owns.
+    let fd = check(unsafe { libc::syscall(call, -1, &raw const wanted, SET_BYTES, flags) })?;
     Ok(own(fd as RawFd))
 }
 
