@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::check;
 use super::descriptor::{Descriptor, own};
 use super::sync::step;
-use crate::error::Result;
+use crate::error::{Errno, Result};
 
 pub const IN: u32 = libc::EPOLLIN as u32;
 pub const OUT: u32 = libc::EPOLLOUT as u32;
@@ -31,7 +31,11 @@ fn control(set: RawFd, operation: i32, fd: RawFd, events: u32, key: u64) -> Resu
 }
 
 pub fn add(set: RawFd, fd: RawFd, events: u32, key: u64) -> Result<()> {
-    control(set, libc::EPOLL_CTL_ADD, fd, events, key)
+    control(set, libc::EPOLL_CTL_ADD, fd, events, key).map_err(|errno| match errno {
+        // The set itself by another number, which is a circle like any other.
+        Errno::EINVAL => Errno::ELOOP,
+        errno => errno,
+    })
 }
 
 pub fn modify(set: RawFd, fd: RawFd, events: u32, key: u64) -> Result<()> {
