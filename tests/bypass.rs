@@ -145,8 +145,16 @@ fn programs_have_the_table() {
     }
     const LOOK: &str = "grep bpf-map /proc/self/maps | cut -d ' ' -f 2; \
         if ls -l /proc/self/fd | grep bpf-map; then echo a descriptor; fi";
-    let shell = outcome("table", &mut sio_run(&["--require", "--local-bypass", "sh", "-c", LOOK]));
-    assert_eq!(shell.output, "r--s\n");
+    let look = || {
+        let arguments = ["--require", "--local-bypass", "sh", "-c", LOOK];
+        assert_eq!(outcome("table", &mut sio_run(&arguments)).output, "r--s\n");
+    };
+    look();
+    // That of another run.
+    let (mut other, ..) = waiting(&[]);
+    look();
+    other.0.kill().expect("killing it");
+    other.0.wait().expect("its end");
 }
 
 #[test]

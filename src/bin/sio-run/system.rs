@@ -153,11 +153,7 @@ pub fn freeze(table: &impl AsFd) -> Result<(), Errno> {
     // SAFETY: the kernel reads as many bytes as told; the rest of what it takes is 0.
     let answer =
         unsafe { libc::syscall(libc::SYS_bpf, MAP_FREEZE, &raw const table, size_of_val(&table)) };
-    match Errno::result(answer) {
-        // Somebody has said so before.
-        Ok(_) | Err(Errno::EBUSY) => Ok(()),
-        Err(errno) => Err(errno),
-    }
+    Errno::result(answer).map(drop)
 }
 
 /// How many bytes can be read at once, or -1.

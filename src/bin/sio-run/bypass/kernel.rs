@@ -78,6 +78,7 @@ impl Kernel {
         load_for_groups(&mut ours)?;
         program::<SkMsg>(&mut ours, MESSAGE)?.load().map_err(|error| refused(&error))?;
         attach_to_sockets(&mut ours)?;
+        freeze_passed(&ours)?;
         Self::attach(group, info(&ours, STATE)?, info(&ours, OPTION)?)
     }
 
@@ -104,9 +105,7 @@ impl Kernel {
 
     /// The table of sockets that have nothing by TCP, to which nobody can write who has it.
     pub fn passed(&self) -> Result<OwnedFd, Errno> {
-        let table = self.passed.fd().as_fd();
-        system::freeze(&table)?;
-        table.try_clone_to_owned().map_err(|_| Errno::EMFILE)
+        self.passed.fd().as_fd().try_clone_to_owned().map_err(|_| Errno::EMFILE)
     }
 
     /// Nobody asks for the counts of a run any more.
@@ -160,6 +159,14 @@ fn attach_to_sockets(object: &mut Ebpf) -> Result<(), String> {
     let link = message.take_link(link).map_err(|error| told(&error))?;
     std::mem::forget(link);
     Ok(())
+}
+
+/// It can be done once: a run that shares the table finds that it has been.
+fn freeze_passed(object: &Ebpf) -> Result<(), String> {
+    match object.map(PASSED) {
+        Some(Map::Array(table)) => system::freeze(&table.fd()).map_err(|error| told(&error)),
+        _ => Err("no table of receivers".to_owned()),
+    }
 }
 
 /// A table of a program's, with its number.
