@@ -129,6 +129,7 @@ static long (*const redirect)(struct sk_msg_md *message, const void *map, void *
 static u64 (*const current_group)(void) = (void *)80;
 static void *(*const storage)(const void *map, void *sock, void *value, u64 flags) = (void *)107;
 static long (*const read_kernel)(void *to, u32 size, const void *from) = (void *)113;
+static struct tcp_sock *(*const as_tcp)(struct bpf_sock *sock) = (void *)137;
 static u64 (*const network)(void *context) = (void *)122;
 static int (*const set_answer)(int answer) = (void *)187;
 
@@ -148,14 +149,14 @@ enum { WILLING = 1, JOINED = 2, BY_TCP = 4, NEVER = 8 };
 struct end {
 	u32 flags;
 	u32 pad;
-	/* The control group that made it willing. */
-	u64 run;
-	struct name other_name;
-	/* Where both sockets are; the other one is looked up with the first message. */
+	/* Where the socket is, and the other one, which is looked up with the first message. */
 	u64 own;
 	u64 other;
 	/* The number of the other one: SO_COOKIE. */
 	u64 other_number;
+	/* The control group that made it willing. */
+	u64 run;
+	struct name other_name;
 };
 
 /* A socket of the table. */
@@ -186,7 +187,8 @@ struct tally {
 		value_type *value; \
 	} name SECTION(".maps")
 
-MAP(SOCKETS, MAP_SOCKHASH, 0, 65536, struct name, u32);
+/* By their numbers. */
+MAP(SOCKETS, MAP_SOCKHASH, 0, 65536, u64, u32);
 /* A child of a listening socket has its parent's. */
 STORAGE(ENDS, NO_PREALLOC | CLONE, struct end);
 /* Where the sockets of the table are. */
@@ -274,7 +276,7 @@ INLINE int join(struct bpf_sock_ops *context, struct bpf_sock *sock, struct end 
 	note(place.number, 0);
 	if (update(&PLACES, own, &place, ANY))
 		return 0;
-	if (enter(context, &SOCKETS, own, NO_EXIST)) {
+	if (enter(context, &SOCKETS, &place.number, NO_EXIST)) {
 		delete(&PLACES, own);
 		return 0;
 	}
@@ -376,12 +378,13 @@ int sio_state(struct bpf_sock_ops *context)
 })
 
 /* Whether a message was passed to the other end. */
-INLINE int pass(struct sk_msg_md *message, struct end *end)
+INLINE int pass(struct sk_msg_md *message, struct bpf_sock *sock, struct end *end)
 {
+	struct tcp_sock *own = as_tcp(sock);
 	u64 other = end->other;
 	int unread;
 
-	if (end->flags & BY_TCP)
+	if (!own || end->flags & BY_TCP)
 		return 0;
 	if (!other) {
 		struct place *place = lookup(&PLACES, &end->other_name);
@@ -390,17 +393,17 @@ INLINE int pass(struct sk_msg_md *message, struct end *end)
 		other = end->other = place->sock;
 		end->other_number = place->number;
 	}
-	if (PEEK(tcp_sock, end->own, write_seq) != PEEK(tcp_sock, other, copied_seq))
+	if (own->write_seq != PEEK(tcp_sock, other, copied_seq))
 		return 0;
 	/* Another thread waits for room, and has more to send by TCP. */
-	if (PEEK(sock, end->own, sk_write_pending))
+	if (((struct sock *)own)->sk_write_pending)
 		return 0;
 	if ((int)PEEK(sock, other, sk_rcvlowat) > 1)
 		return 0;
 	unread = (int)PEEK(sock, other, sk_backlog.rmem_alloc.counter);
 	if (unread > 0 && unread + (int)WORD(message->size) > (int)PEEK(sock, other, sk_rcvbuf))
 		return 0;
-	if (redirect(message, &SOCKETS, &end->other_name, INGRESS) != PASS) {
+	if (redirect(message, &SOCKETS, &end->other_number, INGRESS) != PASS) {
 		/* The other end is gone: TCP will say so. */
 		end->other = 0;
 		return 0;
@@ -418,7 +421,7 @@ int sio_message(struct sk_msg_md *message)
 		return PASS;
 	end = storage(&ENDS, sock, 0, 0);
 	if (end) {
-		int is_passed = pass(message, end);
+		int is_passed = pass(message, sock, end);
 
 		note(end->other_number, is_passed);
 	}

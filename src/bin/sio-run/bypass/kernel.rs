@@ -151,7 +151,7 @@ fn theirs(ours: &Ebpf, name: &str) -> Vec<(u32, ProgramInfo)> {
 /// The program that messages go through is a part of the table, and lives as long.
 fn attach_to_sockets(object: &mut Ebpf) -> Result<(), String> {
     let table = object.map(SOCKETS).ok_or("no table of sockets")?;
-    let table = SockHash::<_, [u8; 48]>::try_from(table).map_err(|error| told(&error))?;
+    let table = SockHash::<_, u64>::try_from(table).map_err(|error| told(&error))?;
     let table = table.fd().try_clone().map_err(|error| told(&error))?;
     let message = program::<SkMsg>(object, MESSAGE)?;
     let link = message.attach(&table).map_err(|error| told(&error))?;
