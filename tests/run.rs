@@ -259,6 +259,34 @@ fn programs_that_load_nothing_are_told_apart() {
     }
 }
 
+/// What Go's linker puts into each program.
+const NOTE_OF_GO: &str = r#"
+__asm__(".pushsection .note.go.buildid, \"a\", @note\n"
+        ".long 4, 4, 4\n.ascii \"Go\\0\\0\"\n.ascii \"0123\"\n"
+        ".popsection\n");
+int main(void) { return 5; }
+"#;
+
+/// Go makes its own system calls, so what is loaded does not see its sockets.
+#[test]
+fn a_program_in_go_is_told_that_its_sockets_are_left_alone() {
+    let program = compile("go", NOTE_OF_GO, &[]).expect("a program with a note");
+    let program = program.to_string_lossy();
+    for option in ["--udp", "--local-bypass"] {
+        let run = outcome("go", &mut sio_run(&[option, &program]));
+        assert_eq!(run.code(), Some(5), "{option}: {}", run.output);
+        assert!(run.output.contains("is written in Go"), "{option}: {}", run.output);
+        let run = outcome("go", &mut sio_run(&["--require", option, &program]));
+        assert_eq!(run.code(), Some(126), "{option}: {}", run.output);
+        assert!(run.output.contains("is written in Go"), "{option}: {}", run.output);
+    }
+    for options in [&[][..], &["--require"]] {
+        let run = outcome("go", &mut sio_run(&[options, &[&*program]].concat()));
+        assert_eq!(run.code(), Some(5), "{options:?}: {}", run.output);
+        assert_eq!(run.output, "", "{options:?}");
+    }
+}
+
 /// The line of --explain that tells what `asking` did.
 fn told(arguments: &[&str]) -> String {
     let outcome = outcome("told", &mut sio_run(arguments));

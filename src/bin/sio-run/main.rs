@@ -74,8 +74,16 @@ fn run(options: &Options) -> Result<u8, Failure> {
     } else {
         program::examine(&path)?
     };
+    if nature == Nature::Go && (options.udp || options.local_bypass) {
+        let why = "is written in Go, which makes its own system calls for its sockets";
+        let why = format!("{} {why}", path.display());
+        if options.require {
+            return Err(Failure::new(program::UNUSABLE, why));
+        }
+        eprintln!("sio-run: {why}: they are as without sio-run");
+    }
     let objects = match &nature {
-        Nature::Loads => Some(preload::find()?),
+        Nature::Loads | Nature::Go => Some(preload::find()?),
         Nature::Refuses(why) if options.require => {
             return Err(Failure::new(program::UNUSABLE, why.clone()));
         }

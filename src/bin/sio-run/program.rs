@@ -10,9 +10,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{AccessFlags, access, getegid, geteuid, getuid};
-use object::elf::{ELFCLASS64, FileHeader64, PT_INTERP};
+use object::elf::{ELFCLASS64, FileHeader64, PT_INTERP, ProgramHeader64};
 use object::read::elf::{FileHeader, ProgramHeader};
-use object::{Endianness, ReadCache};
+use object::{Endianness, ReadCache, ReadRef};
 
 use super::{Failure, system};
 
@@ -75,6 +75,8 @@ pub fn reason(error: &io::Error) -> String {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Nature {
     Loads,
+    /// What is loaded does not see its sockets: Go makes its own system calls.
+    Go,
     /// In words, for who has started it.
     Refuses(String),
 }
@@ -180,5 +182,16 @@ fn examine_binary(path: &Path, head: &[u8], file: &mut File) -> Result<Nature, F
     if loader.file_name().is_some_and(|name| name.as_bytes().starts_with(b"ld-musl")) {
         return refuses("uses another C library than libsio does");
     }
-    Ok(Nature::Loads)
+    let is_go = segments.iter().any(|segment| has_note_of_go(segment, endian, &data));
+    Ok(if is_go { Nature::Go } else { Nature::Loads })
+}
+
+/// Go's linker leaves the number of the build in each program, in a note of this name.
+fn has_note_of_go<'data>(
+    segment: &ProgramHeader64<Endianness>,
+    endian: Endianness,
+    data: impl ReadRef<'data>,
+) -> bool {
+    let Ok(Some(mut notes)) = segment.notes(endian, data) else { return false };
+    std::iter::from_fn(|| notes.next().ok().flatten()).any(|note| note.name() == b"Go")
 }
