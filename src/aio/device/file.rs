@@ -133,7 +133,10 @@ pub fn close(fd: RawFd) -> Result<()> {
     for (place, number) in wanted {
         calls::cancel(queue, place, number);
     }
-    descriptor::close(fd);
+    // The driver may have closed it when it gave the requests back, and the number may be another's.
+    if find(fd).is_ok_and(|found| found.is_some_and(|found| Arc::ptr_eq(&found, &file))) {
+        descriptor::close(fd);
+    }
     let is_over = {
         let mut state = queue.enter();
         if let Some(opening) = state.devices.files.get_mut(&file.id) {
