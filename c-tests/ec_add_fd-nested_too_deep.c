@@ -1,7 +1,8 @@
 /*
  * Channels in one another: the channel itself is EINVAL, and by another number ELOOP, as is every other
  * circle. A descriptor that is a source already needs one level more; where there is none it is
- * ELOOP, and the source that was there before goes on.
+ * ELOOP, and the source that was there before goes on. A hundred sources of one descriptor are possible,
+ * and where there are too many that is ELOOP.
  */
 #include "check.h"
 
@@ -9,6 +10,7 @@
 #include <sys/eventfd.h>
 
 #define LEVELS_MAX 8
+#define MANY 2000
 
 static void circles(void)
 {
@@ -40,12 +42,26 @@ static int sets_over(int fd, int levels)
     return fd;
 }
 
+static void many(int counter)
+{
+    ec_t ec = channel_new(0);
+    int sources = 0;
+
+    while (sources < MANY && ec_add_fd(ec, counter, POLLIN, EC_ONESHOT, 0) >= 0)
+        sources++;
+    CHECK(sources >= 100 && (sources == MANY || errno == ELOOP));
+    for (int i = 0; i < sources; i++)
+        CHECK(event_wait(ec).ev_fd == counter);
+    CHECK_OK(ec_destroy(ec));
+}
+
 int main(void)
 {
     int counter = eventfd(1, EFD_CLOEXEC), deepest = 0;
 
     check_start();
     circles();
+    many(counter);
     for (int levels = 0; levels < LEVELS_MAX; levels++) {
         ec_t ec = channel_new(0);
         int fd = sets_over(counter, levels), sources = 0;
