@@ -18,6 +18,7 @@ use crate::sys::cell::thread_mark;
 use crate::sys::futex;
 use crate::sys::per_process::PerProcess;
 use crate::sys::quiet::{Entered, Quiet};
+use crate::sys::spare;
 use crate::sys::sync::atomic::AtomicU32;
 use crate::sys::tally::{self, Way};
 use crate::sys::wait::{Sleep, Uncancellable};
@@ -49,6 +50,8 @@ pub struct Queue {
     pub fd: Option<RawFd>,
 }
 
+/// What the books and a backend are made of.
+const QUEUE_BYTES: usize = 1 << 20;
 static QUEUE: PerProcess<Queue> = PerProcess::empty();
 
 /// The queue of this process, if it has had one request that could not be done at once.
@@ -66,6 +69,7 @@ pub fn queue() -> Result<&'static Queue> {
 fn make() -> Result<&'static Queue> {
     let _uncancellable = Uncancellable::begin();
     QUEUE.get_or_try(|| {
+        spare::ensure(QUEUE_BYTES)?;
         let mut backend = build()?;
         let (glance, fd) = (backend.glance(), backend.fd());
         let state = State::new(backend);
@@ -205,6 +209,7 @@ impl Queue {
 
     /// The same, for several: [`Queue::settle`] is next.
     pub fn take_on(&'static self, state: &mut State, request: &Request, rest: Rest) -> Result<()> {
+        state.ensure_room()?;
         if let Route::Device { file, .. } = rest.route {
             return state.take_on_device(request, file);
         }

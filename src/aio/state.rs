@@ -24,6 +24,7 @@ use crate::sys::control::{Control, Ticket};
 use crate::sys::descriptor;
 use crate::sys::exchange::{self, Envelope};
 use crate::sys::notify::Callback;
+use crate::sys::spare;
 use crate::sys::transfer::{self, NO_OFFSET};
 
 /// Requests of one `lio_listio`.
@@ -50,8 +51,14 @@ pub struct Helper {
     pub to_call: VecDeque<Callback>,
 }
 
+const ENTRIES_MIN: usize = 64;
+/// What a request takes, in all tables.
+const ENTRY_BYTES: usize = 2 * size_of::<Entry>();
+
 pub struct State {
     pub entries: Slab<Entry>,
+    /// Entries for which there is room in all tables.
+    ensured: usize,
     pub groups: Slab<Group>,
     pub lanes: Lanes,
     pub backend: Box<dyn Backend>,
@@ -79,6 +86,7 @@ impl State {
     pub fn new(backend: Box<dyn Backend>) -> Self {
         Self {
             entries: Slab::new(),
+            ensured: 0,
             groups: Slab::new(),
             lanes: Lanes::default(),
             backend,
@@ -102,6 +110,25 @@ impl State {
         let Ticket { number, slot } = control.ticket();
         let entry = self.entries.get(slot as usize)?;
         (entry.number == number && entry.request.control == control).then_some(slot)
+    }
+
+    /// Room for one more, and for as many as there are. `EAGAIN`: there is no memory for that.
+    pub fn ensure_room(&mut self) -> Result<()> {
+        let count = self.entries.len();
+        if count < self.ensured {
+            return Ok(());
+        }
+        let room = (2 * count).max(ENTRIES_MIN);
+        // For a moment there are both, what was and what is to be.
+        spare::ensure(2 * room * ENTRY_BYTES).map_err(|_| Errno::EAGAIN)?;
+        self.entries.reserve(room - count);
+        self.barriers.reserve(room);
+        self.to_retry.reserve(room);
+        self.helper.to_start.reserve(room);
+        self.helper.to_call.reserve(room + self.groups.len() + 1);
+        self.spent.reserve(2 * room + self.groups.len() + 1);
+        self.ensured = room;
+        Ok(())
     }
 
     /// Room for one more, so that nothing is allocated when it ends.

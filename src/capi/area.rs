@@ -13,7 +13,7 @@ use crate::error::Errno;
 /// `handlep` is null or points to room for a handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn dma_alloc(handlep: *mut dma_mem_t, size: usize, flags: c_uint) -> c_int {
-    guard::nothing(|| {
+    guard::making(|| {
         convert::not_null(handlep)?;
         let (pages, engines) = convert::area_flags(flags)?;
         // SAFETY: by the contract of this function.

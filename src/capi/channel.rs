@@ -15,7 +15,7 @@ const CAPACITY_SHIFT: u32 = 24;
 /// A new event channel: its descriptor. See ec_create(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn ec_create(flags: c_uint) -> ec_t {
-    guard::number(|| {
+    guard::growing(|| {
         if flags & !(EC_SINGLE | 0xff << CAPACITY_SHIFT) != 0 {
             return Err(Errno::EINVAL);
         }

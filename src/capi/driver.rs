@@ -120,7 +120,7 @@ pub unsafe extern "C" fn sio_device_register(
     size: usize,
     context: *mut c_void,
 ) -> c_int {
-    guard::nothing(|| {
+    guard::making(|| {
         convert::not_null(devicep)?;
         convert::not_null(operations)?;
         if !(OPERATIONS_BYTES_MIN..=4096).contains(&size) {
@@ -149,7 +149,7 @@ pub extern "C" fn sio_device_unregister(device: sio_device_t) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sio_device_open(name: *const c_char, flags: c_int) -> c_int {
     // SAFETY: by the contract of this function.
-    guard::number(|| device::open(unsafe { self::name(name) }?, flags))
+    guard::growing(|| device::open(unsafe { self::name(name) }?, flags))
 }
 
 /// Closes a descriptor of a device. See sio_driver(7) and sio_device_close(3).

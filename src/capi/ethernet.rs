@@ -15,7 +15,7 @@ const TYPE_BITS: u32 = 0xffff;
 /// `ifname` is null or a string.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn sio_open_ethernet(ifname: *const c_char, flags: c_uint) -> c_int {
-    guard::number(|| {
+    guard::growing(|| {
         convert::not_null(ifname)?;
         if flags & !(TYPE_BITS | SIO_ETHERNET_NONBLOCK | SIO_ETHERNET_PROMISCUOUS) != 0 {
             return Err(Errno::EINVAL);
@@ -37,5 +37,5 @@ pub unsafe extern "C" fn sio_open_ethernet(ifname: *const c_char, flags: c_uint)
 /// The same for the interface of this host. See sio_open_ethernet(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn open_ethernet_device() -> c_int {
-    guard::number(ethernet::open_device)
+    guard::growing(ethernet::open_device)
 }

@@ -5,7 +5,7 @@ use crate::api::blocking::{Blocking, Progress};
 use crate::api::fault::{protect, protect_in_passing};
 use crate::error::{Errno, Result};
 use crate::sys::own::Own;
-use crate::sys::{annotate, errno, wait};
+use crate::sys::{annotate, errno, spare, wait};
 
 /// Ends an exported function: the value, or -1 and errno.
 fn finish(answer: Result<i32>, before: i32) -> i32 {
@@ -44,6 +44,14 @@ pub fn number(body: impl FnOnce() -> Result<i32>) -> i32 {
     fast(body)
 }
 
+/// The same for functions that make something new, for which there has to be memory.
+pub fn growing(body: impl FnOnce() -> Result<i32>) -> i32 {
+    number(|| {
+        spare::ensure(spare::CALL_BYTES)?;
+        body()
+    })
+}
+
 /// For functions in which every microsecond counts: they must make no call of the C library that
 /// is a cancellation point, as close(3) is.
 pub fn fast(body: impl FnOnce() -> Result<i32>) -> i32 {
@@ -67,6 +75,11 @@ pub fn short(body: impl FnOnce() -> Result<Option<i32>>) -> Option<i32> {
 /// For functions that return 0.
 pub fn nothing(body: impl FnOnce() -> Result<()>) -> i32 {
     number(|| body().map(|()| 0))
+}
+
+/// The same for functions that make something new.
+pub fn making(body: impl FnOnce() -> Result<()>) -> i32 {
+    growing(|| body().map(|()| 0))
 }
 
 /// How far a call that may block has come without blocking.

@@ -29,7 +29,7 @@ pub unsafe extern "C" fn async_io_notify(
     io_complete: Option<unsafe extern "C-unwind" fn(fd: c_int, context: *mut c_void)>,
     context: *mut c_void,
 ) -> c_int {
-    guard::nothing(|| {
+    guard::making(|| {
         let complete = io_complete.ok_or(Errno::EFAULT)?;
         let context = Context(context);
         // SAFETY: by the contract of this function. It may unwind: see `thread::spawn_open`.

@@ -27,7 +27,7 @@ pub unsafe extern "C" fn timer_create(
         // SAFETY: the same.
         return unsafe { next::timer_create(clock, event, id) };
     };
-    guard::nothing(|| {
+    guard::making(|| {
         convert::not_null(id)?;
         let made = timer::create(ec, clock, cookie)?;
         // SAFETY: by the contract of this function.
@@ -101,7 +101,7 @@ pub unsafe extern "C" fn timer_delete(id: timer_t) -> c_int {
 pub unsafe extern "C" fn mq_notify(queue: mqd_t, event: *const sigevent) -> c_int {
     // SAFETY: by the contract of this function.
     if let Some((ec, cookie)) = unsafe { convert::channel_of(event) } {
-        return guard::nothing(|| mqueue::notify(ec, queue, cookie));
+        return guard::making(|| mqueue::notify(ec, queue, cookie));
     }
     // SAFETY: by the contract of this function.
     let answer = unsafe { next::mq_notify(queue, event) };

@@ -21,7 +21,7 @@ use crate::sys::own::Own;
 /// Associates a socket with an area. See dma_assoc(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn dma_assoc(sock: c_int, mem: dma_mem_t, size: usize, flags: c_uint) -> c_int {
-    guard::nothing(|| socket::assoc(sock, mem, size, convert::association_flags(flags)?))
+    guard::making(|| socket::assoc(sock, mem, size, convert::association_flags(flags)?))
 }
 
 /// Undoes dma_assoc. See dma_disassoc(3).

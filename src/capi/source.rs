@@ -18,7 +18,7 @@ pub extern "C" fn ec_add_fd(
     flags: c_uint,
     cookie: u64,
 ) -> c_int {
-    guard::number(|| source::add_fd(ec, fd, poll_events, convert::source_flags(flags)?, cookie))
+    guard::growing(|| source::add_fd(ec, fd, poll_events, convert::source_flags(flags)?, cookie))
 }
 
 /// A timer as a source. See ec_add_timer(3).
@@ -32,7 +32,7 @@ pub unsafe extern "C" fn ec_add_timer(
     flags: c_uint,
     cookie: u64,
 ) -> c_int {
-    guard::number(|| {
+    guard::growing(|| {
         if flags & !(EC_ABSTIME | EC_CANCEL_ON_SET) != 0 {
             return Err(Errno::EINVAL);
         }
@@ -45,7 +45,7 @@ pub unsafe extern "C" fn ec_add_timer(
 /// A message queue as a source. See ec_add_mq(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn ec_add_mq(ec: ec_t, mq: libc::mqd_t, flags: c_uint, cookie: u64) -> c_int {
-    guard::number(|| source::add_queue(ec, mq, convert::source_flags(flags)?, cookie))
+    guard::growing(|| source::add_queue(ec, mq, convert::source_flags(flags)?, cookie))
 }
 
 /// Signals as a source. See ec_add_signal(3).
@@ -58,7 +58,7 @@ pub unsafe extern "C" fn ec_add_signal(
     flags: c_uint,
     cookie: u64,
 ) -> c_int {
-    guard::number(|| {
+    guard::growing(|| {
         convert::no_flags(flags)?;
         // SAFETY: by the contract of this function.
         source::add_signals(ec, unsafe { set.as_ref() }.ok_or(Errno::EFAULT)?, cookie)
@@ -76,7 +76,7 @@ pub unsafe extern "C" fn ec_add_futex(
     flags: c_uint,
     cookie: u64,
 ) -> c_int {
-    guard::number(|| {
+    guard::growing(|| {
         convert::no_flags(flags & !EC_ONESHOT)?;
         // SAFETY: by the contract of this function.
         source::add_word(ec, unsafe { Word::new(word, Scope::Any) }?, expected, cookie)
@@ -93,7 +93,7 @@ pub unsafe extern "C" fn ec_add_sem(
     flags: c_uint,
     cookie: u64,
 ) -> c_int {
-    guard::number(|| {
+    guard::growing(|| {
         let flags = convert::source_flags(flags)?;
         // SAFETY: by the contract of this function.
         source::add_semaphore(ec, unsafe { Semaphore::new(sem) }?, flags, cookie)
@@ -103,7 +103,7 @@ pub unsafe extern "C" fn ec_add_sem(
 /// The end of a process as a source. See ec_add_process(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn ec_add_process(ec: ec_t, pidfd: c_int, flags: c_uint, cookie: u64) -> c_int {
-    guard::number(|| {
+    guard::growing(|| {
         convert::no_flags(flags)?;
         source::add_process(ec, pidfd, cookie)
     })
@@ -112,13 +112,13 @@ pub extern "C" fn ec_add_process(ec: ec_t, pidfd: c_int, flags: c_uint, cookie: 
 /// A listening socket as a source of connections. See ec_add_accept(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn ec_add_accept(ec: ec_t, listen_fd: c_int, flags: c_uint, cookie: u64) -> c_int {
-    guard::number(|| source::add_accept(ec, listen_fd, convert::source_flags(flags)?, cookie))
+    guard::growing(|| source::add_accept(ec, listen_fd, convert::source_flags(flags)?, cookie))
 }
 
 /// An associated socket as a source. See ec_add_socket(3).
 #[unsafe(no_mangle)]
 pub extern "C" fn ec_add_socket(ec: ec_t, sock: c_int, flags: c_uint, cookie: u64) -> c_int {
-    guard::number(|| source::add_socket(ec, sock, convert::source_flags(flags)?, cookie))
+    guard::growing(|| source::add_socket(ec, sock, convert::source_flags(flags)?, cookie))
 }
 
 /// Changes what a source waits for, and arms it again. See ec_modify(3).

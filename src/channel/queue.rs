@@ -12,6 +12,7 @@ use slab::Slab;
 use super::event::Event;
 use crate::engine::Key;
 use crate::error::{Errno, Result};
+use crate::sys::spare;
 use crate::sys::stat::{Tally, layout::channel as count};
 
 /// What stands in the queue.
@@ -28,6 +29,9 @@ enum Place {
     Source(Key),
 }
 
+/// Room is looked for for so many events at once, at least.
+const EVENTS_MIN: usize = 64;
+
 /// Items of sources that are gone are removed when there are more of them than this.
 const ORPHANS_MAX: usize = 64;
 
@@ -41,6 +45,8 @@ pub struct Queue {
     /// Slots that are taken: by events in the queue, and by requests under way.
     taken: usize,
     capacity: usize,
+    /// Slots for whose events there was memory.
+    ensured: usize,
     /// What the channel counts.
     pub tally: Arc<Tally>,
 }
@@ -54,6 +60,7 @@ impl Queue {
             orphans: 0,
             taken: 0,
             capacity,
+            ensured: 0,
             tally,
         }
     }
@@ -73,6 +80,14 @@ impl Queue {
         if !self.has_room() {
             self.tally.add(count::REFUSED, 1);
             return Err(Errno::EAGAIN);
+        }
+        if self.taken >= self.ensured {
+            // The tables double when they grow, and for a moment there are both.
+            let more = (2 * self.taken).max(EVENTS_MIN);
+            spare::ensure(3 * more * (size_of::<Event>() + 2 * size_of::<Place>()))?;
+            self.events.reserve(more - self.events.len());
+            self.places.reserve(more);
+            self.ensured = more;
         }
         self.taken += 1;
         Ok(())

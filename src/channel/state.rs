@@ -280,7 +280,10 @@ impl State {
     /// Ends everything: `ec_destroy`.
     pub fn close(&mut self) -> Result<Vec<Arc<Socket>>> {
         let mut sockets = Vec::new();
-        for id in self.sources.ids() {
+        // Without a list of them: there may be no memory for one.
+        let mut from = 0;
+        while let Some((slot, id)) = self.sources.next(from) {
+            from = slot + 1;
             match self.remove(id) {
                 Ok(Source { kind: SourceKind::Socket(attachment), .. }) => {
                     sockets.push(attachment.socket);
@@ -497,7 +500,9 @@ impl State {
         let can_catch = self.can_catch();
         let sleep = self.sleep(true)?;
         Ok(match sleep {
-            Sleep::Poll { fd, .. } if can_catch => Sleep::Set(self.poll.cast(fd, most)),
+            Sleep::Poll { fd, .. } if can_catch && self.poll.can_cast() => {
+                Sleep::Set(self.poll.cast(fd, most))
+            }
             other => other,
         })
     }

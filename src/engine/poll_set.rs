@@ -17,6 +17,7 @@ use crate::error::{Errno, Result};
 use crate::sys::cell::thread_mark;
 use crate::sys::descriptor::{Counter, Descriptor};
 use crate::sys::poll;
+use crate::sys::spare;
 use crate::sys::wait::{CAUGHT_MAX, Net};
 
 /// The key of the set's own wake-up counter.
@@ -155,7 +156,8 @@ impl PollSet {
             token,
             token_is_set: false,
             token_may_be_up: false,
-            room: Vec::new(),
+            // Now: a fetch is to need no memory.
+            room: poll::room(READY_MAX),
             is_hot: true,
             is_known_empty: false,
             watcher: None,
@@ -353,6 +355,11 @@ impl PollSet {
 
     pub fn remove_engine(&mut self, fd: RawFd, place: usize) {
         self.remove(fd, ENGINE + place as u64);
+    }
+
+    /// Whether there is memory for what a wait fetches.
+    pub fn can_cast(&self) -> bool {
+        self.net.is_some() || spare::ensure(2 * CAUGHT_MAX * size_of::<libc::epoll_event>()).is_ok()
     }
 
     /// For the only thread that is about to wait for the set, or always for the outer one: the wait

@@ -56,6 +56,7 @@ pub mod signal;
 pub mod socket;
 pub mod solo;
 pub mod span;
+pub mod spare;
 pub mod stat;
 pub mod sync;
 pub mod tally;

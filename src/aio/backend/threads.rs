@@ -14,6 +14,7 @@ use super::poller::Poller;
 use super::{Backend, ENDED_MAX, Glance, Means, PAUSE, Withdrawn, Work};
 use crate::aio::queue;
 use crate::error::{Errno, Result};
+use crate::sys::spare;
 use crate::sys::sync::{Condvar, Mutex, MutexGuard};
 use crate::sys::thread;
 use crate::sys::transfer::{self, Identity};
@@ -21,6 +22,9 @@ use crate::sys::wait::Sleep;
 
 /// Jobs that are done at the same time.
 const WORKERS_MAX: usize = 16;
+/// What a request takes here, while the tables grow.
+const REQUEST_BYTES: usize = 3 * size_of::<Job>();
+const REQUESTS_MIN: usize = 64;
 /// How long a worker stays with nothing to do.
 const IDLE: Duration = Duration::from_secs(1);
 
@@ -160,6 +164,7 @@ impl Backend for Threads {
     }
 
     fn prepare(&mut self, requests: usize, is_stream: bool) -> Result<()> {
+        spare::ensure(requests.max(REQUESTS_MIN) * REQUEST_BYTES).map_err(|_| Errno::EAGAIN)?;
         {
             let mut jobs = self.crew.lock();
             let more = requests.saturating_sub(jobs.waiting.len());

@@ -19,12 +19,15 @@ use crate::sys::driver::Begin;
 use crate::sys::fork;
 use crate::sys::kiocb::{self, Content, Kiocb};
 use crate::sys::log::{self, Level};
+use crate::sys::spare;
 
 /// So many end before an ended one is used again.
 const RESTING: usize = 1024;
 
 /// Room that is made at first.
 const PLACES_MIN: usize = 64;
+/// What one more takes while the tables grow.
+const PLACE_BYTES: usize = 1024;
 
 /// `ki_operation`: as the opcodes of lio_listio(3), and one of ours.
 pub const OPERATION_READ: i32 = libc::LIO_READ;
@@ -148,6 +151,15 @@ impl Books {
         (found.entry.is_some() && found.number == number).then_some(found)
     }
 
+    /// `EAGAIN`: there is no memory for one more.
+    fn ensure_room(&self) -> Result<()> {
+        if !self.fresh.is_empty() || self.resting.len() > RESTING {
+            return Ok(());
+        }
+        let bytes = self.places.len().max(PLACES_MIN) * PLACE_BYTES;
+        spare::ensure(bytes).map_err(|_| Errno::EAGAIN)
+    }
+
     /// Room for a request: its place.
     fn allot(&mut self) -> u32 {
         if self.resting.len() > RESTING
@@ -251,9 +263,11 @@ impl State {
             return Err(Errno::EPERM);
         }
         let opening = self.devices.files.get_mut(&file).filter(|opening| !opening.is_closed);
-        let opening = opening.ok_or(Errno::EBADF)?;
-        opening.pending += 1;
-        let file = opening.file.clone();
+        let file = opening.ok_or(Errno::EBADF)?.file.clone();
+        self.devices.ensure_room()?;
+        if let Some(opening) = self.devices.files.get_mut(&file.id) {
+            opening.pending += 1;
+        }
         let place = self.devices.allot();
         let route = Route::Device { file: file.id, place };
         let index = self.enter(request, Rest { route, done: 0 }, false);

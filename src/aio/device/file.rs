@@ -10,7 +10,7 @@ use crate::aio::queue::{self, Queue};
 use crate::error::{Errno, Result};
 use crate::sys::driver::{Begin, OpenedFile};
 use crate::sys::hangup::{self, Watch};
-use crate::sys::{descriptor, poll};
+use crate::sys::{descriptor, poll, spare};
 
 /// What `open(2)` gives for a real device: shared by all duplicates of the descriptor.
 pub struct File {
@@ -32,6 +32,10 @@ impl File {
         }
     }
 }
+
+const FILES_MIN: usize = 16;
+/// What one more takes while the tables grow.
+const FILE_BYTES: usize = 1024;
 
 /// The flags that an opening can have. Close-on-exec it is in any case.
 const FLAGS: i32 = libc::O_ACCMODE | libc::O_NONBLOCK | libc::O_CLOEXEC;
@@ -87,7 +91,14 @@ fn enter(devices: &Devices, queue: &Queue, file: &Arc<File>) -> Result<()> {
         is_released: false,
         closers: 0,
     };
-    queue.enter().devices.files.insert(file.id, opening);
+    {
+        let files = &mut queue.enter().devices.files;
+        if files.len() == files.capacity() {
+            // It doubles, and so does the table by descriptor.
+            spare::ensure(files.len().max(FILES_MIN) * FILE_BYTES)?;
+        }
+        files.insert(file.id, opening);
+    }
     devices.add_file(file)?;
     // Once: nobody can open a closed pipe again.
     poll::add(devices.set.as_raw_fd(), file.watch.fd(), poll::ONESHOT, file.id)

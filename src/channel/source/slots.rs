@@ -6,6 +6,7 @@ use super::card::Card;
 use crate::engine::Key;
 use crate::error::{Errno, Result};
 use crate::limits::SOURCE_SLOT_BITS;
+use crate::sys::spare;
 
 #[derive(Default)]
 pub struct Sources {
@@ -24,6 +25,9 @@ struct Slot {
     source: Option<Source>,
 }
 
+const SLOTS_MIN: usize = 16;
+/// What all tables of sources grow by when they double, for each of those that there were.
+const SLOT_GROWTH_BYTES: usize = 512;
 const SLOT_MASK: i32 = (1 << SOURCE_SLOT_BITS) - 1;
 const GENERATIONS: u32 = 1 << (31 - SOURCE_SLOT_BITS);
 /// What one more source costs, at most, besides what its engine and the kernel keep of it.
@@ -35,8 +39,14 @@ impl Sources {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None if self.slots.len() <= SLOT_MASK as usize => {
+                if self.slots.len() == self.slots.capacity() {
+                    // It doubles, and so do the tables of whoever waits for the sources.
+                    spare::ensure(self.slots.len().max(SLOTS_MIN) * SLOT_GROWTH_BYTES)?;
+                }
                 let slot = self.slots.len() as u32;
                 self.slots.push(Slot { id: slot as Key, source: None });
+                // So that removal needs no memory.
+                self.free.reserve(self.slots.len());
                 slot
             }
             None => return Err(Errno::ENOSPC),
@@ -89,9 +99,11 @@ impl Sources {
         source
     }
 
-    /// The ids of all sources.
-    pub fn ids(&self) -> Vec<Key> {
-        self.slots.iter().filter(|slot| slot.source.is_some()).map(|slot| slot.id).collect()
+    /// The next source in order, from that slot on: the slot, and its id.
+    pub fn next(&self, from: usize) -> Option<(usize, Key)> {
+        let rest = self.slots.get(from..)?;
+        let place = rest.iter().position(|slot| slot.source.is_some())?;
+        Some((from + place, rest[place].id))
     }
 }
 

@@ -91,6 +91,8 @@ impl Pages {
             _ => self.add(),
         };
         self.used += 1;
+        // Each comes back some time, when there may be no memory.
+        self.free.reserve((self.segments.len() - 1) * SLOTS + self.used);
         segment.header.used.store(self.used as u32, Ordering::Release);
         &segment.slots[self.used - 1]
     }
