@@ -78,6 +78,15 @@ impl Ready {
         Ok(())
     }
 
+    /// The same for a call of the program's. If it has closed the descriptor and something else has the
+    /// number, that is not associated.
+    fn update_or_miss(&mut self, poll: &mut PollSet) -> Result<()> {
+        self.update(poll).map_err(|errno| match errno {
+            Errno::ENOENT | Errno::EPERM => Errno::EINVAL,
+            errno => errno,
+        })
+    }
+
     pub fn close(&mut self, poll: &mut PollSet) {
         if self.registered.take().is_some() {
             poll.remove(self.socket.fd, self.key as u64);
@@ -171,7 +180,7 @@ impl Ready {
             }
             Err(Errno::ENOBUFS) => {
                 self.starved = true;
-                self.update(poll)?;
+                self.update_or_miss(poll)?;
                 self.socket.region.want_space();
             }
             Err(_) => self.error = None,
@@ -180,7 +189,7 @@ impl Ready {
                     return Err(errno);
                 }
                 self.finished = true;
-                self.update(poll)?;
+                self.update_or_miss(poll)?;
             }
             Ok(Received::Block { .. }) => {}
         }
