@@ -173,6 +173,8 @@ pub struct Context {
     pub queues: Register<Registration>,
     /// Serialises changes of the tables; readers take nothing.
     handles: Mutex<Handles>,
+    /// One thread at a time frees an area.
+    frees: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -200,6 +202,7 @@ pub fn context() -> &'static Context {
         timers: Register::new(),
         queues: Register::new(),
         handles: Mutex::new(Handles::default()),
+        frees: Mutex::default(),
     })
 }
 
@@ -344,22 +347,19 @@ impl Context {
         if crate::sys::descriptor::is_open(fd) { Errno::EINVAL } else { Errno::EBADF }
     }
 
-    /// Enters a new association. `Err` gives the one that is there already.
-    pub fn add_socket(
-        &self,
-        association: &Arc<Association>,
-    ) -> std::result::Result<(), Arc<Association>> {
+    /// Enters a new association, or gives the one that is there already. `EINVAL`: the area is gone.
+    pub fn add_socket(&self, association: &Arc<Association>) -> Result<Option<Arc<Association>>> {
         let _guard = self.lock();
-        let Ok(index) = index(association.socket.fd) else { return Ok(()) };
+        let Ok(index) = index(association.socket.fd) else { return Ok(None) };
         if let Some(old) = self.sockets.get(index) {
-            return Err(old);
+            return Ok(Some(old));
         }
+        association.socket.region.associate()?;
         self.sockets.set(index, Some(association.clone()));
         if let Some(quick) = association.always_quick() {
             self.quick_sockets.set(index, quick);
         }
-        association.socket.region.associate();
-        Ok(())
+        Ok(None)
     }
 
     /// It reports to a channel from now on, whose lock is held. `EINVAL`: another thread has taken it out
@@ -403,7 +403,7 @@ impl Context {
             }
             taken = self.take_socket(association, &guard);
         }
-        drop(taken);
+        Self::let_go(association, taken);
         Ok(true)
     }
 
@@ -412,25 +412,33 @@ impl Context {
         let guard = self.lock();
         let taken = self.take_socket(association, &guard);
         drop(guard);
-        drop(taken);
+        Self::let_go(association, taken);
     }
 
-    /// What is returned is to be dropped without the lock: whoever looks is waited for, and a channel
-    /// may go.
+    /// What was taken out is let go without the lock: whoever looks is waited for, and a channel may go.
+    /// Only then does nobody receive into the area any more.
+    fn let_go(association: &Association, taken: Option<Option<Taken<Quick>>>) {
+        if let Some(quick) = taken {
+            drop(quick);
+            association.socket.region.disassociate();
+        }
+    }
+
+    /// `None`: it is not there any more. Otherwise [`Context::let_go`] is to follow.
     fn take_socket(
         &self,
         association: &Arc<Association>,
         _guard: &MutexGuard<'_, Handles>,
-    ) -> Option<Taken<Quick>> {
+    ) -> Option<Option<Taken<Quick>>> {
         let index = index(association.socket.fd).ok().filter(|_| self.knows(association))?;
         let taken = self.quick_sockets.take(index);
         self.sockets.set(index, None);
-        association.socket.region.disassociate();
+        association.socket.end_receives();
         association.summons.ring();
         if let Some(flow) = association.socket.flow() {
             flow.call(false);
         }
-        taken
+        Some(taken)
     }
 
     /// The area behind a handle: `EINVAL` if it is none, `EPERM` if it is the parent's.
@@ -474,20 +482,26 @@ impl Context {
         made
     }
 
-    /// Takes an area out. `false`: another thread was faster, and its place may be another's by now.
-    pub fn remove_region(&self, region: &Arc<Region>) -> bool {
+    /// Takes an area out. `EBUSY`: somebody uses it; `EINVAL`: another thread was faster, and its place
+    /// may be another's by now.
+    pub fn remove_region(&self, region: &Arc<Region>) -> Result<()> {
         let slot = (region.handle() & ((1 << SLOT_BITS) - 1)) as usize;
+        let _only = self.frees.lock();
+        let quick = {
+            let _guard = self.lock();
+            let found = self.regions.get(slot).filter(|found| Arc::ptr_eq(found, region));
+            found.ok_or(Errno::EINVAL)?;
+            self.quick_regions.take(slot)
+        };
+        // Whoever looks is waited for, who may want the lock. From here on nobody reserves in passing.
+        drop(quick);
         let mut handles = self.lock();
-        let found = self.regions.get(slot).filter(|found| Arc::ptr_eq(found, region));
-        if found.is_none() {
-            return false;
+        if let Err(errno) = region.end() {
+            self.quick_regions.set(slot, region.clone());
+            return Err(errno);
         }
-        let quick = self.quick_regions.take(slot);
         self.regions.set(slot, None);
         handles.free_slots.push(slot);
-        // Before whoever looks is waited for, who may want the lock.
-        drop(handles);
-        drop(quick);
-        true
+        Ok(())
     }
 }

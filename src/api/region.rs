@@ -34,12 +34,7 @@ pub fn free(handle: u64, size: usize) -> Result<()> {
     if region.asked_bytes() != size {
         return Err(Errno::EINVAL);
     }
-    if !region.is_idle() {
-        return Err(Errno::EBUSY);
-    }
-    if !context().remove_region(&region) {
-        return Err(Errno::EINVAL);
-    }
+    context().remove_region(&region)?;
     region.retire();
     Ok(())
 }

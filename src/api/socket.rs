@@ -85,12 +85,14 @@ fn enter(association: &Arc<Association>) -> Result<Option<Attached>> {
     if association.socket.fd as usize >= DESCRIPTOR_MAX {
         return Err(Errno::EMFILE);
     }
-    let Err(old) = context().add_socket(association) else { return Ok(None) };
+    let Some(old) = context().add_socket(association)? else { return Ok(None) };
     if old.socket.is_current() {
         return Err(Errno::EBUSY);
     }
     context().remove_socket(&old);
-    context().add_socket(association).map_err(|_| Errno::EBUSY)?;
+    if context().add_socket(association)?.is_some() {
+        return Err(Errno::EBUSY);
+    }
     let attached = old.attached();
     Ok(attached.map(|attached| Attached::clone(&attached)))
 }

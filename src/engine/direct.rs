@@ -25,7 +25,7 @@ pub fn receive(socket: &Socket, ask: &Ask) -> Result<Received> {
 }
 
 fn receive_data(socket: &Socket, ask: &Ask) -> Result<Received> {
-    let _turn = socket.enter_messages();
+    let _turn = socket.enter_receives()?;
     let mut loan = room_for(socket, ask.size, |bytes| socket.region.take(bytes))?;
     let flags = if socket.is_stream() { 0 } else { system::TRUNC };
     let (count, name) = match ask.form {
@@ -49,7 +49,7 @@ fn receive_data(socket: &Socket, ask: &Ask) -> Result<Received> {
 
 fn receive_message(socket: &Socket, ask: &Ask) -> Result<Received> {
     let control = CONTROL_BYTES_MAX;
-    let _turn = socket.enter_messages();
+    let _turn = socket.enter_receives()?;
     let message = room_for(socket, usize::MAX, |bytes| {
         Message::room(&socket.region, bytes, ADDRESS_BYTES_MAX, control)
     })?;

@@ -28,8 +28,9 @@ pub struct Socket {
     pub counters: Counters,
     /// Datagrams of up to so many bytes go through the kernel together.
     segment_bytes_max: AtomicUsize,
-    /// Held while a message is looked at and then taken: it must be the same one.
-    message: Mutex<()>,
+    /// Held while something is received by a call of its own: a message that is looked at and then taken
+    /// must be the same one. `true`: it is not associated any more.
+    receives: Mutex<bool>,
     /// What a channel had received when the socket left it.
     backlog: Mutex<Option<Box<Inbox>>>,
     /// What it has of interfaces, if it is served by them.
@@ -80,7 +81,7 @@ impl Socket {
             region,
             account,
             segment_bytes_max: AtomicUsize::new(if is_udp { segments::BYTES_MAX } else { 0 }),
-            message: Mutex::default(),
+            receives: Mutex::default(),
             backlog: Mutex::new(None),
             flow: None,
         })
@@ -105,11 +106,17 @@ impl Socket {
         self.kind == libc::SOCK_STREAM
     }
 
-    /// The right to take a message, so that nobody takes the one away whose length another has
-    /// looked at to find room for it.
-    pub fn enter_messages(&self) -> Option<MutexGuard<'_, ()>> {
-        let is_looked_at = !self.is_stream();
-        is_looked_at.then(|| self.message.lock())
+    /// The right to receive into the area, so that nobody takes a message away whose length another has
+    /// looked at to find room for it. `EINVAL`: another thread has ended the association, and the area
+    /// may be gone.
+    pub fn enter_receives(&self) -> Result<MutexGuard<'_, bool>> {
+        let is_over = self.receives.lock();
+        if *is_over { Err(Errno::EINVAL) } else { Ok(is_over) }
+    }
+
+    /// From now on nothing is received; who is just receiving is waited for.
+    pub fn end_receives(&self) {
+        *self.receives.lock() = true;
     }
 
     pub fn is_internet(&self) -> bool {

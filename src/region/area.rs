@@ -125,9 +125,14 @@ impl Region {
         self.blocks.try_lock_sound()
     }
 
-    /// One more socket uses the area.
-    pub fn associate(&self) {
+    /// One more socket uses the area. `EINVAL`: it has been freed a moment ago.
+    pub fn associate(&self) -> Result<()> {
+        let blocks = self.blocks();
+        if blocks.is_gone() {
+            return Err(Errno::EINVAL);
+        }
         self.associations.fetch_add(1, Ordering::AcqRel);
+        Ok(())
     }
 
     pub fn disassociate(&self) {
@@ -136,9 +141,27 @@ impl Region {
 
     /// Whether nothing speaks against freeing the area.
     pub fn is_idle(&self) -> bool {
+        self.is_idle_now(&self.blocks())
+    }
+
+    fn is_idle_now(&self, blocks: &Blocks) -> bool {
         self.associations.load(Ordering::Acquire) == 0
-            && !self.blocks().is_any_held()
+            && !blocks.is_any_held()
             && !self.framed.as_ref().is_some_and(Framed::is_any_held)
+    }
+
+    /// Frees the area, for whoever is about to use it, too: from now on nothing is handed out.
+    /// `EBUSY`: somebody uses it; `EINVAL`: another thread has freed it.
+    pub fn end(&self) -> Result<()> {
+        let mut blocks = self.blocks();
+        if blocks.is_gone() {
+            return Err(Errno::EINVAL);
+        }
+        if !self.is_idle_now(&blocks) {
+            return Err(Errno::EBUSY);
+        }
+        blocks.end();
+        Ok(())
     }
 
     /// `sio_reserve`: the address of a block that the program holds.
@@ -180,8 +203,14 @@ impl Region {
         }
         let (chunk, offset) = self.take_chunk(bytes).ok_or(Errno::ENOBUFS)?;
         let mut blocks = self.blocks();
-        blocks.hand_out(chunk, offset, bytes, None);
+        let is_gone = blocks.is_gone();
+        if !is_gone {
+            blocks.hand_out(chunk, offset, bytes, None);
+        }
         blocks.drop_reference(chunk);
+        if is_gone {
+            return Err(Errno::EINVAL);
+        }
         Ok(self.mapping.span(offset, bytes).address() as usize)
     }
 

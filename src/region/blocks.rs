@@ -46,6 +46,8 @@ pub struct Blocks {
     /// Bytes of blocks that were given back while they were still being sent, by chunk: they are
     /// charged to their sockets until the memory is free.
     lingering: HashMap<Chunk, Vec<(Arc<Account>, usize)>>,
+    /// The program has freed the area: nothing of it is handed out any more.
+    is_gone: bool,
 }
 
 impl Blocks {
@@ -60,11 +62,20 @@ impl Blocks {
             fresh: None,
             empties: 0,
             lingering: HashMap::new(),
+            is_gone: false,
         })
     }
 
     fn granules(&self, bytes: usize) -> Option<u32> {
         u32::try_from(bytes.div_ceil(self.granule_bytes)).ok()
+    }
+
+    pub fn is_gone(&self) -> bool {
+        self.is_gone
+    }
+
+    pub fn end(&mut self) {
+        self.is_gone = true;
     }
 
     pub fn is_any_held(&self) -> bool {

@@ -218,10 +218,16 @@ impl Region {
         let Some(frame) = self.take_frame() else { return Some(Err(Errno::ENOBUFS)) };
         let given = Given { frame, from: FRAME_HEADROOM_BYTES, bytes };
         framed.hold(given, false, None);
+        // Held first, looked at then: who frees the area does it the other way round.
+        if self.blocks().is_gone() {
+            framed.frames.release_all(frame);
+            return Some(Err(Errno::EINVAL));
+        }
         Some(Ok(self.given_span(given).address() as usize))
     }
 
-    /// The same where that takes a few instructions: one frame that is free.
+    /// The same where that takes a few instructions: one frame that is free. In a look, which whoever
+    /// frees the area waits for.
     pub fn reserve_quickly(&self, bytes: usize) -> Option<usize> {
         let framed = self.framed.as_ref()?;
         if bytes == 0 || bytes > framed.block_bytes_max() {
