@@ -161,7 +161,13 @@ impl Receive {
 
     fn attempt(&mut self, slept: Option<Result<()>>) -> Result<Option<Step>> {
         if let Some(waiting) = &mut self.waiting {
-            return waiting.step(slept).map(Some);
+            let step = waiting.step(slept);
+            if !matches!(step, Err(Errno::EINVAL)) || waiting.has_source() {
+                return step.map(Some);
+            }
+            // Taken out of the channel: it is waited for where the socket is now.
+            self.waiting = None;
+            self.check_associated()?;
         }
         let ask = self.ask;
         let receive =
@@ -286,10 +292,8 @@ impl Receive {
             let (Attached { channel, key }, is_polled) = found?;
             if !is_polled {
                 let interest = Interest::Receive { key, ask: self.ask };
-                let mut waiting = Waiting::new(channel, interest, self.terms);
-                let step = waiting.step(None);
-                self.waiting = Some(waiting);
-                return self.finish(step.map(Some));
+                self.waiting = Some(Waiting::new(channel, interest, self.terms));
+                return self.step(None);
             }
             self.beside = Some(channel);
         }
@@ -356,7 +360,6 @@ impl Blocking for Receive {
     type Output = Received;
 
     fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<Received>> {
-        let is_interrupted = matches!(slept, Some(Err(_))) && self.waiting.is_none();
         if slept.is_some() {
             self.may_wait = false;
             self.see_to_flow();
@@ -366,7 +369,7 @@ impl Blocking for Receive {
             self.check_associated()?;
         }
         let found = self.attempt(slept);
-        if let (true, Some(Err(errno))) = (is_interrupted, slept)
+        if let (None, Some(Err(errno))) = (&self.waiting, slept)
             && matches!(found, Ok(None) | Err(Errno::ENOBUFS))
         {
             return Err(errno);

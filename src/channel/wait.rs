@@ -223,6 +223,16 @@ impl<'a> Waiting<'a> {
         &self.waiter.terms
     }
 
+    /// Whether the socket that is waited for alone reports to the channel, if one is.
+    pub fn has_source(&self) -> bool {
+        match self.waiter.interest {
+            Interest::Receive { key, .. } => {
+                self.channel.enter().is_ok_and(|mut state| state.has_socket(key))
+            }
+            _ => true,
+        }
+    }
+
     /// Looks, and says what to do next. `slept` is how the last block ended, if there was one.
     pub fn step(&mut self, slept: Option<Result<()>>) -> Result<Step> {
         let Self { channel, waiter } = self;
