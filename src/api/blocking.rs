@@ -174,9 +174,14 @@ impl Receive {
             |attached: &Arc<Attached>, state: &mut State| state.receive(attached.key, &ask);
         let received = match self.looked.take() {
             Some(looked) => looked,
-            None => match self.association.in_channel(receive) {
-                Some(received) => received,
-                None => self.receive_alone(),
+            None => loop {
+                let received = match self.association.in_channel(receive) {
+                    Some(received) => Some(received),
+                    None => self.receive_alone(),
+                };
+                if let Some(received) = received {
+                    break received;
+                }
             },
         };
         match received {
@@ -186,15 +191,19 @@ impl Receive {
         }
     }
 
-    /// A socket in no channel: the descriptor has to mean what it meant.
-    fn receive_alone(&self) -> Result<Received> {
-        let socket = &self.association.socket;
+    /// A socket in no channel: the descriptor has to mean what it meant. `None`: it has come into one.
+    fn receive_alone(&self) -> Option<Result<Received>> {
+        let Association { socket, .. } = &*self.association;
         if let Some(flow) = socket.flow() {
             let listens = self.sleeper.is_some();
-            return flow.receive(&self.ask, socket, listens, || check_current(socket));
+            return Some(flow.receive(&self.ask, socket, listens, || check_current(socket)));
         }
-        check_current(socket)?;
-        receive_directly(socket, &self.ask)
+        if let Err(errno) = check_current(socket) {
+            return Some(Err(errno));
+        }
+        // What comes later may be the channel's by then, and not fetched.
+        let is_alone = || self.association.attached().is_none();
+        receive_directly(socket, &self.ask, is_alone)
     }
 
     fn may_block(&self) -> Result<bool> {

@@ -30,6 +30,9 @@ impl State {
             self.sources.remove(id);
             return Err(errno);
         }
+        // A thread that found the socket in no channel is to have what comes before that what the
+        // engine receives.
+        socket.wait_for_receives();
         let kind = match (socket.flow(), Some(engine)) {
             (Some(flow), _) => Kind::of_port(flow.port_name()),
             (None, epoll) if epoll == self.epoll => Kind::Epoll,

@@ -18,14 +18,30 @@ const STREAM_PIECE_BYTES_MIN: usize = 512;
 /// Receives into a fresh block. `EAGAIN`: nothing has arrived; `ENOBUFS`: the area, or the
 /// socket's share of it, has no room.
 pub fn receive(socket: &Socket, ask: &Ask) -> Result<Received> {
-    if let Some(answer) = socket.receive_backlog(ask) {
-        return answer;
+    receive_if(socket, ask, || true).unwrap_or(Err(Errno::EAGAIN))
+}
+
+/// The same if `may_receive` says so when it is this thread's turn; otherwise `None`.
+pub fn receive_if(
+    socket: &Socket,
+    ask: &Ask,
+    may_receive: impl FnOnce() -> bool,
+) -> Option<Result<Received>> {
+    let _turn = match socket.enter_receives() {
+        Ok(turn) => turn,
+        Err(errno) => return Some(Err(errno)),
+    };
+    if !may_receive() {
+        return None;
     }
-    if ask.form == Form::Message { receive_message(socket, ask) } else { receive_data(socket, ask) }
+    Some(match socket.receive_backlog(ask) {
+        Some(answer) => answer,
+        None if ask.form == Form::Message => receive_message(socket, ask),
+        None => receive_data(socket, ask),
+    })
 }
 
 fn receive_data(socket: &Socket, ask: &Ask) -> Result<Received> {
-    let _turn = socket.enter_receives()?;
     let mut loan = room_for(socket, ask.size, |bytes| socket.region.take(bytes))?;
     let flags = if socket.is_stream() { 0 } else { system::TRUNC };
     let (count, name) = match ask.form {
@@ -49,7 +65,6 @@ fn receive_data(socket: &Socket, ask: &Ask) -> Result<Received> {
 
 fn receive_message(socket: &Socket, ask: &Ask) -> Result<Received> {
     let control = CONTROL_BYTES_MAX;
-    let _turn = socket.enter_receives()?;
     let message = room_for(socket, usize::MAX, |bytes| {
         Message::room(&socket.region, bytes, ADDRESS_BYTES_MAX, control)
     })?;

@@ -24,7 +24,7 @@ mod uring;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-pub use direct::{receive as receive_directly, send as send_directly};
+pub use direct::{receive_if as receive_directly, send as send_directly};
 pub use file::{File, Passed};
 pub use outbox::{ControlData, Outbox, Piece, Pieces, Request};
 pub use path::{Path, ZERO_COPY_BYTES_MIN};

@@ -107,11 +107,16 @@ impl Socket {
     }
 
     /// The right to receive into the area, so that nobody takes a message away whose length another has
-    /// looked at to find room for it. `EINVAL`: another thread has ended the association, and the area
-    /// may be gone.
+    /// looked at to find room for it, nor what follows what another has. `EINVAL`: another thread has
+    /// ended the association, and the area may be gone.
     pub fn enter_receives(&self) -> Result<MutexGuard<'_, bool>> {
         let is_over = self.receives.lock();
         if *is_over { Err(Errno::EINVAL) } else { Ok(is_over) }
+    }
+
+    /// Who is just receiving has come to an end.
+    pub fn wait_for_receives(&self) {
+        drop(self.receives.lock());
     }
 
     /// From now on nothing is received; who is just receiving is waited for.
