@@ -295,7 +295,7 @@ impl Receive {
         }
         self.check_associated()?;
         let is_polled = |attached: &Arc<Attached>, state: &mut State| {
-            Ok((Attached::clone(attached), state.is_polled(attached.key)?))
+            Ok((Attached::clone(attached), state.wait_alone(attached.key)?))
         };
         if let Some(found) = self.association.in_channel(is_polled) {
             let (Attached { channel, key }, is_polled) = found?;

@@ -247,6 +247,8 @@ impl State {
                 self.fetch_queued(&mut room, &mut again);
             }
         }
+        // What the poll set has led to, where it was asked last.
+        self.fetch_queued(&mut room, &mut again);
         // Level-triggered: they stand in the queue until they have been emptied.
         for key in again.drain(..) {
             self.stand_again(key);
@@ -365,8 +367,15 @@ impl State {
             self.fetch_ready(key, events, room);
         }
         self.poll.recycle(found);
+        let answered = self.answer_calls();
         self.take_notices();
-        Ok(())
+        answered
+    }
+
+    /// What sockets have that the poll set has told of, and their engine has not.
+    fn answer_calls(&mut self) -> Result<()> {
+        let Self { engines, poll, notices, .. } = self;
+        engines[0].answer_calls(poll, notices)
     }
 
     /// What a wait has fetched that was broken off is for others.
@@ -514,7 +523,9 @@ impl State {
             }
         }
         self.poll.recycle(found);
+        let answered = self.answer_calls();
         self.take_notices();
+        answered?;
         Ok(is_left || self.live() > 0)
     }
 

@@ -177,10 +177,11 @@ impl State {
         answer
     }
 
-    /// Whether a thread may wait on the socket's descriptor itself.
-    pub fn is_polled(&mut self, id: Key) -> Result<bool> {
+    /// A thread is about to wait for this socket alone: whether it may wait on the socket's descriptor
+    /// itself.
+    pub fn wait_alone(&mut self, id: Key) -> Result<bool> {
         let engine = self.attachment(id)?.engine;
-        Ok(self.engines[engine].is_polled(id))
+        self.engines[engine].wait_alone(id, &mut self.poll)
     }
 
     /// Whether something has arrived and was not fetched: a detach would lose it.

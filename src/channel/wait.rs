@@ -389,7 +389,7 @@ impl Waiter<'_> {
             _ => None,
         };
         if let Some(key) = key
-            && state.is_polled(key)?
+            && state.wait_alone(key)?
         {
             let fd = state.attachment(key)?.socket.waiting_fd()?;
             return Ok(Step::Block(Sleep::Data { fd, end: state.end_fd() }));

@@ -101,6 +101,10 @@ impl Engine for Checked {
         self.inner.is_polled(key)
     }
 
+    fn wait_alone(&mut self, key: Key, poll: &mut PollSet) -> Result<bool> {
+        self.inner.wait_alone(key, poll)
+    }
+
     fn ready(
         &mut self,
         key: Key,
@@ -110,6 +114,13 @@ impl Engine for Checked {
     ) -> Option<Readiness> {
         let before = notices.len();
         let answer = self.inner.ready(key, events, poll, notices);
+        self.check(&notices[before..]);
+        answer
+    }
+
+    fn answer_calls(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        let before = notices.len();
+        let answer = self.inner.answer_calls(poll, notices);
         self.check(&notices[before..]);
         answer
     }

@@ -11,6 +11,9 @@ use crate::sys::{poll, socket as system};
 /// What is put together of two parts at most.
 const MERGED_BYTES_MAX: usize = 16 * 1024;
 
+/// After some pieces more than that the kernel ends an operation though there may be more.
+const PIECES_MAX: u8 = 16;
+
 /// Part of a buffer that the kernel filled: a stretch of a stream.
 struct Piece {
     loan: Loan,
@@ -20,6 +23,27 @@ struct Piece {
 impl Piece {
     fn left(&self) -> usize {
         self.loan.len() - self.from
+    }
+}
+
+/// What the completions of an operation that receives on call have told so far.
+#[derive(Default)]
+pub struct Progress {
+    pieces: u8,
+    has_more: bool,
+}
+
+impl Progress {
+    /// Another piece has come; `has_more`: more follows, as far as the kernel knows.
+    pub fn note(&mut self, has_more: bool) {
+        self.pieces = self.pieces.saturating_add(1);
+        self.has_more = has_more;
+    }
+
+    /// The operation has ended where there seemed to be nothing left: whether there may be more.
+    pub fn end(&mut self) -> bool {
+        let Self { pieces, has_more } = std::mem::take(self);
+        has_more || pieces >= PIECES_MAX
     }
 }
 
@@ -42,6 +66,9 @@ pub struct Inbox {
     pub armed: bool,
     /// The socket is not connected yet: looked at when the poll set says that it changed.
     pub watched: bool,
+    /// See `uring/call.rs`.
+    pub is_on_call: bool,
+    pub progress: Progress,
 }
 
 impl Inbox {
@@ -187,6 +214,12 @@ impl Inbox {
             return Ok(Received::End);
         }
         Err(Errno::EAGAIN)
+    }
+
+    /// The program has been told the end past the inbox.
+    pub fn end_was_fetched(&mut self) {
+        self.end = true;
+        self.finished = true;
     }
 
     /// Whether there is nothing that the program has not been told.

@@ -188,6 +188,12 @@ pub trait Engine: Send {
     /// descriptor of the socket's: [`Socket::waiting_fd`].
     fn is_polled(&self, key: Key) -> bool;
 
+    /// A thread is about to wait for what this socket receives, and for nothing else: whether it may
+    /// wait on a descriptor of the socket's. Otherwise a notice wakes it.
+    fn wait_alone(&mut self, key: Key, _poll: &mut PollSet) -> Result<bool> {
+        Ok(self.is_polled(key))
+    }
+
     /// The poll set says that the socket's descriptor has `events`. The answer is what an event
     /// should tell the program, if anything.
     fn ready(
@@ -197,6 +203,12 @@ pub trait Engine: Send {
         poll: &mut PollSet,
         notices: &mut Vec<Notice>,
     ) -> Option<Readiness>;
+
+    /// The poll set has told all it had: what sockets have of which [`Engine::ready`] told nothing is
+    /// received now, if that is how the engine receives it.
+    fn answer_calls(&mut self, _poll: &mut PollSet, _notices: &mut Vec<Notice>) -> Result<()> {
+        Ok(())
+    }
 
     /// Waits for something other than a socket from now on. `EOPNOTSUPP`: not in this engine.
     fn watch(&mut self, _key: Key, _watch: Watch) -> Result<()> {

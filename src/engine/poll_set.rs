@@ -6,13 +6,14 @@
 //! Where the set is nested in another one, the channel's descriptor, so that a ring can watch it,
 //! every write to a member pays for waking up both. So plain descriptors become members of the outer
 //! set where there are many of them, and no socket that the ring serves: nobody waits in the ring
-//! then.
+//! then. Sockets that a ring of several threads serves are members of the outer set, too.
 #![forbid(unsafe_code)]
 
 use std::collections::HashMap;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
+use super::Key;
 use crate::error::{Errno, Result};
 use crate::sys::cell::thread_mark;
 use crate::sys::descriptor::{Counter, Descriptor};
@@ -39,7 +40,7 @@ const ENGINE: u64 = 1 << 63;
 /// program with sockets has a few descriptors besides.
 const INSIDE_MAX: usize = 16;
 
-const _: () = assert!((super::Key::MAX as u64) < ENGINE);
+const _: () = assert!((Key::MAX as u64) < ENGINE);
 
 /// Whether a key is that of a source.
 pub fn is_source(key: u64) -> bool {
@@ -61,9 +62,10 @@ pub struct PollSet {
     set: Descriptor,
     /// The set that this one is nested in: somebody else says when it is worth asking.
     outer: Option<RawFd>,
-    /// Whether sources may become members of that, and which have.
+    /// Whether sources may become members of that, and which have. A channel of many connections has an
+    /// entry for each.
     may_spread: bool,
-    outside: HashMap<RawFd, u64>,
+    outside: HashMap<RawFd, Key>,
     nested: HashMap<u64, Descriptor>,
     /// Whose each descriptor is: one that was closed leaves by itself, and its number may come
     /// back as somebody else's before its source goes.
@@ -202,13 +204,20 @@ impl PollSet {
 
     /// Adds a descriptor of which nothing but its readiness is asked.
     pub fn add_plain(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
+        if self.may_spread && self.owners.len() >= INSIDE_MAX {
+            self.add_outside(fd, events, key)
+        } else {
+            self.add(fd, events, key)
+        }
+    }
+
+    /// Adds one of those that are members of the outer set, if there is one, however few they are.
+    pub fn add_outside(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
         if let Some(outer) = self.outer
-            && self.may_spread
-            && self.owners.len() >= INSIDE_MAX
             // What is refused there may be none the less a member here.
             && poll::add(outer, fd, events, key).is_ok()
         {
-            self.outside.insert(fd, key);
+            self.outside.insert(fd, key as Key);
             return Ok(());
         }
         self.add(fd, events, key)
@@ -235,7 +244,9 @@ impl PollSet {
         let set = match self.nested.get(&key) {
             Some(inner) => inner.as_raw_fd(),
             None if self.owners.get(&fd) == Some(&key) => self.fd(),
-            None if self.outside.get(&fd) == Some(&key) => self.outer.ok_or(Errno::EBADF)?,
+            None if self.outside.get(&fd) == Some(&(key as Key)) => {
+                self.outer.ok_or(Errno::EBADF)?
+            }
             None => return Err(Errno::EBADF),
         };
         poll::modify(set, fd, events, key)
@@ -251,7 +262,7 @@ impl PollSet {
                 self.owners.remove(&fd);
                 poll::remove(set, fd)
             }
-            None if self.outside.get(&fd) == Some(&key) => {
+            None if self.outside.get(&fd) == Some(&(key as Key)) => {
                 self.outside.remove(&fd);
                 self.outer.map_or(Ok(()), |outer| poll::remove(outer, fd))
             }

@@ -1,12 +1,14 @@
 //! The io_uring engine: one ring per channel.
 //!
 //! Sockets of the Internet families receive by one multishot operation each into buffers of their
-//! area; other sockets, and kernels without it, by readiness (`ready.rs`). Sends are operations,
-//! batched into one system call, zero-copy where size and path make it pay (`send.rs`).
+//! area, streams on a ring of several threads on call (`call.rs`); other sockets, and kernels without
+//! it, by readiness (`ready.rs`). Sends are operations, batched into one system call, zero-copy where
+//! size and path make it pay (`send.rs`).
 //! Every send but the plainest (`plain.rs`) has an entry in `operations` that owns what the kernel may
 //! still touch, until its final completion has come.
 #![forbid(unsafe_code)]
 
+mod call;
 mod exact;
 mod gong;
 mod group;
@@ -29,6 +31,7 @@ use io_uring::opcode;
 use slab::Slab;
 use smallvec::SmallVec;
 
+use self::call::Places;
 use self::gong::Gong;
 use self::group::Group;
 use self::intake::Intake;
@@ -81,6 +84,7 @@ pub struct Uring {
     plain_sends: usize,
     connections: Connections<Box<Connection>>,
     groups: Vec<Group>,
+    places: Places,
     registered: Registered,
     /// What is watched for sources, and what of it is to be armed.
     watches: Connections<Watched>,
@@ -147,6 +151,7 @@ impl Uring {
             plain_sends: 0,
             connections: Connections::default(),
             groups: Vec::new(),
+            places: Places::default(),
             registered: Registered::default(),
             watches: Connections::default(),
             leaving: None,
@@ -249,10 +254,7 @@ impl Engine for Uring {
     ) -> Result<()> {
         self.register(&socket.region);
         let receiving = match self.join_group(socket) {
-            Ok(group) => {
-                self.to_arm.push(key);
-                Receiving::Ring(socket.take_backlog(), group)
-            }
+            Ok(group) => Receiving::Ring(self.begin_to_receive(key, socket, poll), group),
             Err(_) => {
                 if socket.is_internet() && !socket.listening {
                     self.counts.add(count::FALLBACKS, 1);
@@ -301,6 +303,7 @@ impl Engine for Uring {
                 break;
             }
         }
+        self.end_calls(key, poll);
         let Some(connection) = self.connections.remove(key) else { return };
         let Connection { socket, mut receiving, outbox, .. } = *connection;
         if let Receiving::Ring(inbox, group) = &mut receiving {
@@ -333,6 +336,15 @@ impl Engine for Uring {
         let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
         let Connection { socket, receiving, .. } = &mut **connection;
         match receiving {
+            Receiving::Ring(inbox, _) if inbox.is_on_call && inbox.is_spent() && !inbox.armed => {
+                self.calls_beside += 1;
+                let answer = call::receive(inbox, socket, ask);
+                if matches!(answer, Err(Errno::ENOBUFS)) {
+                    // Received as soon as there is room.
+                    self.to_arm.push(key);
+                }
+                answer
+            }
             Receiving::Ring(inbox, _) => {
                 let answer = inbox.receive(ask, socket);
                 if !socket.is_stream() && answer.is_ok() {
@@ -375,10 +387,16 @@ impl Engine for Uring {
     }
 
     fn is_polled(&self, key: Key) -> bool {
-        matches!(
-            self.connection(key).map(|connection| &connection.receiving),
-            Some(Receiving::Ready(_))
-        )
+        match self.connection(key).map(|connection| &connection.receiving) {
+            Some(Receiving::Ready(_)) => true,
+            Some(Receiving::Ring(inbox, _)) => inbox.is_on_call && !inbox.armed,
+            None => false,
+        }
+    }
+
+    fn wait_alone(&mut self, key: Key, poll: &mut PollSet) -> Result<bool> {
+        self.wait_for_data(key, poll)?;
+        Ok(self.is_polled(key))
     }
 
     fn ready(
@@ -393,12 +411,16 @@ impl Engine for Uring {
             Receiving::Ready(ready) => ready.readiness(events, poll),
             Receiving::Ring(inbox, _) => {
                 // It may be connected now: the receive that was refused is tried again.
-                if inbox.watched && !inbox.armed {
+                if (inbox.is_on_call || inbox.watched) && !inbox.armed {
                     self.to_arm.push(key);
                 }
                 None
             }
         }
+    }
+
+    fn answer_calls(&mut self, poll: &mut PollSet, notices: &mut Vec<Notice>) -> Result<()> {
+        self.receive_from_callers(poll, notices)
     }
 
     fn watch(&mut self, key: Key, watch: Watch) -> Result<()> {
@@ -524,7 +546,8 @@ impl Engine for Uring {
     }
 
     fn is_quiet(&mut self) -> bool {
-        self.gong.is_none() && !self.is_sending() && self.is_idle()
+        let is_under_way = self.is_sending() || self.has_work() || self.awaits_data();
+        self.gong.is_none() && !is_under_way && self.ring.is_idle()
     }
 
     fn hand_in(&mut self, _poll: &mut PollSet) -> Result<()> {

@@ -121,7 +121,7 @@ impl Uring {
     fn arm(&mut self, key: Key) -> Result<()> {
         let Some(connection) = self.connection(key) else { return Ok(()) };
         let Receiving::Ring(inbox, id) = &connection.receiving else { return Ok(()) };
-        let id = *id;
+        let (id, is_on_call) = (*id, inbox.is_on_call);
         if inbox.armed || inbox.end || inbox.error.is_some() || connection.is_leaving {
             return Ok(());
         }
@@ -130,7 +130,7 @@ impl Uring {
         let mut how = 0;
         let mut bytes = 0;
         // Without a buffer the operation would fail at once instead of waiting for data.
-        if !group.has_buffers() {
+        if !group.has_buffers() && !is_on_call {
             how |= RECVSEND_POLL_FIRST;
         }
         if socket.account.is_whole_area() {
@@ -144,7 +144,15 @@ impl Uring {
             }
         }
         let fd = types::Fd(socket.fd);
-        let entry = if socket.is_stream() {
+        let entry = if is_on_call {
+            // Its number is its place: see `call.rs`.
+            opcode::Recv::new(types::Fixed(socket.fd as u32), std::ptr::null_mut(), 0)
+                .ioprio(how)
+                .flags(libc::MSG_DONTWAIT)
+                .buf_group(id)
+                .build()
+                .flags(squeue::Flags::BUFFER_SELECT)
+        } else if socket.is_stream() {
             opcode::Recv::new(fd, std::ptr::null_mut(), bytes as u32)
                 .ioprio(how)
                 .buf_group(id)
@@ -186,10 +194,15 @@ impl Uring {
         let Connection { socket, receiving, is_leaving, .. } = &mut **connection;
         let is_leaving = *is_leaving;
         let Receiving::Ring(inbox, _) = receiving else { return };
-        if !more {
-            inbox.armed = false;
+        if result > 0 {
+            inbox.progress.note(cqueue::sock_nonempty(flags));
         }
         let mut arm = !more && !is_leaving;
+        if !more {
+            inbox.armed = false;
+            let has_more = inbox.progress.end();
+            arm &= has_more || !(inbox.is_on_call && result == -libc::EAGAIN);
+        }
         match (result, loan) {
             (1.., Some((loan, is_split))) => {
                 self.taken_in_bytes += loan.len();
@@ -213,7 +226,7 @@ impl Uring {
                 Errno::ENOTCONN if !is_leaving => {
                     // Shut down, or not connected yet: the next change will tell.
                     arm = false;
-                    if !inbox.watched {
+                    if !inbox.watched && !inbox.is_on_call {
                         inbox.watched = poll.add(socket.fd, CONNECT_EVENTS, key as u64).is_ok();
                     }
                 }

@@ -50,7 +50,7 @@ impl Uring {
         &mut self,
         poll: &mut PollSet,
         notices: &mut Vec<Notice>,
-        mut taker: Option<&mut dyn Taker>,
+        taker: Option<&mut dyn Taker>,
     ) -> Result<()> {
         self.come_in();
         if self.has_nothing_to_do() && !poll.is_worth_watching() {
@@ -58,6 +58,20 @@ impl Uring {
         }
         self.limit_intake();
         self.taken_in_bytes = 0;
+        self.go_rounds(poll, notices, taker)?;
+        if self.messages.is_limited() {
+            self.feed_one_message();
+        }
+        Ok(())
+    }
+
+    /// Submits and reaps for as long as one leads to the other, and there is room for more.
+    pub(super) fn go_rounds(
+        &mut self,
+        poll: &mut PollSet,
+        notices: &mut Vec<Notice>,
+        mut taker: Option<&mut dyn Taker>,
+    ) -> Result<()> {
         for _ in 0..ROUNDS_MAX {
             let lent: Option<&mut dyn Taker> = match &mut taker {
                 Some(taker) => Some(&mut **taker),
@@ -67,9 +81,6 @@ impl Uring {
             if !self.has_work() || !reaped || self.taken_in_bytes >= INTAKE_BYTES {
                 break;
             }
-        }
-        if self.messages.is_limited() {
-            self.feed_one_message();
         }
         Ok(())
     }
