@@ -54,6 +54,7 @@ impl<T: Send + Sync> Leaked<T> {
                 unsafe { &*new }
             }
             Err(theirs) => {
+                annotate::acquired(self.place());
                 // SAFETY: nobody has seen ours; theirs is one that replace() stored earlier.
                 unsafe {
                     drop(Box::from_raw(new));
