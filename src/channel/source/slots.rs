@@ -14,7 +14,8 @@ pub struct Sources {
     /// One for each slot, up to the last one whose source had any: most sources are sockets in some
     /// programs, and those have none.
     cards: Vec<Card>,
-    free: Vec<u32>,
+    /// The slot that was freed last, if any is free.
+    free: Option<u32>,
     /// Events that were told through cards so far.
     told: u64,
 }
@@ -22,7 +23,19 @@ pub struct Sources {
 struct Slot {
     /// The id of the source, or of the next one.
     id: Key,
-    source: Option<Source>,
+    place: Place,
+}
+
+enum Place {
+    Taken(Source),
+    /// The next free slot is in it, so that a list of them takes no memory.
+    Free(Option<u32>),
+}
+
+impl Place {
+    fn source(&mut self) -> Option<&mut Source> {
+        if let Self::Taken(source) = self { Some(source) } else { None }
+    }
 }
 
 const SLOTS_MIN: usize = 16;
@@ -36,7 +49,7 @@ const _: () = assert!(size_of::<Slot>() + size_of::<Card>() <= 88);
 impl Sources {
     /// Puts a source in its place; its id is what `ec_remove` takes. `ENOSPC`: there are too many.
     pub fn add(&mut self, source: Source) -> Result<Key> {
-        let slot = match self.free.pop() {
+        let slot = match self.free {
             Some(slot) => slot,
             None if self.slots.len() <= SLOT_MASK as usize => {
                 if self.slots.len() == self.slots.capacity() {
@@ -44,23 +57,23 @@ impl Sources {
                     spare::ensure(self.slots.len().max(SLOTS_MIN) * SLOT_GROWTH_BYTES)?;
                 }
                 let slot = self.slots.len() as u32;
-                self.slots.push(Slot { id: slot as Key, source: None });
-                // So that removal needs no memory.
-                self.free.reserve(self.slots.len());
+                self.slots.push(Slot { id: slot as Key, place: Place::Free(None) });
                 slot
             }
             None => return Err(Errno::ENOSPC),
         };
-        let place = &mut self.slots[slot as usize];
-        place.source = Some(source);
-        let id = place.id;
+        let Slot { id, place } = &mut self.slots[slot as usize];
+        if let Place::Free(next) = std::mem::replace(place, Place::Taken(source)) {
+            self.free = next;
+        }
+        let id = *id;
         self.renew_card(id);
         Ok(id)
     }
 
     pub fn get(&mut self, id: Key) -> Option<&mut Source> {
         let slot = self.slots.get_mut((id & SLOT_MASK) as usize)?;
-        if slot.id == id { slot.source.as_mut() } else { None }
+        if slot.id == id { slot.place.source() } else { None }
     }
 
     /// The engine has begun to watch the source, or has ceased to.
@@ -89,20 +102,19 @@ impl Sources {
 
     pub fn remove(&mut self, id: Key) -> Option<Source> {
         self.get(id)?;
-        let slot = &mut self.slots[(id & SLOT_MASK) as usize];
+        let number = (id & SLOT_MASK) as u32;
+        let slot = &mut self.slots[number as usize];
         let generation = ((id >> SOURCE_SLOT_BITS) as u32 + 1) % GENERATIONS;
-        slot.id = (generation << SOURCE_SLOT_BITS | (id & SLOT_MASK) as u32) as Key;
-        let source = slot.source.take();
-        let place = (id & SLOT_MASK) as u32;
-        self.set_card(place, None);
-        self.free.push(place);
-        source
+        slot.id = (generation << SOURCE_SLOT_BITS | number) as Key;
+        let before = std::mem::replace(&mut slot.place, Place::Free(self.free.replace(number)));
+        self.set_card(number, None);
+        if let Place::Taken(source) = before { Some(source) } else { None }
     }
 
     /// The next source in order, from that slot on: the slot, and its id.
     pub fn next(&self, from: usize) -> Option<(usize, Key)> {
         let rest = self.slots.get(from..)?;
-        let place = rest.iter().position(|slot| slot.source.is_some())?;
+        let place = rest.iter().position(|slot| matches!(slot.place, Place::Taken(_)))?;
         Some((from + place, rest[place].id))
     }
 }
