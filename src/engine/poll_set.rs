@@ -13,7 +13,6 @@ use std::collections::HashMap;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 
-use super::Key;
 use crate::error::{Errno, Result};
 use crate::sys::cell::thread_mark;
 use crate::sys::descriptor::{Counter, Descriptor};
@@ -40,7 +39,7 @@ const ENGINE: u64 = 1 << 63;
 /// program with sockets has a few descriptors besides.
 const INSIDE_MAX: usize = 16;
 
-const _: () = assert!((Key::MAX as u64) < ENGINE);
+const _: () = assert!((super::Key::MAX as u64) < ENGINE);
 
 /// Whether a key is that of a source.
 pub fn is_source(key: u64) -> bool {
@@ -62,10 +61,11 @@ pub struct PollSet {
     set: Descriptor,
     /// The set that this one is nested in: somebody else says when it is worth asking.
     outer: Option<RawFd>,
-    /// Whether sources may become members of that, and which have. A channel of many connections has an
-    /// entry for each.
+    /// Whether sources may become members of that, and which have.
     may_spread: bool,
-    outside: HashMap<RawFd, Key>,
+    outside: HashMap<RawFd, u64>,
+    /// How many sockets are members of it.
+    sockets: usize,
     nested: HashMap<u64, Descriptor>,
     /// Whose each descriptor is: one that was closed leaves by itself, and its number may come
     /// back as somebody else's before its source goes.
@@ -153,6 +153,7 @@ impl PollSet {
             outer,
             may_spread: false,
             outside: HashMap::new(),
+            sockets: 0,
             nested: HashMap::new(),
             owners: HashMap::new(),
             token,
@@ -204,23 +205,35 @@ impl PollSet {
 
     /// Adds a descriptor of which nothing but its readiness is asked.
     pub fn add_plain(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
-        if self.may_spread && self.owners.len() >= INSIDE_MAX {
-            self.add_outside(fd, events, key)
-        } else {
-            self.add(fd, events, key)
-        }
-    }
-
-    /// Adds one of those that are members of the outer set, if there is one, however few they are.
-    pub fn add_outside(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
         if let Some(outer) = self.outer
+            && self.may_spread
+            && self.owners.len() >= INSIDE_MAX
             // What is refused there may be none the less a member here.
             && poll::add(outer, fd, events, key).is_ok()
         {
-            self.outside.insert(fd, key as Key);
+            self.outside.insert(fd, key);
             return Ok(());
         }
         self.add(fd, events, key)
+    }
+
+    /// Adds a socket of the engine's, of which there may be many: to the outer set only, and whoever has
+    /// added it remembers that. The socket is kept open until it is removed.
+    pub fn add_socket(&mut self, fd: RawFd, events: u32, key: u64) -> Result<()> {
+        poll::add(self.outer.ok_or(Errno::EOPNOTSUPP)?, fd, events, key)?;
+        self.sockets += 1;
+        Ok(())
+    }
+
+    /// Removes it. If the program has closed it, and the number is that of another member by now, it
+    /// leaves when it is not kept open any more.
+    pub fn remove_socket(&mut self, fd: RawFd) {
+        self.sockets -= 1;
+        if let Some(outer) = self.outer
+            && !self.outside.contains_key(&fd)
+        {
+            let _ = poll::remove(outer, fd);
+        }
     }
 
     /// Whether plain descriptors may be members of the outer set from now on.
@@ -231,7 +244,7 @@ impl PollSet {
     /// Whether some are.
     #[inline]
     pub fn is_spread(&self) -> bool {
-        !self.outside.is_empty()
+        !self.outside.is_empty() || self.sockets > 0
     }
 
     pub fn outer(&self) -> Option<RawFd> {
@@ -244,9 +257,7 @@ impl PollSet {
         let set = match self.nested.get(&key) {
             Some(inner) => inner.as_raw_fd(),
             None if self.owners.get(&fd) == Some(&key) => self.fd(),
-            None if self.outside.get(&fd) == Some(&(key as Key)) => {
-                self.outer.ok_or(Errno::EBADF)?
-            }
+            None if self.outside.get(&fd) == Some(&key) => self.outer.ok_or(Errno::EBADF)?,
             None => return Err(Errno::EBADF),
         };
         poll::modify(set, fd, events, key)
@@ -262,7 +273,7 @@ impl PollSet {
                 self.owners.remove(&fd);
                 poll::remove(set, fd)
             }
-            None if self.outside.get(&fd) == Some(&(key as Key)) => {
+            None if self.outside.get(&fd) == Some(&key) => {
                 self.outside.remove(&fd);
                 self.outer.map_or(Ok(()), |outer| poll::remove(outer, fd))
             }

@@ -97,7 +97,7 @@ impl Uring {
             return false;
         }
         let Some(place) = self.places.take(socket.fd, &self.ring) else { return false };
-        let is_added = poll.add_outside(socket.fd, EVENTS, key as u64).is_ok();
+        let is_added = poll.add_socket(socket.fd, EVENTS, key as u64).is_ok();
         if !is_added {
             self.places.give_back(place, &self.ring);
         }
@@ -113,7 +113,7 @@ impl Uring {
         };
         let was_on_call = std::mem::take(&mut inbox.is_on_call);
         if was_on_call {
-            poll.remove(socket.fd, key as u64);
+            poll.remove_socket(socket.fd);
             self.places.give_back(socket.fd as u32, &self.ring);
         }
         was_on_call
