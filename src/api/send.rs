@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::blocking::{Blocking, Progress, check_current, deadline};
 use super::context::{Association, Attached, context};
+use super::tail::{Hold, Tail};
 use crate::channel::State;
 use crate::engine::frame::{DirectlySent, Flow};
 use crate::engine::{ControlData, File, Passed, Pieces, Request, Socket, send_directly};
@@ -75,6 +76,8 @@ pub struct Send {
     sent: usize,
     /// Some of it by way of memory.
     copied: bool,
+    /// Something is sent, and the rest is not.
+    hold: Option<Hold>,
     length: usize,
     dontwait: bool,
     terms: Terms,
@@ -139,6 +142,7 @@ impl Send {
             release,
             sent: 0,
             copied: false,
+            hold: None,
             length,
             dontwait: asked.how.flags & system::DONTWAIT != 0,
             terms: Terms::default(),
@@ -156,6 +160,7 @@ impl Send {
             release: Vec::new(),
             sent: 0,
             copied: false,
+            hold: None,
             length: part.length,
             dontwait: part.flags & system::DONTWAIT != 0,
             terms: Terms::default(),
@@ -216,22 +221,39 @@ impl Send {
         }
     }
 
-    /// A socket in no channel.
-    fn send_alone(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
-        let socket = self.association.socket.clone();
+    /// A socket in no channel. `None`: it has come into one.
+    fn send_alone(&mut self, slept: Option<Result<()>>) -> Result<Option<Progress<usize>>> {
+        let association = self.association.clone();
+        let socket = &association.socket;
         if self.sent == 0 {
-            check_current(&socket)?;
+            check_current(socket)?;
         }
-        if let Some(flow) = socket.flow().cloned() {
-            return self.send_by_flow(&flow, &socket, slept);
+        if let Some(flow) = socket.flow() {
+            return self.send_by_flow(flow, socket, slept).map(Some);
         }
-        if self.association.tail.is_busy() {
-            self.begin_to_wait(slept)?;
-            return Ok(Progress::Block(self.association.tail.sleep()));
+        let _turn = socket.is_stream().then(|| association.tail.take_turn());
+        if self.hold.is_none() {
+            // What is sent later may overtake what the channel has accepted.
+            if association.attached().is_some() {
+                return Ok(None);
+            }
+            if association.tail.is_busy() {
+                self.begin_to_wait(slept)?;
+                return Ok(Some(Progress::Block(association.tail.sleep())));
+            }
         }
+        self.pass_on_the_rest(&association, slept).map(Some)
+    }
+
+    fn pass_on_the_rest(
+        &mut self,
+        association: &Association,
+        slept: Option<Result<()>>,
+    ) -> Result<Progress<usize>> {
+        let Association { socket, tail, .. } = association;
         let request = self.request.as_ref().ok_or(Errno::EIO)?;
         loop {
-            match pass_on(&socket, request, self.sent) {
+            match pass_on(socket, request, self.sent) {
                 Ok(Passed::Bytes { count, copied }) => {
                     self.sent += count;
                     self.copied |= copied;
@@ -252,15 +274,16 @@ impl Send {
         // All or nothing: what has begun is finished.
         if self.sent > 0 {
             self.terms.deadline = None;
+            let hold = self.hold.take().unwrap_or_else(|| tail.hold());
             if !self.may_block()? {
-                let tail = &self.association.tail;
-                if tail.take_over(socket.fd, request, self.sent).is_ok() {
-                    // It may be in a channel meanwhile, where nothing is to overtake that.
-                    context().end_quick(&self.association);
+                if Tail::take_over(socket.fd, request, self.sent, hold).is_ok() {
                     socket.counters.count_sent_directly(self.length, self.copied);
                     return Ok(self.accepted());
                 }
                 // No thread or descriptor to be had: then this call waits after all.
+                self.hold = Some(tail.hold());
+            } else {
+                self.hold = Some(hold);
             }
             return self.wait_for_room(socket.fd);
         }
@@ -291,19 +314,25 @@ impl Blocking for Send {
     type Output = usize;
 
     fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
-        let Self { association, request, .. } = self;
-        let accept = |attached: &Arc<Attached>, state: &mut State| {
-            if association.tail.is_busy() {
-                return Err(Errno::EAGAIN);
+        loop {
+            let Self { association, request, .. } = self;
+            let accept = |attached: &Arc<Attached>, state: &mut State| {
+                if association.tail.is_busy() {
+                    return Err(Errno::EAGAIN);
+                }
+                let mut accepted = request.take().ok_or(Errno::EIO)?;
+                accepted.keep_rights()?;
+                state.send(attached.key, accepted)
+            };
+            let accepted = if self.sent == 0 { association.in_channel(accept) } else { None };
+            match accepted {
+                Some(accepted) => return accepted.map(|()| self.accepted()),
+                None => {
+                    if let Some(progress) = self.send_alone(slept)? {
+                        return Ok(progress);
+                    }
+                }
             }
-            let mut accepted = request.take().ok_or(Errno::EIO)?;
-            accepted.keep_rights()?;
-            state.send(attached.key, accepted)
-        };
-        let accepted = if self.sent == 0 { association.in_channel(accept) } else { None };
-        match accepted {
-            Some(accepted) => accepted.map(|()| self.accepted()),
-            None => self.send_alone(slept),
         }
     }
 

@@ -42,7 +42,7 @@ fn inside<R>(
     let answer = context().with_socket(fd, |association| {
         let association = association?;
         let socket = &*association.socket;
-        if socket.listening || association.tail.is_busy() {
+        if socket.listening {
             return None;
         }
         association.with_attached(|attached| {
@@ -50,7 +50,8 @@ fn inside<R>(
                 return alone(socket, socket.flow()?);
             };
             let (mut state, has_answered) = attached.channel.enter_and_answer().ok()?;
-            if !state.has_socket(attached.key) {
+            // Asked inside: a send that has begun before the socket came in has said so by then.
+            if !state.has_socket(attached.key) || association.tail.is_busy() {
                 return None;
             }
             let (end, answer) = change(socket, attached, &mut state)?;

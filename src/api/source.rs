@@ -200,6 +200,8 @@ pub fn add_socket(fd: RawFd, target: RawFd, flags: Modify, cookie: u64) -> Resul
         let mut is_claimed = false;
         let claim = |key| {
             context().attach(&association, Attached { channel: channel.clone(), key })?;
+            // Of a send that has begun before it is clear then whether there is a rest.
+            drop(association.tail.take_turn());
             is_claimed = true;
             Ok(())
         };

@@ -1,9 +1,9 @@
-//! The rest of a send that a non-blocking socket in no channel has begun: it was accepted as a
-//! whole, the kernel took only a part, and the call must not wait.
+//! The rest of a send that a stream in no channel has begun: it is sent as a whole or not at all, and
+//! the kernel took only a part. Until it is sent nothing else is, so that order is kept.
 //!
-//! The rest is copied, unless it is one of a file, and handed to a thread of the library's, which ends
-//! with it. Until then nothing else is sent on that socket, so that order is kept. It happens when a
-//! peer stops reading in the middle of a call, and in no other case.
+//! A call that may wait does so. Otherwise the rest is copied, unless it is one of a file, and handed to
+//! a thread of the library's, which ends with it. It happens when a peer stops reading in the middle of
+//! a call, and in no other case.
 #![forbid(unsafe_code)]
 
 use std::os::fd::{AsRawFd, RawFd};
@@ -13,6 +13,7 @@ use crate::engine::{File, Passed, Request};
 use crate::error::{Errno, Result};
 use crate::sys::descriptor::{self, Descriptor};
 use crate::sys::sync::atomic::{AtomicU32, Ordering};
+use crate::sys::sync::{Mutex, MutexGuard};
 use crate::sys::wait::{self, Sleep, Terms};
 use crate::sys::{futex, socket, thread};
 
@@ -25,9 +26,22 @@ const BUSY: u32 = 1;
 pub struct Tail {
     /// Few sockets ever have one.
     word: OnceLock<Arc<AtomicU32>>,
+    turn: Mutex<()>,
+}
+
+/// Nothing else is sent until it is dropped.
+pub struct Hold(Arc<AtomicU32>);
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.0.swap(IDLE, Ordering::AcqRel);
+        futex::wake(&self.0, i32::MAX);
+    }
 }
 
 impl Tail {
+    /// Whether something else is to wait for a rest. As long as one has the turn there is none, or its
+    /// own.
     pub fn is_busy(&self) -> bool {
         self.word.get().is_some_and(|word| word.load(Ordering::Acquire) == BUSY)
     }
@@ -41,19 +55,24 @@ impl Tail {
         Sleep::Word { word: self.word().clone(), expected: BUSY }
     }
 
+    /// Held while the kernel is given something, and until it is clear whether there is a rest.
+    pub fn take_turn(&self) -> MutexGuard<'_, ()> {
+        self.turn.lock()
+    }
+
+    /// There is a rest: to be said by who has the turn.
+    pub fn hold(&self) -> Hold {
+        self.word().swap(BUSY, Ordering::AcqRel);
+        Hold(self.word().clone())
+    }
+
     /// Takes over what is left of a request after `sent` bytes. An error leaves it to the caller.
-    pub fn take_over(&self, fd: i32, request: &Request, sent: usize) -> Result<()> {
+    pub fn take_over(fd: RawFd, request: &Request, sent: usize, hold: Hold) -> Result<()> {
         let own = descriptor::duplicate(fd)?;
         let rest = Rest::of(request, sent)?;
-        self.word().swap(BUSY, Ordering::AcqRel);
-        let word = self.word().clone();
         thread::spawn("sio-tail", move || {
             rest.send(&own);
-            word.swap(IDLE, Ordering::AcqRel);
-            futex::wake(&word, i32::MAX);
-        })
-        .inspect_err(|_| {
-            self.word().swap(IDLE, Ordering::AcqRel);
+            drop(hold);
         })
     }
 }
