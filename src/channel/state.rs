@@ -501,7 +501,7 @@ impl State {
         let sleep = self.sleep(true)?;
         Ok(match sleep {
             Sleep::Poll { fd, .. } if can_catch && self.poll.can_cast() => {
-                Sleep::Set(self.poll.cast(fd, most))
+                Sleep::Set(self.poll.cast(fd, most), self.engines[0].idle_ring())
             }
             other => other,
         })

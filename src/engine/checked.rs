@@ -13,6 +13,7 @@ use super::{
     Ask, Engine, Key, Notice, PollSet, Readiness, Received, Request, Sent, Socket, Taker, Watch,
 };
 use crate::error::Result;
+use crate::sys::own::RingName;
 use crate::sys::wait::Sleep;
 
 pub struct Checked {
@@ -249,6 +250,10 @@ impl Engine for Checked {
 
     fn is_quiet(&mut self) -> bool {
         self.inner.is_quiet()
+    }
+
+    fn idle_ring(&self) -> Option<RingName> {
+        self.inner.idle_ring()
     }
 
     fn hand_in(&mut self, poll: &mut PollSet) -> Result<()> {

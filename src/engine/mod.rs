@@ -34,6 +34,7 @@ pub use uring::{News, Value};
 
 use crate::error::{Errno, Result};
 use crate::sys::message::Address;
+use crate::sys::own::RingName;
 use crate::sys::wait::Sleep;
 use crate::sys::word::Word;
 
@@ -330,6 +331,11 @@ pub trait Engine: Send {
     /// channel's descriptor then, which tells of all that comes.
     fn is_quiet(&mut self) -> bool {
         false
+    }
+
+    /// The name of its ring, if several threads use that and it has ended all that it was given.
+    fn idle_ring(&self) -> Option<RingName> {
+        None
     }
 
     /// Somebody sleeps on the poll set, or on the channel's descriptor: what was accepted goes out.

@@ -3,7 +3,7 @@
 
 use std::mem::{ManuallyDrop, MaybeUninit};
 
-use io_uring::cqueue::{CompletionQueue, Entry};
+use io_uring::cqueue::{self, CompletionQueue, Entry};
 
 /// So many are looked at before the first of them is dealt with.
 const BATCH: usize = 32;
@@ -17,13 +17,19 @@ pub struct Completions<'a> {
     batch: [MaybeUninit<Entry>; BATCH],
     at: usize,
     end: usize,
+    /// Counts the last ones of operations.
+    ended: Option<&'a mut u64>,
 }
 
 impl<'a> Completions<'a> {
     /// The next `count` of the queue, and then no more: there are as many.
-    pub(super) fn new(queue: ManuallyDrop<CompletionQueue<'a>>, count: usize) -> Self {
+    pub(super) fn new(
+        queue: ManuallyDrop<CompletionQueue<'a>>,
+        count: usize,
+        ended: Option<&'a mut u64>,
+    ) -> Self {
         let batch = [const { MaybeUninit::uninit() }; BATCH];
-        Self { queue, left: count, batch, at: 0, end: 0 }
+        Self { queue, left: count, batch, at: 0, end: 0, ended }
     }
 
     /// The next ones: none if there are no more.
@@ -44,7 +50,11 @@ impl<'a> Completions<'a> {
         }
         let count = (self.left - 1).clamp(1, BATCH);
         self.at = 0;
-        self.end = self.queue.fill(&mut self.batch[..count]).len();
+        let found = self.queue.fill(&mut self.batch[..count]);
+        if let Some(ended) = &mut self.ended {
+            **ended += found.iter().filter(|entry| !cqueue::more(entry.flags())).count() as u64;
+        }
+        self.end = found.len();
         self.left -= count;
     }
 

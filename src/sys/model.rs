@@ -91,7 +91,7 @@ pub fn block(sleep: &Sleep, terms: &Terms) -> Result<()> {
         Sleep::Poll { .. }
         | Sleep::Data { .. }
         | Sleep::Several(_)
-        | Sleep::Set(_)
+        | Sleep::Set(..)
         | Sleep::Ring { .. } => loop {
             thread::yield_now();
             let at_once = Terms { deadline: machine().now, mask: None };

@@ -12,9 +12,15 @@ pub struct Own {
     pub depth: Cell<u32>,
     /// Where it says what it looks at: see glance.rs.
     pub(super) word: Cell<Option<&'static Word>>,
-    /// See [`Own::may_be_interrupted`].
-    is_interrupted: Cell<bool>,
+    /// The ring that may interrupt it: see [`Own::may_be_interrupted`].
+    ring: Cell<RingName>,
 }
+
+/// Of all rings that several threads use.
+pub type RingName = u64;
+const NO_RING: RingName = 0;
+/// Several may, or one that is gone.
+const ANY_RING: RingName = RingName::MAX;
 
 // Nothing is to be dropped here: so the loader's call is all there is, and never refused.
 thread_local! {
@@ -23,7 +29,7 @@ thread_local! {
             mark: Cell::new(0),
             depth: Cell::new(0),
             word: Cell::new(None),
-            is_interrupted: Cell::new(false),
+            ring: Cell::new(NO_RING),
         }
     };
 }
@@ -48,9 +54,11 @@ impl Own {
     }
 
     /// Whether system calls of this thread that are never restarted, such as epoll_wait(2), may end
-    /// with `EINTR` without a signal: see [`Interrupts`].
-    pub(super) fn may_be_interrupted(&self) -> bool {
-        self.is_interrupted.get()
+    /// with `EINTR` without a signal: see [`Interrupts`]. `idle`: a ring that is used no more meanwhile by
+    /// this thread, and has ended all that it was given.
+    pub(super) fn may_be_interrupted(&self, idle: Option<RingName>) -> bool {
+        let ring = self.ring.get();
+        ring != NO_RING && Some(ring) != idle
     }
 
     #[cold]
@@ -64,29 +72,38 @@ impl Own {
 /// Goes with a ring of the kernel's. That interrupts a thread, as a signal does, when something ends
 /// that it has given to a ring of several threads, and some time after a ring that it has used is gone.
 pub(super) struct Interrupts {
-    /// Only one thread uses the ring, and drops it.
-    is_single: bool,
+    /// `None`: only one thread uses the ring, and drops it.
+    name: Option<RingName>,
 }
 
 impl Interrupts {
     /// A thread that has made the ring may be asleep when another one drops it.
     pub fn new(is_single: bool) -> Self {
-        let interrupts = Self { is_single };
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let name = (!is_single).then(|| NEXT.fetch_add(1, Ordering::Relaxed));
+        let interrupts = Self { name };
         interrupts.note_use();
         interrupts
     }
 
+    pub fn name(&self) -> Option<RingName> {
+        self.name
+    }
+
     /// This thread uses the ring.
     pub fn note_use(&self) {
-        if !self.is_single {
-            own(|own| own.is_interrupted.set(true));
+        if let Some(name) = self.name {
+            own(|own| {
+                let is_first = matches!(own.ring.get(), NO_RING) || own.ring.get() == name;
+                own.ring.set(if is_first { name } else { ANY_RING });
+            });
         }
     }
 }
 
 impl Drop for Interrupts {
     fn drop(&mut self) {
-        own(|own| own.is_interrupted.set(true));
+        own(|own| own.ring.set(ANY_RING));
     }
 }
 
@@ -94,9 +111,9 @@ impl Drop for Interrupts {
 /// in its place.
 pub fn spare<R>(body: impl FnOnce() -> R) -> R {
     own(|own| {
-        let is_interrupted = own.is_interrupted.get();
+        let ring = own.ring.get();
         let answer = body();
-        own.is_interrupted.set(is_interrupted);
+        own.ring.set(ring);
         answer
     })
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use super::check;
 #[cfg(feature = "model")]
 pub use super::model::{block, now};
-use super::own::{Own, own};
+use super::own::{RingName, own};
 use super::poll::NOTHING;
 use super::sync::atomic::{AtomicU32, Ordering};
 use super::sync::{Mutex, MutexGuard};
@@ -31,8 +31,9 @@ pub enum Sleep {
     Data { fd: RawFd, end: Option<RawFd> },
     /// The same of several descriptors, until one is readable.
     Several(Arc<Several>),
-    /// epoll_pwait(2): what ends the wait is fetched by it.
-    Set(Arc<Net>),
+    /// epoll_pwait(2): what ends the wait is fetched by it. With a ring that has ended all that the thread
+    /// has given it, unless there is none.
+    Set(Arc<Net>, Option<RingName>),
     /// Until the word is not `expected` any more and somebody wakes us.
     Word { word: Arc<AtomicU32>, expected: u32 },
 }
@@ -103,9 +104,14 @@ impl Net {
 
     /// Blocks. Refused with a time limit by kernels before 5.11 and by sandboxes that do not know the
     /// call, and here to threads that are interrupted without a signal.
-    fn wait(&self, time: Option<&libc::timespec>, mask: Option<&u64>) -> Result<usize> {
+    fn wait(
+        &self,
+        idle: Option<RingName>,
+        time: Option<&libc::timespec>,
+        mask: Option<&u64>,
+    ) -> Result<usize> {
         // That would end the wait as a signal does. poll(2) goes on.
-        if own(Own::may_be_interrupted) {
+        if own(|own| own.may_be_interrupted(idle)) {
             return Err(Errno::ENOSYS);
         }
         let most = self.most.load(Ordering::Relaxed) as usize;
@@ -301,7 +307,7 @@ pub(super) fn enter(sleep: &Sleep, terms: &Terms) -> Result<usize> {
     let long = libc::timespec { tv_sec: i64::from(u32::MAX), tv_nsec: 0 };
     let limit = if time.is_some() { time_pointer } else { &raw const long };
     let call = match sleep {
-        Sleep::Set(net) => match net.wait(time.as_ref(), terms.mask.as_ref()) {
+        Sleep::Set(net, idle) => match net.wait(*idle, time.as_ref(), terms.mask.as_ref()) {
             // Then only the end of the wait is told, and the set asked afterwards.
             Err(Errno::ENOSYS | Errno::EPERM) => {
                 polled[0].fd = net.set;

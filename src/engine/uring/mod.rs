@@ -51,6 +51,7 @@ use crate::error::{Errno, Result};
 use crate::sys::counters::Counters;
 use crate::sys::log::{self, Level};
 use crate::sys::message::Incoming;
+use crate::sys::own::RingName;
 use crate::sys::ring::{Features, Ring};
 use crate::sys::stat::{Tally, layout::engine as count};
 use crate::sys::trace::{self, Fallback};
@@ -548,6 +549,10 @@ impl Engine for Uring {
     fn is_quiet(&mut self) -> bool {
         let is_under_way = self.is_sending() || self.has_work() || self.awaits_data();
         self.gong.is_none() && !is_under_way && self.ring.is_idle()
+    }
+
+    fn idle_ring(&self) -> Option<RingName> {
+        self.ring.idle_name()
     }
 
     fn hand_in(&mut self, _poll: &mut PollSet) -> Result<()> {

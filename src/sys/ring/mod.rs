@@ -19,7 +19,7 @@ pub use self::features::{Features, NOTIFICATION_COPIED, SEND_ZC_REPORT_USAGE, fe
 pub use self::registered::BufferRing;
 use super::check;
 use super::completions::Completions;
-use super::own::Interrupts;
+use super::own::{Interrupts, RingName};
 use super::wait::{ENTER_EXT_ARG, ENTER_GETEVENTS, GetEventsArgument, Uncancellable};
 use crate::error::{Errno, Result};
 
@@ -41,6 +41,8 @@ pub struct Ring {
     /// System calls so far, and entries that they have taken.
     calls: u64,
     submitted: u64,
+    /// How many have ended, on a ring of several threads.
+    ended: u64,
     interrupts: Interrupts,
 }
 
@@ -83,6 +85,7 @@ impl Ring {
                         deferred_max: DEFERRED_MAX,
                         calls,
                         submitted,
+                        ended: 0,
                         interrupts: Interrupts::new(single),
                     });
                 }
@@ -112,6 +115,11 @@ impl Ring {
 
     pub fn submitted(&self) -> u64 {
         self.submitted
+    }
+
+    /// The name of a ring of several threads that has ended all that it was given.
+    pub fn idle_name(&self) -> Option<RingName> {
+        self.interrupts.name().filter(|_| self.submitted == self.ended)
     }
 
     pub fn fd(&self) -> RawFd {
@@ -282,7 +290,7 @@ impl Ring {
     /// The same for one who takes them one by one.
     #[inline]
     pub fn reap_by(&mut self, body: impl FnOnce(Completions<'_>)) -> usize {
-        let Self { inner, held, .. } = self;
+        let Self { inner, held, ended, interrupts, .. } = self;
         // Not dropped: that would give the last one back too.
         let mut queue = ManuallyDrop::new(inner.completion());
         let count = queue.len() - usize::from(*held);
@@ -292,7 +300,8 @@ impl Ring {
         if std::mem::replace(held, true) {
             queue.next();
         }
-        body(Completions::new(queue, count));
+        let ended = interrupts.name().is_some().then_some(ended);
+        body(Completions::new(queue, count, ended));
         count
     }
 
@@ -365,7 +374,10 @@ impl Ring {
         let arguments = types::SubmitArgs::new().timespec(&time);
         let want = 1 + usize::from(self.held);
         match self.inner.submitter().submit_with_args(want, &arguments) {
-            Ok(_) => Ok(()),
+            Ok(count) => {
+                self.submitted += count as u64;
+                Ok(())
+            }
             Err(error) => match errno(&error) {
                 Errno::ETIME | Errno::EINTR | Errno::EBUSY | Errno::EAGAIN => Ok(()),
                 errno => Err(errno),
