@@ -49,13 +49,7 @@ static void look(enum pair_kind kind)
 /* In a process of its own: a thread is interrupted, too, when a ring goes that it has used. */
 static void run(enum pair_kind kind)
 {
-    pid_t child = child_start();
-
-    if (child == 0) {
-        look(kind);
-        exit(0);
-    }
-    child_end(child);
+    run_in_child(look, kind);
 }
 
 int main(void)

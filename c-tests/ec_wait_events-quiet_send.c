@@ -45,13 +45,7 @@ static void look(enum pair_kind kind)
 /* In a process of its own: a thread that has used a ring that is gone waits in another way. */
 static void run(enum pair_kind kind)
 {
-    pid_t child = child_start();
-
-    if (child == 0) {
-        look(kind);
-        exit(0);
-    }
-    child_end(child);
+    run_in_child(look, kind);
 }
 
 int main(void)
