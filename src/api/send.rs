@@ -275,16 +275,15 @@ impl Send {
         if self.sent > 0 {
             self.terms.deadline = None;
             let hold = self.hold.take().unwrap_or_else(|| tail.hold());
-            if !self.may_block()? {
-                if Tail::take_over(socket.fd, request, self.sent, hold).is_ok() {
-                    socket.counters.count_sent_directly(self.length, self.copied);
-                    return Ok(self.accepted());
-                }
-                // No thread or descriptor to be had: then this call waits after all.
-                self.hold = Some(tail.hold());
+            self.hold = if self.may_block()? {
+                Some(hold)
+            } else if Tail::take_over(socket.fd, request, self.sent, hold).is_ok() {
+                socket.counters.count_sent_directly(self.length, self.copied);
+                return Ok(self.accepted());
             } else {
-                self.hold = Some(hold);
-            }
+                // No thread or descriptor to be had: then this call waits after all.
+                Some(tail.hold())
+            };
             return self.wait_for_room(socket.fd);
         }
         self.begin_to_wait(slept)?;
@@ -325,13 +324,11 @@ impl Blocking for Send {
                 state.send(attached.key, accepted)
             };
             let accepted = if self.sent == 0 { association.in_channel(accept) } else { None };
-            match accepted {
-                Some(accepted) => return accepted.map(|()| self.accepted()),
-                None => {
-                    if let Some(progress) = self.send_alone(slept)? {
-                        return Ok(progress);
-                    }
-                }
+            if let Some(accepted) = accepted {
+                return accepted.map(|()| self.accepted());
+            }
+            if let Some(progress) = self.send_alone(slept)? {
+                return Ok(progress);
             }
         }
     }

@@ -356,7 +356,7 @@ impl State {
         self.habit.may_be_polled();
     }
 
-    /// `stays`: the descriptor stays readable for now, with nothing to fetch.
+    /// `stays`: the descriptor is left readable, with nothing to fetch.
     #[inline]
     fn settle_engine(&mut self, stays: bool) -> Result<()> {
         for engine in &mut self.engines {

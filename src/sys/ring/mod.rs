@@ -315,7 +315,7 @@ impl Ring {
         self.register_eventfd(fd)
     }
 
-    /// It does not for now, or does again.
+    /// `wanted`: it is to leave that be.
     pub fn mute(&mut self, wanted: bool) {
         let queue = self.inner.completion();
         if wanted {
