@@ -12,6 +12,7 @@ mod refusal;
 use std::net::IpAddr;
 use std::os::fd::RawFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -29,6 +30,7 @@ use crate::sys::bpf::Program;
 use crate::sys::gate::Gate;
 use crate::sys::interface::receive_queues;
 use crate::sys::span::Span;
+use crate::sys::wait::monotonic_nanoseconds;
 use crate::sys::xdp::{Binding, Descriptor, Mode, Outlet, Sizes, Socket, Statistics};
 
 /// The driver may put something in front of a packet: `XDP_PACKET_HEADROOM`.
@@ -56,9 +58,15 @@ const NOBODYS_FRAME: [u8; 60] = {
 };
 /// One batch, so that the rings come back into the cache.
 const BATCH: usize = 64;
-/// The kernel takes its time to let go of a queue after a socket was closed.
-const BIND_TRIES: u32 = 40;
+/// The kernel takes its time to let go of a queue after a socket was closed: it does so aside, and
+/// waits there for whatever else changes interfaces. That may be one of a process that has ended.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// What this process closed itself becomes free for certain.
+const PATIENCE_WITH_OWN: Duration = Duration::from_secs(10);
 const BIND_PAUSE: Duration = Duration::from_millis(10);
+
+/// When this process last closed a port's sockets, in nanoseconds of CLOCK_MONOTONIC; 0: never.
+static CLOSED: AtomicU64 = AtomicU64::new(0);
 
 pub struct AfXdp {
     facts: Facts,
@@ -199,13 +207,23 @@ fn sockets(
 
 /// Tries again for a while, as long as a queue that is no longer used is not free yet.
 fn patiently(bind: impl Fn() -> Result<()>) -> Result<()> {
-    for _ in 0..BIND_TRIES {
+    let begin = Duration::from_nanos(monotonic_nanoseconds());
+    let closed = Duration::from_nanos(CLOSED.load(Ordering::Relaxed));
+    let end = (begin + PATIENCE).max(closed + PATIENCE_WITH_OWN);
+    loop {
         match bind() {
-            Err(Errno::EBUSY) => sleep(BIND_PAUSE),
+            Err(Errno::EBUSY) if Duration::from_nanos(monotonic_nanoseconds()) < end => {
+                sleep(BIND_PAUSE);
+            }
             answer => return answer,
         }
     }
-    bind()
+}
+
+impl Drop for AfXdp {
+    fn drop(&mut self) {
+        CLOSED.store(monotonic_nanoseconds(), Ordering::Relaxed);
+    }
 }
 
 /// In the driver (`true`), or behind it where the driver cannot.
