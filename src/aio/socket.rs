@@ -132,6 +132,7 @@ impl State {
                 return self.start(index);
             }
         }
+        let fd = self.descriptor(&self.entries[index as usize]);
         let entry = &mut self.entries[index as usize];
         match answer {
             // What has ended was to wait.
@@ -170,6 +171,9 @@ impl State {
             Err(Errno::EINVAL) if call.has_header() && !entry.is_refused => {
                 entry.is_refused = true;
                 self.start(index);
+            }
+            Err(Errno::EAGAIN) if call.is_receive() && exchange::is_shut_down(fd) => {
+                self.end(index, Ok(0));
             }
             Err(Errno::EAGAIN) if !call.is_connect() && !call.is_impatient() => {
                 entry.is_refused = true;

@@ -389,6 +389,10 @@ impl State {
                 let done = entry.done;
                 self.end(index, Ok(done));
             }
+            Err(Errno::EAGAIN) if !is_write && exchange::is_shut_down(fd) => {
+                let done = entry.done;
+                self.end(index, Ok(done));
+            }
             Err(Errno::EAGAIN | Errno::EINTR) => self.start(index),
             Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {
                 entry.is_unaskable = true;

@@ -383,6 +383,14 @@ impl Blocking for Receive {
         {
             return Err(errno);
         }
+        // It has been woken for nothing. (Who waits with a channel is told by that.)
+        if matches!(found, Ok(None))
+            && slept.is_some()
+            && self.waiting.is_none()
+            && self.association.socket.is_shut_down()
+        {
+            return Ok(Progress::Done(Received::End));
+        }
         if matches!(found, Ok(None)) && self.has_terms && self.terms.expired() {
             return Err(Errno::EAGAIN);
         }

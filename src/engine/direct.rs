@@ -128,9 +128,7 @@ fn is_end(socket: &Socket) -> bool {
     match socket.kind {
         libc::SOCK_STREAM => true,
         libc::SOCK_SEQPACKET => {
-            let events = poll::now(socket.fd, libc::POLLRDHUP).unwrap_or(0);
-            events & (libc::POLLRDHUP | libc::POLLHUP) != 0
-                && system::readable_bytes(socket.fd) == Ok(0)
+            poll::is_hung_up(socket.fd) && system::readable_bytes(socket.fd) == Ok(0)
         }
         _ => false,
     }

@@ -66,6 +66,8 @@ pub struct Inbox {
     pub armed: bool,
     /// The socket is not connected yet: looked at when the poll set says that it changed.
     pub watched: bool,
+    /// An operation waits for the end of what a datagram socket receives: `uring/hangup.rs`.
+    pub awaits_hangup: bool,
     /// See `uring/call.rs`.
     pub is_on_call: bool,
     pub progress: Progress,

@@ -17,7 +17,9 @@ pub struct Ready {
     edge: bool,
     /// An error that the kernel has told once and will not tell again.
     error: Option<Errno>,
-    /// The program has seen the end of the stream.
+    /// A datagram socket was shut down for receiving, and has nothing left.
+    is_over: bool,
+    /// The program has seen the end.
     finished: bool,
     /// There is no room to receive into.
     pub starved: bool,
@@ -35,6 +37,7 @@ impl Ready {
             key,
             edge,
             error: None,
+            is_over: false,
             finished: false,
             starved: false,
             hushed: false,
@@ -163,9 +166,10 @@ impl Ready {
             return Some(Readiness { error: Some(errno), ..Readiness::default() });
         }
         let readable = events & poll::IN != 0;
-        let connected = self.socket.kind == libc::SOCK_DGRAM || readable;
-        let end = hung_up && connected && self.socket.kind != libc::SOCK_DGRAM;
-        let message = readable && !self.socket.is_stream();
+        let is_for_datagrams = self.socket.kind == libc::SOCK_DGRAM;
+        self.is_over = is_for_datagrams && hung_up && has_no_message(&self.socket);
+        let end = hung_up && if is_for_datagrams { self.is_over } else { readable };
+        let message = readable && !self.socket.is_stream() && !self.is_over;
         let found = Readiness { bytes, message, end, error: None };
         found.is_some().then_some(found)
     }
@@ -176,6 +180,11 @@ impl Ready {
             Err(Errno::EAGAIN) => {
                 if let Some(errno) = self.error.take() {
                     return Err(errno);
+                }
+                if self.is_over {
+                    self.finished = true;
+                    self.update_or_miss(poll)?;
+                    return Ok(Received::End);
                 }
             }
             Err(Errno::ENOBUFS) => {
@@ -195,4 +204,9 @@ impl Ready {
         }
         answer
     }
+}
+
+/// Not even an empty one.
+fn has_no_message(socket: &Socket) -> bool {
+    system::next_message_bytes(socket.fd) == Err(Errno::EAGAIN)
 }

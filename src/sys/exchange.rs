@@ -8,10 +8,10 @@
 use std::os::fd::RawFd;
 use std::ptr;
 
-use super::check;
 use super::message::ADDRESS_BYTES_MAX;
 use super::socket::empty_header;
 use super::transfer::{self, Memory};
+use super::{check, poll};
 use crate::error::{Errno, Result};
 use crate::limits::IOVECS_MAX;
 
@@ -78,7 +78,7 @@ impl Call {
         matches!(self, Self::SendMessage { .. } | Self::ReceiveMessage { .. })
     }
 
-    fn is_receive(&self) -> bool {
+    pub fn is_receive(&self) -> bool {
         matches!(self, Self::Receive { .. } | Self::ReceiveMessage { .. })
     }
 
@@ -213,6 +213,12 @@ fn option(fd: RawFd, name: i32) -> Option<i32> {
         libc::getsockopt(fd, libc::SOL_SOCKET, name, value, &raw mut size)
     });
     asked.is_ok().then_some(value)
+}
+
+/// Whether a datagram socket is shut down for receiving: recv(2) of nothing then does not wait, and
+/// tells of an end.
+pub fn is_shut_down(fd: RawFd) -> bool {
+    option(fd, libc::SO_TYPE) == Some(libc::SOCK_DGRAM) && poll::is_hung_up(fd)
 }
 
 /// Whether the bytes of a socket have no bounds: a part of them can come alone.

@@ -88,6 +88,12 @@ pub fn wait_for_any(fds: &[RawFd], limit: Option<Duration>) {
     };
 }
 
+/// Whether a socket is shut down for receiving, by either end.
+pub fn is_hung_up(fd: RawFd) -> bool {
+    const OVER: i16 = libc::POLLRDHUP | libc::POLLHUP;
+    now(fd, OVER).is_ok_and(|found| found & OVER != 0)
+}
+
 /// What of `events` is ready on one descriptor now; never blocks.
 pub fn now(fd: RawFd, events: i16) -> Result<i16> {
     let mut polled = libc::pollfd { fd, events, revents: 0 };

@@ -12,6 +12,7 @@ mod call;
 mod exact;
 mod gong;
 mod group;
+mod hangup;
 mod intake;
 mod news;
 mod plain;
@@ -228,6 +229,9 @@ impl Uring {
                 self.received(data, result, flags, poll, notices);
             }
             data if plain::is_user_data(data) => self.plain_sent(data as Key, result, notices),
+            data if hangup::is_user_data(data) => {
+                self.hung_up(data as Key, result, flags, notices);
+            }
             index if self.operations.contains(index as usize) => {
                 self.sent(index as usize, result, flags, notices);
             }

@@ -122,10 +122,19 @@ impl Uring {
         let Some(connection) = self.connection(key) else { return Ok(()) };
         let Receiving::Ring(inbox, id) = &connection.receiving else { return Ok(()) };
         let (id, is_on_call) = (*id, inbox.is_on_call);
-        if inbox.armed || inbox.end || inbox.error.is_some() || connection.is_leaving {
+        let socket = connection.socket.clone();
+        if connection.is_leaving {
             return Ok(());
         }
-        let socket = connection.socket.clone();
+        // What has come before a datagram socket was shut down may still be the kernel's.
+        let is_over = inbox.end && socket.is_stream();
+        let is_in_order = !inbox.armed && !is_over && inbox.error.is_none();
+        if !socket.is_stream() && !inbox.end {
+            self.watch_for_hangup(key)?;
+        }
+        if !is_in_order {
+            return Ok(());
+        }
         let Some(group) = self.group(id) else { return Ok(()) };
         let mut how = 0;
         let mut bytes = 0;

@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use io_uring::{cqueue, opcode, squeue, types};
 
 use super::plan::Plan;
-use super::{Connection, Receiving, Uring, plain, receive};
+use super::{Connection, Receiving, Uring, hangup, plain, receive};
 use crate::engine::outbox::{Entry, Request};
 use crate::engine::path::Path;
 use crate::engine::table::Kind;
@@ -332,6 +332,7 @@ impl Uring {
         busy.extend(connection.is_sending_plain.then(|| plain::user_data(key)));
         if let Receiving::Ring(inbox, group) = &connection.receiving {
             busy.extend(inbox.armed.then(|| receive::user_data(key, *group)));
+            busy.extend(inbox.awaits_hangup.then(|| hangup::user_data(key)));
         }
         busy
     }

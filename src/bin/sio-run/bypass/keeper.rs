@@ -5,6 +5,8 @@
 use std::fs::{self, File};
 use std::io::{Read, Seek};
 use std::os::fd::{AsFd, RawFd};
+use std::thread::sleep;
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::fcntl::OFlag;
@@ -18,6 +20,9 @@ use super::super::system;
 use super::group::Group;
 use super::kernel::Kernel;
 use super::table::Table;
+
+/// Before somebody is asked again who could not be served.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Held until the program has come or will not come. It goes with execve(2).
 pub struct Alive {
@@ -66,8 +71,9 @@ fn keep(alive: &File, mut events: File, table: Option<&Table>) {
         let _ = poll(&mut waits, PollTimeout::NONE);
         // Nothing is written there: it is the end of it.
         may_come &= !waits[0].any().unwrap_or_default();
-        if let Some(table) = table {
-            table.give();
+        // The machine has no descriptors left: it is asked again, but not all the time.
+        if table.is_some_and(|table| table.give().is_err()) {
+            sleep(PAUSE);
         }
     }
 }

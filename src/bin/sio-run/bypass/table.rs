@@ -38,10 +38,17 @@ impl Table {
         &self.name
     }
 
-    /// Gives the table to those who have come for it. Nobody is waited for.
-    pub fn give(&self) {
+    /// Gives the table to those who have come for it. Nobody is waited for. An error: somebody who
+    /// has come is there still.
+    pub fn give(&self) -> Result<(), Errno> {
         let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
-        while let Ok(other) = accept4(self.listening.as_raw_fd(), flags).map(system::own) {
+        loop {
+            let other = match accept4(self.listening.as_raw_fd(), flags).map(system::own) {
+                Ok(other) => other,
+                Err(Errno::EAGAIN) => return Ok(()),
+                Err(Errno::EINTR | Errno::ECONNABORTED) => continue,
+                Err(errno) => return Err(errno),
+            };
             let table = [self.table.as_raw_fd()];
             let rights = [ControlMessage::ScmRights(&table)];
             let content = [IoSlice::new(&[0])];
