@@ -14,6 +14,7 @@ mod gong;
 mod group;
 mod hangup;
 mod intake;
+mod kept;
 mod news;
 mod plain;
 mod plan;
@@ -596,5 +597,6 @@ impl Drop for Uring {
         for group in &self.groups {
             let _ = self.ring.unregister_buffer_ring(group.id);
         }
+        self.leave_kept();
     }
 }

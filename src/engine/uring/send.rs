@@ -46,7 +46,7 @@ pub(super) struct SendOperation {
     /// What the kernel reads besides DMA memory.
     _message: Option<Box<Outgoing>>,
     /// Memory of a socket that has left while the kernel still read it.
-    kept: Option<Arc<Vec<Piece>>>,
+    pub(super) kept: Option<Arc<Vec<Piece>>>,
 }
 
 impl Uring {

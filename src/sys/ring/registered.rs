@@ -1,12 +1,13 @@
 //! What a ring is told of beforehand: memory, files, and the buffers that the kernel receives into.
 //! Read first: io_uring_register(2), io_uring_register_buf_ring(3).
 
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use super::{Ring, errno};
 use crate::error::{Errno, Result};
+use crate::sys::descriptor::Descriptor;
 use crate::sys::span::Span;
 
 impl Ring {
@@ -36,6 +37,15 @@ impl Ring {
     pub fn register_file(&self, slot: u32, fd: Option<RawFd>) -> Result<()> {
         let answer = self.inner.submitter().register_files_update(slot, &[fd.unwrap_or(-1)]);
         answer.map(drop).map_err(|error| errno(&error))
+    }
+
+    /// Has the ring keep a file open until the kernel has ended it: when it was closed, and nothing
+    /// that it was given is under way any more. There are no other files in its table from then on.
+    pub fn take_along(&self, file: &Descriptor) -> Result<()> {
+        // It fails only where there is no table.
+        let _ = self.inner.submitter().unregister_files();
+        let files = [file.as_raw_fd()];
+        self.inner.submitter().register_files(&files).map_err(|error| errno(&error))
     }
 
     /// Registers a ring through which buffers are handed to multishot receives. With
