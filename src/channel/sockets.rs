@@ -287,7 +287,10 @@ impl State {
     fn adopt_connection(&mut self, id: Key, fd: i32, cookie: u64) -> Result<()> {
         let accept = self.accept(id)?;
         let attach = accept.attach;
-        let Some(Heir { socket, replaced }) = (accept.inherit)(fd)? else { return Ok(()) };
+        let Some(Heir { socket, replaced }) = (accept.inherit)(fd)? else {
+            // The listening socket has been taken out of the library since.
+            return if attach { Err(Errno::EINVAL) } else { Ok(()) };
+        };
         if let Some(old) = replaced {
             // Before the number is used again: removing it later would hit the new socket.
             let _ = self.remove(old);
