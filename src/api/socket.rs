@@ -144,25 +144,36 @@ pub fn disassoc(fd: RawFd, handle: u64, limit_bytes: usize) -> Result<()> {
                 return Err(Errno::EBUSY);
             }
             state.detach(attached.key)?;
+            // If something has come in the last moment the call fails, and so changes nothing.
+            let ended = end_empty(&association.socket);
+            if ended.is_err() && state.attach_again(attached.key).is_ok() {
+                return ended;
+            }
             state.forget(attached.key);
             association.leave(attached);
-            Ok(())
+            ended
         };
-        if let Some(parted) = association.in_channel(part) {
-            parted?;
-            notify::moved(fd);
-        }
-        if association.socket.backlog().is_data() {
-            return Err(Errno::EBUSY);
-        }
-        if let Some(flow) = association.socket.flow() {
-            flow.close()?;
+        match association.in_channel(part) {
+            Some(parted) => {
+                parted?;
+                notify::moved(fd);
+            }
+            None => end_empty(&association.socket)?,
         }
         association.socket.discard_backlog();
         if context().remove_alone(&association)? {
             return Ok(());
         }
     }
+}
+
+/// Nothing more comes to a socket that is in no channel, and nothing that has come is lost: otherwise
+/// `EBUSY`.
+fn end_empty(socket: &Socket) -> Result<()> {
+    if socket.backlog().is_data() {
+        return Err(Errno::EBUSY);
+    }
+    socket.flow().map_or(Ok(()), |flow| flow.close())
 }
 
 /// `sio_detach`: nothing of the socket's is pending any more, and none of its events comes.

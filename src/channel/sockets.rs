@@ -93,6 +93,18 @@ impl State {
         Ok(())
     }
 
+    /// Takes a socket that was let go back, with what it has left.
+    pub fn attach_again(&mut self, id: Key) -> Result<()> {
+        let &mut Attachment { ref socket, edge, engine } = self.attachment(id)?;
+        let socket = socket.clone();
+        self.engines[engine].attach(id, &socket, edge, &mut self.poll)?;
+        socket.counters.tally.set_channel(self.queue.tally.channel());
+        if self.has_waiting(id, engine) {
+            self.receivable(id);
+        }
+        Ok(())
+    }
+
     /// Removes the source of a socket that was let go, but leaves what it has to tell.
     pub fn forget(&mut self, id: Key) {
         if self.sources.remove(id).is_some_and(|source| source.is_queued) {
