@@ -67,13 +67,14 @@ impl Association {
     pub fn new(socket: Arc<Socket>, choice: Choice, insist: u32, limit_bytes: usize) -> Arc<Self> {
         socket.counters.tally.set_engine(choice.kind.code());
         socket.counters.tally.set_reason(&choice.reason);
+        let tail = Tail::new(socket.identity);
         Arc::new(Self {
             socket,
             choice,
             insist,
             limit_bytes,
             attachment: Current::empty(),
-            tail: Tail::default(),
+            tail,
             summons: Summons::default(),
             calls: AtomicU32::new(0),
         })

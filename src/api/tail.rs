@@ -12,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use crate::engine::{File, Passed, Request};
 use crate::error::{Errno, Result};
 use crate::sys::descriptor::{self, Descriptor};
+use crate::sys::per_process::PerProcess;
 use crate::sys::sync::atomic::{AtomicU32, Ordering};
 use crate::sys::sync::{Mutex, MutexGuard};
 use crate::sys::wait::{self, Sleep, Terms};
@@ -21,9 +22,13 @@ use crate::sys::{futex, socket, thread};
 const IDLE: u32 = 0;
 const BUSY: u32 = 1;
 
+/// The words of all rests that there are, by the kernel's numbers of the sockets: a socket that is taken
+/// out of the library and comes back finds its own.
+static RESTS: PerProcess<Mutex<Vec<(u64, Arc<AtomicU32>)>>> = PerProcess::empty();
+
 /// The rest of one socket, if there is one.
-#[derive(Default)]
 pub struct Tail {
+    identity: u64,
     /// Few sockets ever have one.
     word: OnceLock<Arc<AtomicU32>>,
     turn: Mutex<()>,
@@ -34,12 +39,24 @@ pub struct Hold(Arc<AtomicU32>);
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        if let Some(rests) = RESTS.get() {
+            rests.lock().retain(|(_, word)| !Arc::ptr_eq(word, &self.0));
+        }
         self.0.swap(IDLE, Ordering::AcqRel);
         futex::wake(&self.0, i32::MAX);
     }
 }
 
 impl Tail {
+    /// Of a socket with that number of the kernel's.
+    pub fn new(identity: u64) -> Self {
+        let find = |rests: &Mutex<Vec<(u64, Arc<AtomicU32>)>>| {
+            rests.lock().iter().find(|(known, _)| *known == identity).map(|(_, word)| word.clone())
+        };
+        let word = RESTS.get().and_then(find).map_or_else(OnceLock::new, OnceLock::from);
+        Self { identity, word, turn: Mutex::default() }
+    }
+
     /// Whether something else is to wait for a rest. As long as one has the turn there is none, or its
     /// own.
     pub fn is_busy(&self) -> bool {
@@ -62,8 +79,11 @@ impl Tail {
 
     /// There is a rest: to be said by who has the turn.
     pub fn hold(&self) -> Hold {
-        self.word().swap(BUSY, Ordering::AcqRel);
-        Hold(self.word().clone())
+        let word = self.word();
+        word.swap(BUSY, Ordering::AcqRel);
+        let rests = RESTS.get_or_make(Mutex::default);
+        rests.lock().push((self.identity, word.clone()));
+        Hold(word.clone())
     }
 
     /// Takes over what is left of a request after `sent` bytes. An error leaves it to the caller.
