@@ -3,13 +3,18 @@
 
 use std::ffi::{c_int, c_uint, c_void};
 
-use libc::{MSG_DONTWAIT, MSG_PEEK, SPLICE_F_NONBLOCK, loff_t, size_t, ssize_t};
+use libc::{
+    MSG_DONTWAIT, MSG_PEEK, SPLICE_F_GIFT, SPLICE_F_MORE, SPLICE_F_MOVE, SPLICE_F_NONBLOCK, loff_t,
+    size_t, ssize_t,
+};
 
 use super::{Said, is_on, say};
 use crate::next;
 
 /// As much as a pipe holds that nobody has made larger.
 const PIECE_BYTES: usize = 64 * 1024;
+/// Others the kernel refuses.
+const FLAGS: c_uint = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | SPLICE_F_MORE | SPLICE_F_GIFT;
 
 /// # Safety
 /// As splice(2).
@@ -23,7 +28,8 @@ unsafe extern "C-unwind" fn splice(
     flags: c_uint,
 ) -> ssize_t {
     let has_offset = !from_offset.is_null() || !to_offset.is_null();
-    if has_offset || length == 0 || !is_on() || !say(from, Said::HasJoined) {
+    let is_ours = is_on() && length > 0 && !has_offset && flags & !FLAGS == 0;
+    if !is_ours || !say(from, Said::HasJoined) || !is_pipe_to_write(to) {
         return next::splice(from, from_offset, to, to_offset, length, flags);
     }
     let mut bytes = [0u8; PIECE_BYTES];
@@ -51,6 +57,19 @@ unsafe extern "C-unwind" fn splice(
             *errno = before;
             return done as ssize_t;
         }
+    }
+}
+
+/// Whether the kernel would take it as the other end. What it would not take it refuses before it looks
+/// at the socket, and by errors after which programs copy by other calls. errno stays as it was.
+fn is_pipe_to_write(to: c_int) -> bool {
+    // SAFETY: errno is this thread's; the descriptor is only asked.
+    unsafe {
+        let before = *libc::__errno_location();
+        let is_pipe = libc::fcntl(to, libc::F_GETPIPE_SZ) >= 0;
+        let mode = libc::fcntl(to, libc::F_GETFL);
+        *libc::__errno_location() = before;
+        is_pipe && mode >= 0 && mode & libc::O_ACCMODE != libc::O_RDONLY
     }
 }
 
