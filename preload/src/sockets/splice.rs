@@ -79,9 +79,13 @@ fn is_pipe_to_write(to: c_int) -> bool {
 /// There are so many bytes.
 unsafe fn write(to: c_int, bytes: *mut c_void, length: usize, is_nonblocking: bool) -> ssize_t {
     let piece = libc::iovec { iov_base: bytes, iov_len: length };
+    let errno = libc::__errno_location();
     loop {
-        let written = libc::pwritev2(to, &piece, 1, -1, libc::RWF_NOWAIT);
-        let has_room = written >= 0 || *libc::__errno_location() != libc::EAGAIN;
+        let mut written = libc::pwritev2(to, &piece, 1, -1, libc::RWF_NOWAIT);
+        if written < 0 && *errno == libc::EOPNOTSUPP {
+            written = write_where_room(to, bytes, length);
+        }
+        let has_room = written >= 0 || *errno != libc::EAGAIN;
         if has_room || is_nonblocking || libc::fcntl(to, libc::F_GETFL) & libc::O_NONBLOCK != 0 {
             return written;
         }
@@ -89,5 +93,22 @@ unsafe fn write(to: c_int, bytes: *mut c_void, length: usize, is_nonblocking: bo
         if libc::poll(&mut room, 1, -1) < 0 {
             return -1;
         }
+    }
+}
+
+/// Of a pipe that has a name the kernel does not take it that a call must not wait. Where there is any
+/// room, there is room for so much.
+///
+/// # Safety
+/// There are so many bytes.
+unsafe fn write_where_room(to: c_int, bytes: *const c_void, length: usize) -> ssize_t {
+    let mut room = libc::pollfd { fd: to, events: libc::POLLOUT, revents: 0 };
+    match libc::poll(&mut room, 1, 0) {
+        0 => {
+            *libc::__errno_location() = libc::EAGAIN;
+            -1
+        }
+        1 => next::write(to, bytes, length.min(libc::PIPE_BUF)),
+        _ => -1,
     }
 }
