@@ -8,6 +8,7 @@ use libc::{
     size_t, ssize_t,
 };
 
+use super::interrupted::again;
 use super::{Said, is_on, say};
 use crate::next;
 
@@ -40,7 +41,9 @@ unsafe extern "C-unwind" fn splice(
     // All there is, as far as there is room, but nobody waits twice.
     loop {
         let wait = if done > 0 { MSG_DONTWAIT } else { 0 };
-        let found = next::recv(from, place, (length - done).min(PIECE_BYTES), MSG_PEEK | wait);
+        let look = MSG_PEEK | wait;
+        let room = (length - done).min(PIECE_BYTES);
+        let found = again(from, look, || next::recv(from, place, room, look));
         let written = if found > 0 {
             write(to, place, found as usize, done > 0 || flags & SPLICE_F_NONBLOCK != 0)
         } else {
