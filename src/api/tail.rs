@@ -22,9 +22,11 @@ use crate::sys::{futex, socket, thread};
 const IDLE: u32 = 0;
 const BUSY: u32 = 1;
 
-/// The words of all rests that there are, by the kernel's numbers of the sockets: a socket that is taken
-/// out of the library and comes back finds its own.
-static RESTS: PerProcess<Mutex<Vec<(u64, Arc<AtomicU32>)>>> = PerProcess::empty();
+/// The words of rests, by the kernel's numbers of the sockets.
+type Rests = Mutex<Vec<(u64, Arc<AtomicU32>)>>;
+
+/// All that there are: a socket that is taken out of the library and comes back finds its own.
+static RESTS: PerProcess<Rests> = PerProcess::empty();
 
 /// The rest of one socket, if there is one.
 pub struct Tail {
@@ -50,7 +52,7 @@ impl Drop for Hold {
 impl Tail {
     /// Of a socket with that number of the kernel's.
     pub fn new(identity: u64) -> Self {
-        let find = |rests: &Mutex<Vec<(u64, Arc<AtomicU32>)>>| {
+        let find = |rests: &Rests| {
             rests.lock().iter().find(|(known, _)| *known == identity).map(|(_, word)| word.clone())
         };
         let word = RESTS.get().and_then(find).map_or_else(OnceLock::new, OnceLock::from);

@@ -21,6 +21,17 @@ use crate::sys::wait::{self, Sleep, Terms};
 
 type Kept = Arc<Vec<Piece>>;
 
+impl Drop for Uring {
+    /// The ring is closed last, after everything on it has been cancelled: the channel detaches
+    /// every socket before it lets the engine go.
+    fn drop(&mut self) {
+        for group in &self.groups {
+            let _ = self.ring.unregister_buffer_ring(group.id);
+        }
+        self.leave_kept();
+    }
+}
+
 impl Uring {
     /// The ring is about to be closed.
     pub(super) fn leave_kept(&mut self) {

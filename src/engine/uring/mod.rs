@@ -589,14 +589,3 @@ impl Engine for Uring {
         self.registered.remove(area, &self.ring);
     }
 }
-
-impl Drop for Uring {
-    /// The ring is closed last, after everything on it has been cancelled: the channel detaches
-    /// every socket before it lets the engine go.
-    fn drop(&mut self) {
-        for group in &self.groups {
-            let _ = self.ring.unregister_buffer_ring(group.id);
-        }
-        self.leave_kept();
-    }
-}
