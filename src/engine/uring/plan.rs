@@ -14,7 +14,7 @@ use crate::sys::span::Span;
 /// What the kernel books for a message besides its bytes is less.
 const PAGE_BYTES: usize = 4096;
 /// Requests that one operation of a stream carries, and operations in one chain.
-const GATHERED_MAX: usize = 64;
+pub(super) const GATHERED_MAX: usize = 64;
 const CHAIN_MAX: usize = 64;
 
 /// What one operation is made of.

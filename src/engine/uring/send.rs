@@ -14,8 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use io_uring::{cqueue, opcode, squeue, types};
+use smallvec::SmallVec;
 
-use super::plan::Plan;
+use super::plan::{GATHERED_MAX, Plan};
 use super::{Connection, Receiving, Uring, hangup, plain, receive};
 use crate::engine::outbox::{Entry, Request};
 use crate::engine::path::Path;
@@ -32,6 +33,9 @@ use crate::sys::trace::{self, Fallback};
 const TOGETHER_MIN: usize = 4;
 /// What is sent by a plain system call when it is all there is.
 const ALONE_BYTES_MAX: usize = 64 * 1024;
+
+/// Before a peer is asked again that says nothing.
+static PAUSE: types::Timespec = types::Timespec::new().nsec(1_000_000);
 
 /// One operation under way.
 pub(super) struct SendOperation {
@@ -79,6 +83,9 @@ impl Uring {
         if connection.socket.is_stream() {
             return self.start_plain(key).unwrap_or_else(|| self.start_stream(key, notices));
         }
+        if connection.socket.domain == libc::AF_UNIX {
+            return self.start_local_messages(key, notices);
+        }
         if let Some(notices) = notices {
             self.send_together(key, notices);
         }
@@ -90,12 +97,12 @@ impl Uring {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         if connection.outbox.has_files() || connection.outbox.has_news() {
             // Where nothing can be told, the end of the wait brings somebody here who can.
-            let Some(notices) = notices else { return self.wait_for_room(key) };
+            let Some(notices) = notices else { return self.wait_for_room(key, false) };
             let is_full = connection.pass_files(&mut self.calls_beside);
             connection.tell(notices);
             if is_full {
                 let is_leaving = connection.is_leaving;
-                return if is_leaving { Ok(()) } else { self.wait_for_room(key) };
+                return if is_leaving { Ok(()) } else { self.wait_for_room(key, false) };
             }
         }
         let Some(plan) = connection.plan_stream(&features) else { return Ok(()) };
@@ -104,8 +111,27 @@ impl Uring {
         self.push_send(key, fd, plan, squeue::Flags::empty())
     }
 
-    /// Comes back to a stream when its socket is writable.
-    fn wait_for_room(&mut self, key: Key) -> Result<()> {
+    /// Messages between processes of this host, by system calls. The ring tries again by itself what
+    /// finds no room; but the kernel has taken the bytes of the message by then, and sends an empty one.
+    fn start_local_messages(&mut self, key: Key, notices: Option<&mut Vec<Notice>>) -> Result<()> {
+        let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
+        if !connection.outbox.has_unsent() && !connection.outbox.has_news() {
+            return Ok(());
+        }
+        let Some(notices) = notices else { return self.wait_for_room(key, false) };
+        let is_full = connection.pass_messages(&mut self.calls_beside);
+        connection.tell(notices);
+        if !is_full || connection.is_leaving {
+            return Ok(());
+        }
+        // Of a peer that the socket is not connected to nothing tells when it has room.
+        let fd = connection.socket.fd;
+        let is_futile = poll::now(fd, libc::POLLOUT).is_ok_and(|found| found & libc::POLLOUT != 0);
+        self.wait_for_room(key, is_futile)
+    }
+
+    /// Comes back to a socket when it is writable, or with `is_futile` in a moment.
+    fn wait_for_room(&mut self, key: Key, is_futile: bool) -> Result<()> {
         let Some(connection) = self.connections.get_mut(key) else { return Ok(()) };
         let fd = types::Fd(connection.socket.fd);
         let index = self.operations.insert(SendOperation {
@@ -119,7 +145,11 @@ impl Uring {
         });
         connection.outbox.started = 1;
         connection.sending.push(index);
-        let entry = opcode::PollAdd::new(fd, poll::OUT).build();
+        let entry = if is_futile {
+            opcode::Timeout::new(&raw const PAUSE).build()
+        } else {
+            opcode::PollAdd::new(fd, poll::OUT).build()
+        };
         self.ring.push(&entry.user_data(index as u64))
     }
 
@@ -369,6 +399,25 @@ impl Connection {
                 file::pass(socket, outbox, ALONE_BYTES_MAX, calls) != file::Stop::NoFile
             }
             _ => false,
+        }
+    }
+
+    /// Sends messages by system calls: `true` if the rest has to wait.
+    fn pass_messages(&mut self, calls: &mut u64) -> bool {
+        let Self { outbox, socket, .. } = self;
+        loop {
+            let sent = match *outbox.unsent().take(2).collect::<SmallVec<[&Entry; 2]>>() {
+                [] => return false,
+                [Entry { request, .. }] => direct::send(socket, request, 0).map(|_| 1),
+                _ => direct::send_messages(socket, outbox, GATHERED_MAX),
+            };
+            *calls += 1;
+            match sent {
+                Ok(count) => outbox.advance_messages(count),
+                Err(Errno::EINTR) => {}
+                Err(Errno::EAGAIN) => return true,
+                Err(errno) => outbox.fail(errno),
+            }
         }
     }
 
