@@ -43,10 +43,68 @@ static void run(int is_connected)
     CHECK(close(receiver) == 0);
 }
 
+static struct endpoint blocked;
+static struct sockaddr_storage there;
+static socklen_t there_bytes;
+static unsigned char *message;
+static _Atomic int is_interrupted;
+
+static void *send_two(void *argument)
+{
+    const struct sockaddr *to = (struct sockaddr *)&there;
+
+    (void)argument;
+    CHECK_ERR(sio_sendto(blocked.sock, message, BYTES, 0, to, there_bytes), EINTR);
+    atomic_store(&is_interrupted, 1);
+    int sent;
+    while ((sent = sio_sendto(blocked.sock, message, BYTES, 0, to, there_bytes)) == -1)
+        CHECK(errno == EINTR);
+    CHECK(sent == BYTES);
+    return NULL;
+}
+
+static void ignore(int number)
+{
+    (void)number;
+}
+
+/* In no channel the call waits, and can be interrupted. */
+static void run_alone(void)
+{
+    unsigned char in[2 * BYTES];
+    int receiver = socket_new(UNIX_DGRAM), sent = 0, got = 0;
+
+    CHECK(socket_bind(receiver, UNIX_DGRAM, &there, &there_bytes) == 0);
+    blocked = endpoint_open(socket_new(UNIX_DGRAM), 1 << 20, ALONE);
+    message = block_new(blocked.area, BYTES);
+    memset(message, 1, BYTES);
+    while (sio_sendto(blocked.sock, message, BYTES, MSG_DONTWAIT, (struct sockaddr *)&there,
+                      there_bytes) == BYTES)
+        sent++;
+    CHECK(errno == EAGAIN && sent > 0);
+    struct sigaction action = { .sa_handler = ignore };
+    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    pthread_t thread = thread_start(send_two, NULL);
+    while (!atomic_load(&is_interrupted)) {
+        sleep_ms(1);
+        CHECK_THREAD(pthread_kill(thread, SIGUSR1));
+    }
+    while (got <= sent) {
+        CHECK(recv(receiver, in, sizeof in, 0) == BYTES);
+        got++;
+    }
+    thread_end(thread);
+    CHECK(recv(receiver, in, sizeof in, MSG_DONTWAIT) == -1 && errno == EAGAIN);
+    CHECK_OK(sio_release(blocked.area, message, BYTES));
+    endpoint_close(&blocked);
+    CHECK(close(receiver) == 0);
+}
+
 int main(void)
 {
     check_start();
     run(1);
     run(0);
+    run_alone();
     return 0;
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::context::{Association, Attached, context};
+use super::vigil::Vigil;
 use crate::channel::{Channel, Event, Interest, State, Step, Waiting};
 use crate::engine::frame::{NAP, Sleeper};
 use crate::engine::{Ask, Form, Received, Socket, receive_directly};
@@ -14,7 +15,7 @@ use crate::error::{Errno, Result};
 use crate::region::area::SpaceTicket;
 use crate::sys::descriptor::Counter;
 use crate::sys::wait::{self, Several, Sleep, Terms};
-use crate::sys::{descriptor, socket as system};
+use crate::sys::{descriptor, poll, socket as system};
 
 /// Where a call has got to.
 pub enum Progress<T> {
@@ -109,6 +110,7 @@ pub struct Receive {
     /// It is known that the call may wait.
     may_wait: bool,
     nap: Nap,
+    vigil: Vigil,
     /// What the short way has found.
     looked: Option<Result<Received>>,
 }
@@ -150,6 +152,7 @@ impl Receive {
             bed: None,
             may_wait: false,
             nap: Nap::Possible,
+            vigil: Vigil::default(),
             looked: None,
         })
     }
@@ -314,12 +317,14 @@ impl Receive {
                 return self.step(None);
             }
             flow.prepare_to_sleep();
-            if let Some(bed) = flow.bed() {
+            if self.vigil.fd().is_none()
+                && let Some(bed) = flow.bed()
+            {
                 self.bed = Some(bed.clone());
                 return Ok(Progress::Block(Sleep::Several(bed)));
             }
         }
-        let fd = socket.waiting_fd()?;
+        let fd = self.vigil.fd().map_or_else(|| socket.waiting_fd(), Ok)?;
         let end = match (&self.bell, &self.beside) {
             (Some(bell), _) => Some(bell.fd()),
             (None, Some(channel)) => channel.enter()?.end_fd(),
@@ -353,6 +358,16 @@ impl Receive {
         Ok(Progress::Block(sleep))
     }
 
+    /// The thread has been woken for nothing: whether that is the end of a datagram socket, which is shut
+    /// down for receiving. recv(2) does not wait then.
+    fn is_over(&mut self) -> bool {
+        const EVENTS: i16 = libc::POLLIN | libc::POLLRDHUP;
+        let socket = &self.association.socket;
+        let found = poll::now(socket.fd, EVENTS).unwrap_or(0);
+        self.vigil.learn(found, EVENTS, || socket.watched());
+        socket.kind == libc::SOCK_DGRAM && found & (libc::POLLRDHUP | libc::POLLHUP) != 0
+    }
+
     fn finish(&mut self, found: Result<Option<Step>>) -> Result<Progress<Received>> {
         match found {
             Ok(Some(Step::Received(received))) => Ok(Progress::Done(received)),
@@ -371,6 +386,7 @@ impl Blocking for Receive {
     fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<Received>> {
         if slept.is_some() {
             self.may_wait = false;
+            self.vigil.wake();
             self.see_to_flow();
             if let Some(channel) = self.beside.take() {
                 channel.enter()?;
@@ -383,11 +399,8 @@ impl Blocking for Receive {
         {
             return Err(errno);
         }
-        // It has been woken for nothing. (Who waits with a channel is told by that.)
-        if matches!(found, Ok(None))
-            && slept.is_some()
-            && self.waiting.is_none()
-            && self.association.socket.is_shut_down()
+        // Who waits with a channel is told by that.
+        if slept.is_some() && self.waiting.is_none() && matches!(found, Ok(None)) && self.is_over()
         {
             return Ok(Progress::Done(Received::End));
         }

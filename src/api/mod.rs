@@ -26,6 +26,7 @@ mod summons;
 mod table;
 mod tail;
 pub mod timer;
+mod vigil;
 
 pub use crate::channel::source::interest;
 pub use crate::channel::{Event, Options, Step};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::blocking::{Blocking, Progress, check_current, deadline};
 use super::context::{Association, Attached, context};
 use super::tail::{Hold, Tail};
+use super::vigil::Vigil;
 use crate::channel::State;
 use crate::engine::frame::{DirectlySent, Flow};
 use crate::engine::{ControlData, File, Passed, Pieces, Request, Socket, send_directly};
@@ -14,7 +15,7 @@ use crate::error::{Errno, Result};
 use crate::limits::IOVECS_MAX;
 use crate::sys::message::Address;
 use crate::sys::wait::{Sleep, Terms};
-use crate::sys::{descriptor, socket as system};
+use crate::sys::{descriptor, poll, socket as system};
 
 /// One part of what is to be sent: address and length, as the program gave them.
 pub type Part = (usize, usize);
@@ -82,6 +83,7 @@ pub struct Send {
     dontwait: bool,
     terms: Terms,
     has_terms: bool,
+    vigil: Vigil,
 }
 
 impl Send {
@@ -147,6 +149,7 @@ impl Send {
             dontwait: asked.how.flags & system::DONTWAIT != 0,
             terms: Terms::default(),
             has_terms: false,
+            vigil: Vigil::default(),
         })
     }
 
@@ -165,6 +168,7 @@ impl Send {
             dontwait: part.flags & system::DONTWAIT != 0,
             terms: Terms::default(),
             has_terms: false,
+            vigil: Vigil::default(),
         })
     }
 
@@ -208,7 +212,7 @@ impl Send {
             }
             Err(Errno::EAGAIN) => {
                 self.begin_to_wait(slept)?;
-                Ok(Progress::Block(Sleep::Poll { fd: socket.fd, events: libc::POLLOUT }))
+                Ok(self.wait_for_socket(socket, slept))
             }
             // The port is full.
             Err(Errno::ENOBUFS) => {
@@ -284,18 +288,36 @@ impl Send {
                 // No thread or descriptor to be had: then this call waits after all.
                 Some(tail.hold())
             };
-            return self.wait_for_room(socket.fd);
+            return self.wait_for_room(socket, slept);
         }
         self.begin_to_wait(slept)?;
-        self.wait_for_room(socket.fd)
+        self.wait_for_room(socket, slept)
     }
 
-    fn wait_for_room(&mut self, fd: RawFd) -> Result<Progress<usize>> {
+    fn wait_for_room(
+        &mut self,
+        socket: &Socket,
+        slept: Option<Result<()>>,
+    ) -> Result<Progress<usize>> {
         if let Some(file) = self.request.as_mut().and_then(|request| request.file.as_mut()) {
             // Another thread may close it meanwhile.
             file.keep()?;
         }
-        Ok(Progress::Block(Sleep::Poll { fd, events: libc::POLLOUT }))
+        Ok(self.wait_for_socket(socket, slept))
+    }
+
+    fn wait_for_socket(&mut self, socket: &Socket, slept: Option<Result<()>>) -> Progress<usize> {
+        if slept.is_some() {
+            let found = poll::now(socket.fd, libc::POLLOUT).unwrap_or(0);
+            self.vigil.learn(found, libc::POLLOUT, || [socket.fd]);
+            if found & libc::POLLOUT != 0 && socket.domain == libc::AF_UNIX {
+                self.vigil.pause();
+            }
+        }
+        let fd = self.vigil.fd().unwrap_or(socket.fd);
+        // A set of descriptors is never writable.
+        let events = if fd == socket.fd { libc::POLLOUT } else { libc::POLLIN };
+        Progress::Block(Sleep::Poll { fd, events })
     }
 }
 
@@ -313,6 +335,7 @@ impl Blocking for Send {
     type Output = usize;
 
     fn step(&mut self, slept: Option<Result<()>>) -> Result<Progress<usize>> {
+        self.vigil.wake();
         loop {
             let Self { association, request, .. } = self;
             let accept = |attached: &Arc<Attached>, state: &mut State| {
@@ -334,6 +357,6 @@ impl Blocking for Send {
     }
 
     fn terms(&self) -> Terms {
-        self.terms
+        self.vigil.limit(self.terms)
     }
 }

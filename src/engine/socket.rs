@@ -13,7 +13,7 @@ use crate::region::{Account, Region};
 use crate::sys::stat::layout::Kind as Counted;
 use crate::sys::stat::{Tally, layout::socket as count};
 use crate::sys::sync::{Mutex, MutexGuard};
-use crate::sys::{descriptor, poll, segments, socket, trace};
+use crate::sys::{descriptor, segments, socket, trace};
 
 /// A descriptor whose data lives in an area. The facts do not change while it is associated.
 pub struct Socket {
@@ -102,14 +102,13 @@ impl Socket {
         self.flow.as_ref().map_or(Ok(self.fd), |flow| flow.waiting_fd())
     }
 
-    pub fn is_stream(&self) -> bool {
-        self.kind == libc::SOCK_STREAM
+    /// All that such a thread is woken by.
+    pub fn watched(&self) -> Vec<RawFd> {
+        self.flow.as_ref().map_or_else(|| vec![self.fd], |flow| flow.watched().collect())
     }
 
-    /// Whether a datagram socket is shut down for receiving: recv(2) of nothing then does not wait,
-    /// and tells of an end.
-    pub fn is_shut_down(&self) -> bool {
-        self.kind == libc::SOCK_DGRAM && poll::is_hung_up(self.fd)
+    pub fn is_stream(&self) -> bool {
+        self.kind == libc::SOCK_STREAM
     }
 
     /// The right to receive into the area, so that nobody takes a message away whose length another has

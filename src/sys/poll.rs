@@ -1,6 +1,6 @@
 //! epoll(7) and poll(2), by number.
 
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use super::check;
@@ -15,6 +15,11 @@ pub const HUP: u32 = libc::EPOLLHUP as u32;
 pub const RDHUP: u32 = libc::EPOLLRDHUP as u32;
 pub const EDGE: u32 = libc::EPOLLET as u32;
 pub const ONESHOT: u32 = libc::EPOLLONESHOT as u32;
+
+/// What poll(2) is asked for, as epoll(7) has it: the numbers are the same.
+pub fn events(events: i16) -> u32 {
+    u32::from(events.cast_unsigned())
+}
 
 /// A new epoll set, close-on-exec.
 pub fn create() -> Result<Descriptor> {
@@ -70,6 +75,31 @@ pub const NOTHING: libc::epoll_event = libc::epoll_event { events: 0, u64: 0 };
 /// Room for `count` events.
 pub fn room(count: usize) -> Vec<libc::epoll_event> {
     vec![NOTHING; count]
+}
+
+/// Descriptors of which poll(2) says the same all the time. What changes is told of by a set of them.
+pub struct Changes(Descriptor);
+
+impl Changes {
+    pub fn of(fds: impl IntoIterator<Item = RawFd>, events: u32) -> Result<Self> {
+        let set = create()?;
+        for fd in fds {
+            add(set.as_raw_fd(), fd, events | EDGE, 0)?;
+        }
+        Ok(Self(set))
+    }
+
+    /// Readable when something has changed since [`Changes::take`].
+    pub fn fd(&self) -> RawFd {
+        self.0.as_raw_fd()
+    }
+
+    /// What has changed is about to be looked at.
+    pub fn take(&self) {
+        let mut room = [NOTHING; 32];
+        // An error leaves it readable.
+        while fill(self.fd(), &mut room) == Ok(room.len()) {}
+    }
 }
 
 /// Sleeps until one of the descriptors is readable, for no longer than the limit if there is one, or

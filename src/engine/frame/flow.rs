@@ -266,7 +266,7 @@ impl Flow {
     }
 
     /// The door's, the kernel's socket, and those of each hub.
-    fn watched(&self) -> impl Iterator<Item = RawFd> {
+    pub fn watched(&self) -> impl Iterator<Item = RawFd> {
         let hubs = self.legs.iter().flat_map(|(hub, _)| hub.watched());
         [self.door.fd(), self.fd].into_iter().chain(hubs.copied())
     }
