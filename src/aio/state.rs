@@ -513,9 +513,9 @@ fn means(entry: &Entry, waits_for_streams: bool) -> Means {
     let is_write = entry.is_write();
     match (entry.request.operation, entry.route) {
         (Operation::Sync { data_only }, _) => Means::Sync { data_only },
-        // A pipe takes a part, and raises a signal.
         (_, Route::Stream { stream, .. })
-            if !entry.is_unaskable && (waits_for_streams || is_write && stream == Stream::Pipe) =>
+            if !entry.is_unaskable
+                && (waits_for_streams || is_write && is_for_us(stream, entry.request.fd)) =>
         {
             Means::Await { is_write }
         }
@@ -533,5 +533,15 @@ fn means(entry: &Entry, waits_for_streams: bool) -> Means {
                 _ => Means::Write { offset, offload },
             }
         }
+    }
+}
+
+/// Whether the ring would write amiss where there is no room at once: a pipe takes a part and raises a
+/// signal, and the bytes of a message are gone when it tries again (see `socket.rs`).
+fn is_for_us(stream: Stream, fd: RawFd) -> bool {
+    match stream {
+        Stream::Pipe => true,
+        Stream::Socket => !exchange::is_stream(fd),
+        Stream::Other => false,
     }
 }
