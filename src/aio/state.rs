@@ -24,6 +24,7 @@ use crate::sys::control::{Control, Ticket};
 use crate::sys::descriptor;
 use crate::sys::exchange::{self, Envelope};
 use crate::sys::notify::Callback;
+use crate::sys::poll;
 use crate::sys::spare;
 use crate::sys::transfer::{self, NO_OFFSET};
 
@@ -346,7 +347,7 @@ impl State {
             return self.called(index, call, outcome);
         }
         match outcome {
-            Ok(_) if entry.phase == Phase::Polled => self.go_on(index),
+            Ok(_) | Err(Errno::ETIME) if entry.phase == Phase::Polled => self.go_on(index),
             Ok(count) => {
                 entry.done += count;
                 let is_short = count > 0 && entry.done < entry.request.memory.length;
@@ -393,7 +394,13 @@ impl State {
                 let done = entry.done;
                 self.end(index, Ok(done));
             }
-            Err(Errno::EAGAIN | Errno::EINTR) => self.start(index),
+            Err(Errno::EAGAIN | Errno::EINTR) => {
+                // An error is told of all the time, as long as the error queue has something.
+                let events = if is_write { libc::POLLOUT } else { libc::POLLIN };
+                let found = poll::now(fd, events).unwrap_or(0);
+                entry.is_futile = found & events == 0 && found & libc::POLLERR != 0;
+                self.start(index);
+            }
             Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {
                 entry.is_unaskable = true;
                 self.start(index);
@@ -513,6 +520,7 @@ fn means(entry: &Entry, waits_for_streams: bool) -> Means {
     let is_write = entry.is_write();
     match (entry.request.operation, entry.route) {
         (Operation::Sync { data_only }, _) => Means::Sync { data_only },
+        (_, Route::Stream { .. }) if entry.is_futile => Means::Pause,
         (_, Route::Stream { stream, .. })
             if !entry.is_unaskable
                 && (waits_for_streams || is_write && is_for_us(stream, entry.request.fd)) =>
