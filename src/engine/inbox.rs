@@ -203,9 +203,6 @@ impl Inbox {
     }
 
     fn receive_nothing(&mut self, socket: &Socket) -> Result<Received> {
-        if self.watched && !self.armed && !system::is_connected(socket.fd) {
-            return Err(Errno::ENOTCONN);
-        }
         if let Some(errno) = self.error.take() {
             // A connection is over; a datagram socket goes on.
             self.end = socket.is_stream();
@@ -214,6 +211,10 @@ impl Inbox {
         if self.end {
             self.finished = true;
             return Ok(Received::End);
+        }
+        // It may never have been one.
+        if self.watched && !self.armed && !system::is_connected(socket.fd) {
+            return Err(Errno::ENOTCONN);
         }
         Err(Errno::EAGAIN)
     }
