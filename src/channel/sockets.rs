@@ -51,7 +51,7 @@ impl State {
         Ok(id)
     }
 
-    fn has_waiting(&self, id: Key, engine: usize) -> bool {
+    pub(super) fn has_waiting(&self, id: Key, engine: usize) -> bool {
         self.engines[engine].waiting(id).is_some()
     }
 

@@ -200,6 +200,10 @@ impl State {
                 let engine = attachment.engine;
                 self.engines[engine].set_edge(id, flags.edge, &mut self.poll)?;
                 self.refresh(id);
+                // As with epoll_ctl(2): what is there is told once more.
+                if self.has_waiting(id, engine) {
+                    self.receivable(id);
+                }
                 Ok(())
             }
         }

@@ -99,8 +99,15 @@ impl Ready {
     pub fn set_edge(&mut self, edge: bool, poll: &mut PollSet) -> Result<()> {
         self.edge = edge;
         self.hushed = false;
-        // Registering anew reports what is ready now once more.
-        self.registered = self.registered.map(|events| events ^ poll::EDGE);
+        self.register_anew(poll)
+    }
+
+    /// What is ready now is reported once more.
+    fn register_anew(&mut self, poll: &mut PollSet) -> Result<()> {
+        if let (Some(_), Some(events)) = (self.registered, self.interest()) {
+            poll.modify(self.socket.fd, events, self.key as u64)?;
+            self.registered = Some(events);
+        }
         self.update(poll)
     }
 
@@ -113,11 +120,7 @@ impl Ready {
     /// The same, also if it has been reported before.
     pub fn want_output_anew(&mut self, poll: &mut PollSet) -> Result<()> {
         self.output = true;
-        if let (Some(_), Some(events)) = (self.registered, self.interest()) {
-            poll.modify(self.socket.fd, events, self.key as u64)?;
-            self.registered = Some(events);
-        }
-        self.update(poll)
+        self.register_anew(poll)
     }
 
     /// Room may have come back.
