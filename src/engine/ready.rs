@@ -152,7 +152,8 @@ impl Ready {
             && self.error.is_none()
             && let Ok(number @ 1..) = system::take_error(self.socket.fd)
         {
-            self.error = Some(Errno::from_raw(number));
+            // A reset that came after the end is for those who send: recv(2) tells of the end.
+            self.error = Some(Errno::from_raw(number)).filter(|errno| *errno != Errno::EPIPE);
         }
         if self.finished && self.error.is_none() {
             return None;
