@@ -6,7 +6,7 @@ use super::short::Short;
 use crate::engine::{Ask, Form, Readiness, Received, Socket};
 use crate::error::{Errno, Result};
 use crate::region::{self, Claim, Extra, Loan, Message};
-use crate::sys::{poll, socket as system};
+use crate::sys::poll;
 
 /// What is put together of two parts at most.
 const MERGED_BYTES_MAX: usize = 16 * 1024;
@@ -212,10 +212,6 @@ impl Inbox {
             self.finished = true;
             return Ok(Received::End);
         }
-        // It may never have been one.
-        if self.watched && !self.armed && !system::is_connected(socket.fd) {
-            return Err(Errno::ENOTCONN);
-        }
         Err(Errno::EAGAIN)
     }
 
@@ -228,6 +224,11 @@ impl Inbox {
     /// Whether there is nothing that the program has not been told.
     pub fn is_spent(&self) -> bool {
         self.is_empty() && !self.end && self.error.is_none()
+    }
+
+    /// Whether what may have come is the kernel's still: no operation receives it.
+    pub fn is_left_to_kernel(&self) -> bool {
+        !self.armed && self.is_spent()
     }
 
     /// Throws away what has not been fetched.

@@ -278,8 +278,3 @@ pub fn is_peer_local(fd: RawFd) -> bool {
         },
     }
 }
-
-/// Whether the socket has a peer.
-pub fn is_connected(fd: RawFd) -> bool {
-    nix::sys::socket::getpeername::<nix::sys::socket::SockaddrStorage>(fd).is_ok()
-}

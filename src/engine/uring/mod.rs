@@ -342,7 +342,7 @@ impl Engine for Uring {
         let connection = self.connections.get_mut(key).ok_or(Errno::EINVAL)?;
         let Connection { socket, receiving, .. } = &mut **connection;
         match receiving {
-            Receiving::Ring(inbox, _) if inbox.is_on_call && inbox.is_spent() && !inbox.armed => {
+            Receiving::Ring(inbox, _) if socket.is_stream() && inbox.is_left_to_kernel() => {
                 self.calls_beside += 1;
                 let answer = call::receive(inbox, socket, ask);
                 if matches!(answer, Err(Errno::ENOBUFS)) {
