@@ -56,6 +56,7 @@ static void watch(size_t count, unsigned flags)
         CHECK_SET(descriptors[i], eventfd(0, 0));
         CHECK(ec_add_fd(ec, descriptors[i], POLLIN, EC_EDGE, i) >= 0);
     }
+    atomic_store(taken, 0);
     CHECK((child = fork()) >= 0);
     if (child == 0)
         write_one_by_one(descriptors);
