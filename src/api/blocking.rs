@@ -216,9 +216,7 @@ impl Receive {
     fn begin_to_wait(&mut self) -> Result<()> {
         if !self.has_terms {
             self.has_terms = true;
-            if self.nap == Nap::Begun {
-                self.nap = Nap::Over;
-            }
+            self.nap = Nap::Over;
             let limit = system::receive_timeout(self.association.socket.fd)?;
             self.terms.deadline = deadline(limit);
         }
