@@ -395,10 +395,9 @@ impl State {
                 self.end(index, Ok(done));
             }
             Err(Errno::EAGAIN | Errno::EINTR) => {
-                // An error is told of all the time, as long as the error queue has something.
                 let events = if is_write { libc::POLLOUT } else { libc::POLLIN };
                 let found = poll::now(fd, events).unwrap_or(0);
-                entry.is_futile = found & events == 0 && found & libc::POLLERR != 0;
+                entry.is_futile = poll::is_error_alone(found, events);
                 self.start(index);
             }
             Err(Errno::EOPNOTSUPP | Errno::ENOSYS) => {

@@ -35,7 +35,7 @@ impl Vigil {
     where
         I: IntoIterator<Item = RawFd>,
     {
-        if self.changes.is_none() && found & libc::POLLERR != 0 && found & events == 0 {
+        if self.changes.is_none() && poll::is_error_alone(found, events) {
             // It tells of the present first: nothing is missed.
             self.changes = Changes::of(fds(), poll::events(events)).ok();
         }

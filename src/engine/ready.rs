@@ -23,7 +23,7 @@ pub struct Ready {
     finished: bool,
     /// There is no room to receive into.
     pub starved: bool,
-    /// The kernel keeps saying "ready" where there is nothing to tell: edges only, for now.
+    /// The kernel keeps saying "ready" where there is nothing to tell: edges only, until there is.
     hushed: bool,
     /// Somebody wants to know when the socket can take more.
     output: bool,
@@ -179,16 +179,14 @@ impl Ready {
     }
 
     pub fn receive(&mut self, ask: &Ask, poll: &mut PollSet) -> Result<Received> {
-        let answer = direct::receive(&self.socket, ask);
+        let answer = match direct::receive(&self.socket, ask) {
+            Err(Errno::EAGAIN) if self.is_over => Ok(Received::End),
+            answer => answer,
+        };
         match &answer {
             Err(Errno::EAGAIN) => {
                 if let Some(errno) = self.error.take() {
                     return Err(errno);
-                }
-                if self.is_over {
-                    self.finished = true;
-                    self.update_or_miss(poll)?;
-                    return Ok(Received::End);
                 }
             }
             Err(Errno::ENOBUFS) => {

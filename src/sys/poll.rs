@@ -118,6 +118,12 @@ pub fn wait_for_any(fds: &[RawFd], limit: Option<Duration>) {
     };
 }
 
+/// Whether what poll(2) has found of `events` is an error and nothing else: it tells of that whatever it
+/// is asked for, as long as the error queue has something.
+pub fn is_error_alone(found: i16, events: i16) -> bool {
+    found & events == 0 && found & libc::POLLERR != 0
+}
+
 /// Whether a socket is shut down for receiving, by either end.
 pub fn is_hung_up(fd: RawFd) -> bool {
     const OVER: i16 = libc::POLLRDHUP | libc::POLLHUP;
